@@ -1,0 +1,67 @@
+/** Every error a person sees: a code to search for, one sentence, and the next step. */
+export interface ErrorInfo {
+  code: ErrorCode;
+  message: string;
+  next?: string;
+  where?: Place;
+  /** A stack that starts in user code where there is one. */
+  stack?: string;
+}
+
+/** A place in a file, one-based as editors show it. */
+export interface Place {
+  file: string;
+  line?: number;
+  column?: number;
+  /** A configuration key such as `rollout.temperature`, or a function name in code. */
+  key?: string;
+}
+
+export type ErrorCode =
+  // what the user wrote
+  | 'config' | 'workflow' | 'judge' | 'tool' | 'data' | 'usage'
+  // what happened to one rollout
+  | 'rollout-threw' | 'rollout-timeout' | 'rollout-blocked' | 'rollout-exited' | 'rollout-crashed'
+  | 'rollout-cancelled' | 'reward' | 'no-model-call' | 'diverged'
+  // models
+  | 'policy' | 'model-request' | 'context-length' | 'non-finite' | 'provider'
+  // processes and files
+  | 'backbone' | 'worker' | 'protocol' | 'auth' | 'trace' | 'not-here-yet' | 'internal';
+
+export class TuningForkError extends Error {
+  readonly code: ErrorCode;
+  readonly next: string | undefined;
+  readonly where: Place | undefined;
+
+  constructor(code: ErrorCode, message: string, extra: { next?: string; where?: Place; cause?: unknown; stack?: string } = {}) {
+    super(message, { cause: extra.cause });
+    this.name = 'TuningForkError';
+    this.code = code;
+    this.next = extra.next;
+    this.where = extra.where;
+    if (extra.stack !== undefined) this.stack = extra.stack;
+  }
+}
+
+export function errorInfo(error: unknown, code: ErrorCode = 'internal'): ErrorInfo {
+  if (error instanceof TuningForkError) {
+    return { code: error.code, message: error.message, next: error.next, where: error.where, stack: error.stack };
+  }
+  if (error instanceof Error) return { code, message: `${error.name}: ${error.message}`, stack: error.stack };
+  return { code, message: String(error) };
+}
+
+export function fromErrorInfo(info: ErrorInfo): TuningForkError {
+  return new TuningForkError(info.code, info.message, { next: info.next, where: info.where, stack: info.stack });
+}
+
+export function formatPlace(place: Place): string {
+  const position = place.line === undefined ? '' : `:${place.line}${place.column === undefined ? '' : `:${place.column}`}`;
+  return `${place.file}${position}${place.key === undefined ? '' : ` (${place.key})`}`;
+}
+
+/** The form for a terminal: `place: sentence` and the next step on a line of its own. */
+export function formatError(info: ErrorInfo): string {
+  const place = info.where ? `${formatPlace(info.where)}: ` : '';
+  return `${place}${info.message}${info.next ? `\n  → ${info.next}` : ''}`;
+}
