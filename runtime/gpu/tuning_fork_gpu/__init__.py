@@ -1,0 +1,1 @@
+"""Tuning Fork in Python: exporting models to ONNX."""
