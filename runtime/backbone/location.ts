@@ -1,0 +1,111 @@
+/** Where the backbone of a project listens, and the lock that lets only one be there. */
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import { TuningForkError } from '../protocol/errors.ts';
+import type { ProcessStamp } from '../protocol/trace.ts';
+import { isAlive, stampOf } from './stamp.ts';
+
+export interface Address {
+  socket: string;
+  token: string;
+  version: string;
+  process: ProcessStamp;
+}
+
+/** The folder a person means by "this project": the nearest one upwards with a package.json or a .git. */
+export function projectFolder(from: string): string {
+  for (let dir = realpathSync(from); ; dir = dirname(dir)) {
+    if (existsSync(join(dir, 'package.json')) || existsSync(join(dir, '.git'))) return dir;
+    if (dirname(dir) === dir) return realpathSync(from);
+  }
+}
+
+export class Location {
+  readonly dir: string;
+  private readonly addressFile: string;
+  private readonly lockFile: string;
+
+  constructor(project: string) {
+    const base = process.env.TUNING_FORK_RUNTIME_DIR ?? join(tmpdir(), `tuning-fork-${userInfo().username.replace(/[^\w-]/g, '_')}`);
+    // A socket's path may be no longer than about 100 characters, so the project is named by a short hash.
+    this.dir = join(base, createHash('sha256').update(project).digest('hex').slice(0, 12));
+    this.addressFile = join(this.dir, 'backbone.json');
+    this.lockFile = join(this.dir, 'lock');
+    privateFolder(base);
+    privateFolder(this.dir);
+  }
+
+  get log(): string {
+    return join(this.dir, 'backbone.log');
+  }
+
+  newSocket(): string {
+    const name = randomBytes(4).toString('hex');
+    return process.platform === 'win32' ? `\\\\.\\pipe\\tuning-fork-${name}` : join(this.dir, `${name}.sock`);
+  }
+
+  /** The living backbone of this project, if there is one. A file left by a dead one is no address. */
+  read(): Address | undefined {
+    try {
+      const address = JSON.parse(readFileSync(this.addressFile, 'utf8')) as Address;
+      return isAlive(address.process) ? address : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  publish(address: Address): void {
+    const temporary = `${this.addressFile}.${process.pid}`;
+    writeFileSync(temporary, JSON.stringify(address), { mode: 0o600 });
+    renameSync(temporary, this.addressFile);
+  }
+
+  /** True when this process now holds the project. A lock of a dead process is taken over. */
+  lock(): boolean {
+    const mine = stampOf(process.pid)!;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      try {
+        const fd = openSync(this.lockFile, 'wx', 0o600);
+        writeSync(fd, JSON.stringify(mine));
+        closeSync(fd);
+        return true;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        if (this.lockHolder() !== undefined) return false;
+        // Renaming away first: of two processes that both found the lock stale only one succeeds.
+        try {
+          renameSync(this.lockFile, `${this.lockFile}.stale-${process.pid}`);
+          rmSync(`${this.lockFile}.stale-${process.pid}`, { force: true });
+        } catch { /* another process was quicker */ }
+      }
+    }
+    return false;
+  }
+
+  private lockHolder(): ProcessStamp | undefined {
+    try {
+      const stamp = JSON.parse(readFileSync(this.lockFile, 'utf8')) as ProcessStamp;
+      return isAlive(stamp) ? stamp : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  release(socket: string): void {
+    for (const file of [this.addressFile, this.lockFile]) rmSync(file, { force: true });
+    if (process.platform !== 'win32') rmSync(socket, { force: true });
+  }
+}
+
+/** On a shared machine nobody else may own or read this folder: the token lies in it. */
+function privateFolder(dir: string): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  if (process.platform === 'win32') return;
+  const stat = lstatSync(dir);
+  if (!stat.isDirectory() || stat.uid !== userInfo().uid) {
+    throw new TuningForkError('backbone', `${dir} belongs to somebody else.`, { next: 'Set TUNING_FORK_RUNTIME_DIR to a folder of your own.' });
+  }
+  if ((stat.mode & 0o077) !== 0) chmodSync(dir, 0o700);
+}

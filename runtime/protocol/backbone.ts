@@ -1,0 +1,135 @@
+import type { ChatMessage, Sampling } from './chat.ts';
+import type { ErrorInfo, Place } from './errors.ts';
+import type { IndexEntry, RunInfo, Split } from './trace.ts';
+
+export const PROTOCOL_VERSION = 1;
+
+/** What a client asks for when it starts rollouts. */
+export interface StartRun {
+  kind: 'rollout' | 'replay' | 'check' | 'rejudge';
+  conf: string;
+  /** Environment of the client: `${NAME}` in the YAML and provider keys are read from here. */
+  env: Record<string, string>;
+  /** Where the client stands; relative paths in the YAML may be meant from there. */
+  cwd: string;
+  split?: Split;
+  tasks?: { ids?: string[]; first?: number };
+  repeats?: number;
+  concurrency?: number;
+  workers?: number;
+  model?: string;
+  train?: string[];
+  temperature?: number;
+  seed?: number;
+  inspect?: boolean;
+  /** For a replay: the stored rollout, how many of its calls are served, and how many forks go on from there. */
+  replay?: { dir: string; rollout: string; untilCall?: number; forks: number };
+  /** For a rejudge: the run whose stored rollouts are scored again. */
+  rejudge?: { dir: string };
+}
+
+/** Counts of a run; a client draws its progress from these. */
+export interface RunProgress {
+  planned: number;
+  running: number;
+  finished: number;
+  failed: number;
+  cancelled: number;
+  held: number;
+  calls: number;
+  prompt: number;
+  sampled: number;
+  trained: number;
+  rewards: number;
+  rewardSum: number;
+  rewardSquares: number;
+  successes: number;
+  judgedSuccess: number;
+}
+
+export interface RunStatus {
+  run: string;
+  dir: string;
+  info: RunInfo;
+  progress: RunProgress;
+  /** Milliseconds since the start. */
+  elapsed: number;
+  /** Sequence number of the newest event. */
+  seq: number;
+}
+
+export interface PendingCall {
+  rollout: string;
+  role: string;
+  index: number;
+  site?: Place;
+  messages: ChatMessage[];
+  sampling: Sampling;
+  /** The exact prompt; absent for a model whose tokens we don't see. */
+  prompt?: { ids: number[]; text: string };
+}
+
+/** What whoever holds a rollout lets its pending call do. */
+export type CallDecision =
+  | { do: 'go' }
+  | { do: 'edit'; messages?: ChatMessage[]; sampling?: Partial<Sampling> }
+  | { do: 'answer'; reply: ChatMessage };
+
+export interface CheckLine {
+  name: string;
+  verdict: 'ok' | 'warning' | 'failed' | 'skipped';
+  message: string;
+  next?: string;
+}
+
+export type RunEventBody =
+  | { type: 'started'; info: RunInfo; dir: string }
+  | { type: 'model-ready'; label: string; milliseconds: number }
+  | { type: 'workflow-ready'; name: string; roles: string[] | null; milliseconds: number }
+  | { type: 'inspector'; url: string; pid: number }
+  | { type: 'rollout-started'; rollout: string; attempt: number; task: string; sample: number }
+  | { type: 'call'; rollout: string; index: number; role: string; prompt: number; sampled: number; duration: number; site?: Place }
+  | { type: 'rollout-finished'; entry: IndexEntry; error?: ErrorInfo }
+  | { type: 'requeued'; rollout: string; attempt: number; cause: ErrorInfo }
+  | { type: 'held'; call: PendingCall }
+  | { type: 'released'; rollout: string }
+  | { type: 'log'; rollout?: string; stream: 'out' | 'err'; text: string }
+  | { type: 'notice'; level: 'info' | 'warning' | 'error'; notice: ErrorInfo }
+  | { type: 'check'; line: CheckLine }
+  | { type: 'finished'; state: RunInfo['state']; error?: ErrorInfo };
+
+export type RunEvent = RunEventBody & { run: string; seq: number; time: number };
+
+export interface BackboneStatus {
+  pid: number;
+  version: string;
+  project: string;
+  uptime: number;
+  clients: number;
+  runs: RunStatus[];
+  policies: string[];
+}
+
+/** Every request a client can make: name -> [parameters, answer]. */
+export interface BackboneRequests {
+  hello: [{ token: string; protocol: number; client: string }, { pid: number; version: string; project: string }];
+  start: [StartRun, { run: string; dir: string }];
+  /** Subscribes to a run's events; those after `since` that are still kept are sent first. */
+  attach: [{ run: string; since?: number }, RunStatus];
+  detach: [{ run: string }, null];
+  cancel: [{ run: string; rollout?: string }, null];
+  status: [null, BackboneStatus];
+  hold: [{ run: string; rollout: string }, null];
+  pending: [{ run: string; rollout: string }, PendingCall | null];
+  release: [{ run: string; rollout: string; decision?: CallDecision }, null];
+  shutdown: [{ force: boolean }, null];
+}
+
+export type BackboneMethod = keyof BackboneRequests;
+
+/** One line of JSON each way over the socket. */
+export type ClientLine = { id: number; method: BackboneMethod; params: unknown };
+export type BackboneLine =
+  | { id: number; result: unknown }
+  | { id: number; error: ErrorInfo }
+  | { event: RunEvent };

@@ -1,0 +1,78 @@
+import type { ErrorInfo } from './errors.ts';
+import type { JsonObject } from './json.ts';
+import type { OutputData, Task, Verdict } from './task.ts';
+import type { RolloutPlace, ToolRecord } from './trace.ts';
+
+/** What a worker must import before it can run rollouts of one run. */
+export interface WorkerLoad {
+  run: string;
+  projectDir: string;
+  workflow: { file: string; className: string };
+  /** A judge of the user's own; built-in judges run in the backbone. */
+  judge?: { file: string; className: string };
+  /** The configuration as workflows read it (`tuner.config`), secrets left out. */
+  config: JsonObject;
+  /** Overrides the workflow's own `trainableTargets`. */
+  trainableTargets?: string[];
+  /** Milliseconds a rollout may block the event loop; null: never watched (a debugger is attached). */
+  blockLimit: number | null;
+  /** Open an inspector and wait for a debugger before any user code is imported. */
+  inspect: boolean;
+}
+
+export interface RolloutStart {
+  place: RolloutPlace;
+  attempt: number;
+  /** Without the label: user code of a workflow never gets it. */
+  task: Task;
+  /** Ends in `/attempt/<n>`; `/role/<role>/v1` follows. */
+  gateway: string;
+  apiKey: string;
+  /** Tool results may come from the record of another rollout. */
+  replay: boolean;
+}
+
+/** What `registerModel(role, { defaultModel })` may name, as it crosses to the backbone. */
+export type DefaultModel = string | { baseURL: string; apiKey: string; model: string };
+
+export type ToWorker =
+  | { type: 'load'; load: WorkerLoad }
+  | { type: 'run'; start: RolloutStart }
+  | { type: 'judge'; rollout: string; attempt: number; task: Task; output: OutputData }
+  | { type: 'cancel'; rollout: string; attempt: number; error: ErrorInfo }
+  | { type: 'recorded-tool'; ask: number; result?: { result: string; error?: boolean } }
+  | { type: 'stop' };
+
+export interface LoadedWorkflow {
+  name: string;
+  trainableTargets: string[] | null;
+  judge: string | null;
+  /** `transform`: the files need more than type stripping, so esbuild compiles them. */
+  loader: 'strip' | 'transform';
+}
+
+export type FromWorker =
+  | { type: 'ready'; node: string }
+  | { type: 'inspector'; url: string }
+  | { type: 'loaded'; workflow: LoadedWorkflow }
+  | { type: 'load-failed'; error: ErrorInfo }
+  | { type: 'register'; rollout: string; attempt: number; role: string; defaultModel?: DefaultModel }
+  | { type: 'tool'; rollout: string; attempt: number; tool: Omit<ToolRecord, 'index' | 'afterCalls'> }
+  | { type: 'ask-tool'; ask: number; rollout: string; attempt: number; name: string; arguments: string }
+  | { type: 'log'; rollout?: string; attempt?: number; stream: 'out' | 'err'; text: string }
+  | { type: 'finished'; rollout: string; attempt: number; output: OutputData }
+  | { type: 'failed'; rollout: string; attempt: number; error: ErrorInfo; tainted: boolean }
+  | { type: 'judged'; rollout: string; attempt: number; verdict?: Verdict; error?: ErrorInfo }
+  /** User code went on after its rollout had ended, and threw. */
+  | { type: 'late-error'; rollout?: string; error: ErrorInfo; tainted: boolean };
+
+/** Written by the watchdog thread to its own pipe, since the main thread is stuck. */
+export interface BlockedReport {
+  rollout?: string;
+  attempt?: number;
+  blockedFor: number;
+  stack: string;
+}
+
+/** File descriptor of that pipe in the worker. */
+export const BLOCKED_FD = 4;

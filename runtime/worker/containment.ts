@@ -1,0 +1,71 @@
+/**
+ * Keeps one rollout's misbehaviour from costing the others that share the process: exits, unhandled rejections and exceptions thrown
+ * from timers are charged to the rollout whose asynchronous context they come from.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { TuningForkError } from '../protocol/errors.ts';
+import type { FromWorker } from '../protocol/worker.ts';
+import { userPlace, userStack } from './stack.ts';
+import { CURRENT_ROLLOUT } from './watchdog.ts';
+
+export interface Charge {
+  rollout: string;
+  attempt: number;
+  /** Ends the rollout as failed; user code that goes on is ignored. */
+  fail(error: unknown, tainted: boolean): void;
+  over: boolean;
+}
+
+export const charged = new AsyncLocalStorage<Charge>();
+
+export function installContainment(send: (message: FromWorker) => void): void {
+  Object.defineProperty(globalThis, CURRENT_ROLLOUT, {
+    value: () => {
+      const charge = charged.getStore();
+      return charge === undefined ? undefined : { rollout: charge.rollout, attempt: charge.attempt };
+    },
+  });
+
+  const reallyExit = process.exit.bind(process);
+  process.exit = ((code?: number) => {
+    const charge = charged.getStore();
+    if (charge === undefined) return reallyExit(code);
+    const error = new Error(`process.exit(${code ?? ''}) was called`);
+    Error.captureStackTrace(error, process.exit);
+    const stack = userStack(error);
+    const told = new TuningForkError('rollout-exited', `The workflow called process.exit(${code ?? ''}).`, {
+      next: 'Return a WorkflowOutput or throw an error instead.', where: userPlace(stack), stack,
+    });
+    if (!charge.over) charge.fail(told, false);
+    // The code after the call must not run; this error stops it unless user code swallows it, and then nothing it does counts.
+    throw told;
+  }) as typeof process.exit;
+
+  const onStray = (error: unknown, tainted: boolean): void => {
+    const charge = charged.getStore();
+    if (charge !== undefined && !charge.over) return charge.fail(error, tainted);
+    const stack = userStack(error);
+    send({
+      type: 'late-error', rollout: charge?.rollout, tainted,
+      error: { code: 'rollout-threw', message: `Code went on after its rollout had ended, and threw: ${(error as Error)?.message ?? String(error)}`, where: userPlace(stack), stack },
+    });
+  };
+  process.on('unhandledRejection', (reason) => onStray(reason, false));
+  // After an uncaught exception Node makes no promise about what state its own modules are in, so this process takes no new rollouts.
+  process.on('uncaughtException', (error) => onStray(error, true));
+
+  forwardOutput('stdout', 'out', send);
+  forwardOutput('stderr', 'err', send);
+}
+
+/** Output of user code reaches the backbone with the rollout it belongs to. */
+function forwardOutput(name: 'stdout' | 'stderr', stream: 'out' | 'err', send: (message: FromWorker) => void): void {
+  process[name].write = ((chunk: string | Uint8Array, ...rest: unknown[]) => {
+    const charge = charged.getStore();
+    const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+    send({ type: 'log', rollout: charge?.rollout, attempt: charge?.attempt, stream, text });
+    const done = rest.at(-1);
+    if (typeof done === 'function') queueMicrotask(() => done());
+    return true;
+  }) as typeof process.stdout.write;
+}

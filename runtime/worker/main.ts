@@ -1,0 +1,70 @@
+/** The child process that runs user code: the only one that imports it, so a breakpoint stops nothing else. */
+import inspector from 'node:inspector';
+import { enableCompileCache } from 'node:module';
+import { errorInfo, TuningForkError } from '../protocol/errors.ts';
+import type { FromWorker, ToWorker, WorkerLoad } from '../protocol/worker.ts';
+import { installContainment } from './containment.ts';
+import { loadUserCode, type UserCode } from './load.ts';
+import { installLoader, transformed } from './loader.ts';
+import { RolloutRunner } from './rollouts.ts';
+import { startWatchdog } from './watchdog.ts';
+
+enableCompileCache();
+
+const send = (message: FromWorker): void => void process.send?.(message);
+
+installLoader();
+installContainment(send);
+
+let runner: RolloutRunner | undefined;
+
+process.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'load': return void load(message.load);
+    case 'run': return runner?.run(message.start);
+    case 'judge': return void runner?.judge(message);
+    case 'cancel': return runner?.cancel(message.rollout, message.attempt, message.error);
+    case 'recorded-tool': return runner?.recordedTool(message.ask, message.result);
+    case 'stop': return stop();
+  }
+});
+process.on('disconnect', stop);
+// Ctrl-C in a terminal reaches the whole process group; what happens then is the backbone's decision.
+process.on('SIGINT', () => {});
+
+async function load(request: WorkerLoad): Promise<void> {
+  try {
+    if (request.inspect) {
+      inspector.open(0, '127.0.0.1');
+      send({ type: 'inspector', url: inspector.url()! });
+      inspector.waitForDebugger();
+    } else if (request.blockLimit !== null) {
+      startWatchdog(request.blockLimit);
+    }
+    const code = await loadUserCode(request);
+    runner = new RolloutRunner(request, code, send);
+    const sample = runner.example();
+    send({
+      type: 'loaded',
+      workflow: {
+        name: sample.name, trainableTargets: sample.trainableTargets, judge: judgeName(code),
+        loader: transformed.size > 0 ? 'transform' : 'strip',
+      },
+    });
+  } catch (error) {
+    send({ type: 'load-failed', error: error instanceof TuningForkError ? errorInfo(error) : errorInfo(error, 'workflow') });
+  }
+}
+
+function judgeName(code: UserCode): string | null {
+  return code.judge === null ? null : code.judge.constructor.name;
+}
+
+function stop(): void {
+  // A debugger that is still attached would keep the process waiting for it.
+  inspector.close();
+  process.removeAllListeners('uncaughtException');
+  process.reallyExit(0);
+}
+
+send({ type: 'ready', node: process.version });

@@ -1,0 +1,30 @@
+import { fileURLToPath } from 'node:url';
+import type { Place } from '../protocol/errors.ts';
+
+const ownRoot = fileURLToPath(new URL('..', import.meta.url));
+
+/** Whether a stack frame is the user's: not Node's, not a package's, not ours. */
+export function isUserFrame(frame: string): boolean {
+  if (frame.includes('node:') || frame.includes('node_modules')) return false;
+  return !frame.includes(ownRoot) && /[/\\]/.test(frame);
+}
+
+/** The stack with everything above the first user frame cut away, so that it starts where the user can act. */
+export function userStack(error: unknown): string | undefined {
+  if (!(error instanceof Error) || error.stack === undefined) return undefined;
+  const lines = error.stack.split('\n');
+  const firstFrame = lines.findIndex((line) => /^\s+at /.test(line));
+  if (firstFrame === -1) return error.stack;
+  const frames = lines.slice(firstFrame).map((line) => line.replace('file://', ''));
+  const firstUser = frames.findIndex(isUserFrame);
+  const lastUser = frames.findLastIndex(isUserFrame);
+  const kept = firstUser === -1 ? frames : frames.slice(firstUser, lastUser + 1);
+  return [`${error.name}: ${error.message}`, ...kept].join('\n');
+}
+
+/** The first user frame of a stack as a place. */
+export function userPlace(stack: string | undefined): Place | undefined {
+  const frame = stack?.split('\n').find((line) => /^\s+at /.test(line) && isUserFrame(line));
+  const match = frame === undefined ? null : /\(?((?:[A-Za-z]:)?[/\\][^():]+):(\d+):(\d+)\)?$/.exec(frame.replace('file://', ''));
+  return match === null ? undefined : { file: match[1]!, line: Number(match[2]), column: Number(match[3]) };
+}

@@ -1,0 +1,61 @@
+import { writeSync } from 'node:fs';
+import { Session, type Debugger } from 'node:inspector';
+import { workerData } from 'node:worker_threads';
+import { BLOCKED_FD, type BlockedReport } from '../protocol/worker.ts';
+import { isUserFrame } from './stack.ts';
+
+const { beat, blockLimit, parent } = workerData as { beat: BigInt64Array<SharedArrayBuffer>; blockLimit: number; parent: number };
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+const CHECK_MS = 100;
+/** A main thread stuck in native code never reaches a pause. */
+const PAUSE_MS = 1_000;
+
+let lastCheck = Date.now();
+for (;;) {
+  Atomics.wait(sleeper, 0, 0, CHECK_MS);
+  if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL');
+  const now = Date.now();
+  // The whole machine slept (a closed lid, a stopped process): that is nobody's loop.
+  const slept = now - lastCheck > CHECK_MS * 10;
+  lastCheck = now;
+  if (slept) Atomics.store(beat, 0, BigInt(now));
+  const blockedFor = now - Number(Atomics.load(beat, 0));
+  if (blockedFor > blockLimit) {
+    const report = await askMainThread(blockedFor);
+    if (Date.now() - Number(Atomics.load(beat, 0)) > blockLimit) {
+      writeSync(BLOCKED_FD, `${JSON.stringify(report)}\n`);
+      break;
+    }
+  }
+}
+
+async function askMainThread(blockedFor: number): Promise<BlockedReport> {
+  const session = new Session();
+  session.connectToMainThread();
+  try {
+    const paused = await new Promise<Debugger.PausedEventDataType | undefined>((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), PAUSE_MS);
+      session.once('Debugger.paused', ({ params }) => { clearTimeout(timer); resolve(params); });
+      session.post('Debugger.enable');
+      session.post('Debugger.pause');
+    });
+    if (paused === undefined) return { blockedFor, stack: '' };
+    const frames = paused.callFrames.map(({ functionName, url, location }) =>
+      `    at ${functionName || '<anonymous>'} (${url.replace('file://', '')}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})`);
+    const first = frames.findIndex(isUserFrame);
+    const current = await currentRollout(session, paused.callFrames[0]!.callFrameId);
+    session.post('Debugger.resume');
+    return { ...current, blockedFor, stack: frames.slice(Math.max(0, first)).join('\n') };
+  } finally {
+    session.disconnect();
+  }
+}
+
+function currentRollout(session: Session, callFrameId: string): Promise<{ rollout?: string; attempt?: number }> {
+  const expression = `JSON.stringify(globalThis[Symbol.for('tuning-fork.worker.current')]?.() ?? {})`;
+  return new Promise((resolve) => {
+    session.post('Debugger.evaluateOnCallFrame', { callFrameId, expression, returnByValue: true, silent: true }, (error, answer) => {
+      resolve(error === null && typeof answer.result.value === 'string' ? JSON.parse(answer.result.value) : {});
+    });
+  });
+}
