@@ -12,6 +12,8 @@ export interface WorkerLoad {
   judge?: { file: string; className: string };
   /** The configuration as workflows read it (`tuner.config`), secrets left out. */
   config: JsonObject;
+  /** The client's environment: a worker may have been started before the client came. */
+  env: Record<string, string>;
   /** Overrides the workflow's own `trainableTargets`. */
   trainableTargets?: string[];
   /** Milliseconds a rollout may block the event loop; null: never watched (a debugger is attached). */

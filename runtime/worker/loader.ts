@@ -7,6 +7,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire, registerHooks, stripTypeScriptTypes } from 'node:module';
 import { dirname, extname, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type * as Esbuild from 'esbuild';
 
 const ownEntry = new URL('../sdk/index.ts', import.meta.url).href;
 const ownTracker = new URL('../tracker/index.ts', import.meta.url).href;
@@ -57,7 +58,7 @@ function canStrip(path: string): boolean {
 }
 
 function transform(path: string, format: string | null | undefined): { format: string; source: string; shortCircuit: true } {
-  const esbuild = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
+  const esbuild = createRequire(import.meta.url)('esbuild') as typeof Esbuild;
   const commonjs = extname(path) === '.cts' || format === 'commonjs' || format === 'commonjs-typescript';
   const result = esbuild.transformSync(readFileSync(path, 'utf8'), {
     loader: extname(path) === '.tsx' ? 'tsx' : extname(path) === '.jsx' ? 'jsx' : 'ts',

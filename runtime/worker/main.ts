@@ -34,6 +34,8 @@ process.on('SIGINT', () => {});
 
 async function load(request: WorkerLoad): Promise<void> {
   try {
+    Object.assign(process.env, request.env);
+    process.chdir(request.projectDir);
     if (request.inspect) {
       inspector.open(0, '127.0.0.1');
       send({ type: 'inspector', url: inspector.url()! });

@@ -1,0 +1,92 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
+import type { ProcessStamp } from '../protocol/trace.ts';
+import type { BlockedReport, FromWorker, LoadedWorkflow, ToWorker, WorkerLoad } from '../protocol/worker.ts';
+import { cleanEnvironment } from './client.ts';
+import { stampOf } from './stamp.ts';
+
+export interface WorkerEvents {
+  message(message: FromWorker): void;
+  blocked(report: BlockedReport): void;
+  /** `told` is the end of what the process wrote to stderr itself: V8's last words, say. */
+  exit(how: { code: number | null; signal: NodeJS.Signals | null; told: string }): void;
+}
+
+const entry = fileURLToPath(new URL('../worker/main.ts', import.meta.url));
+
+/** One worker process: started empty and early, so that loading the user's files is all that is left when a run begins. */
+export class WorkerProcess {
+  readonly ready: Promise<void>;
+  readonly child: ChildProcess;
+  readonly stamp: ProcessStamp;
+  /** No new rollouts: it runs code that was given up, or its state is doubtful. */
+  draining = false;
+  private told = '';
+  private loading: { resolve(workflow: LoadedWorkflow): void; reject(error: Error): void } | undefined;
+  private events: WorkerEvents | undefined;
+  private ended = false;
+
+  constructor(node = process.execPath) {
+    this.child = spawn(node, ['--disable-warning=ExperimentalWarning', '--stack-trace-limit=50', entry], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'], serialization: 'advanced', windowsHide: true, env: cleanEnvironment(),
+    });
+    this.stamp = (this.child.pid === undefined ? undefined : stampOf(this.child.pid)) ?? { pid: this.child.pid ?? 0, started: 'unknown' };
+    this.ready = new Promise((resolve, reject) => {
+      this.child.once('error', (error) => reject(new TuningForkError('worker', `A worker could not be started: ${error.message}`)));
+      this.child.on('message', (message: FromWorker) => {
+        if (message.type === 'ready') resolve();
+        else this.receive(message);
+      });
+      this.child.once('exit', (code, signal) => {
+        this.ended = true;
+        const gone = new TuningForkError('worker', `The worker ended while it was starting (${signal ?? `exit code ${code}`}).${this.told === '' ? '' : ` It said: ${this.told.trim()}`}`, {
+          next: 'Its output above names the cause.',
+        });
+        reject(gone);
+        this.loading?.reject(gone);
+        this.events?.exit({ code, signal, told: this.told.trim() });
+      });
+    });
+    this.ready.catch(() => {});
+    const keepTail = (chunk: Buffer): void => void (this.told = (this.told + chunk.toString()).slice(-4_000));
+    this.child.stdout!.on('data', keepTail);
+    this.child.stderr!.on('data', keepTail);
+    let pipe = '';
+    this.child.stdio[4]!.on('data', (chunk: Buffer) => {
+      pipe += chunk.toString();
+      const end = pipe.indexOf('\n');
+      if (end !== -1) this.events?.blocked(JSON.parse(pipe.slice(0, end)) as BlockedReport);
+    });
+  }
+
+  async load(load: WorkerLoad, events: WorkerEvents): Promise<LoadedWorkflow> {
+    this.events = events;
+    await this.ready;
+    return new Promise((resolve, reject) => {
+      this.loading = { resolve, reject };
+      this.send({ type: 'load', load });
+    });
+  }
+
+  send(message: ToWorker): void {
+    if (!this.ended && this.child.connected) this.child.send(message, () => {});
+  }
+
+  /** Lets it end by itself, then not any more. */
+  stop(): void {
+    if (this.ended) return;
+    this.send({ type: 'stop' });
+    setTimeout(() => this.kill(), 500).unref();
+  }
+
+  kill(): void {
+    if (!this.ended) this.child.kill('SIGKILL');
+  }
+
+  private receive(message: FromWorker): void {
+    if (message.type === 'loaded') this.loading?.resolve(message.workflow);
+    else if (message.type === 'load-failed') this.loading?.reject(fromErrorInfo(message.error));
+    else this.events?.message(message);
+  }
+}
