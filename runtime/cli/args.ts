@@ -1,7 +1,7 @@
 /** Options of a command: parsed, checked and explained from one table. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { TuningForkError } from '../protocol/errors.ts';
-import { nearest } from '../protocol/nearest.ts';
+import { nearest } from '../protocol/suggest.ts';
 import { t } from './l10n.ts';
 import { padEnd, type Paint } from './terminal.ts';
 

@@ -95,6 +95,7 @@ export type RunEventBody =
   | { type: 'released'; rollout: string }
   | { type: 'log'; rollout?: string; stream: 'out' | 'err'; text: string }
   | { type: 'notice'; level: 'info' | 'warning' | 'error'; notice: ErrorInfo }
+  | { type: 'progress'; progress: RunProgress; elapsed: number }
   | { type: 'check'; line: CheckLine }
   | { type: 'finished'; state: RunInfo['state']; error?: ErrorInfo };
 

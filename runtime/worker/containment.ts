@@ -16,6 +16,9 @@ export interface Charge {
   over: boolean;
 }
 
+/** The real one: `process.exit` is replaced below. */
+export const exitProcess = process.exit.bind(process);
+
 export const charged = new AsyncLocalStorage<Charge>();
 
 export function installContainment(send: (message: FromWorker) => void): void {
@@ -26,10 +29,9 @@ export function installContainment(send: (message: FromWorker) => void): void {
     },
   });
 
-  const reallyExit = process.exit.bind(process);
   process.exit = ((code?: number) => {
     const charge = charged.getStore();
-    if (charge === undefined) return reallyExit(code);
+    if (charge === undefined) return exitProcess(code);
     const error = new Error(`process.exit(${code ?? ''}) was called`);
     Error.captureStackTrace(error, process.exit);
     const stack = userStack(error);

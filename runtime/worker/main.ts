@@ -3,7 +3,7 @@ import inspector from 'node:inspector';
 import { enableCompileCache } from 'node:module';
 import { errorInfo, TuningForkError } from '../protocol/errors.ts';
 import type { FromWorker, ToWorker, WorkerLoad } from '../protocol/worker.ts';
-import { installContainment } from './containment.ts';
+import { exitProcess, installContainment } from './containment.ts';
 import { loadUserCode, type UserCode } from './load.ts';
 import { installLoader, transformed } from './loader.ts';
 import { RolloutRunner } from './rollouts.ts';
@@ -65,8 +65,7 @@ function judgeName(code: UserCode): string | null {
 function stop(): void {
   // A debugger that is still attached would keep the process waiting for it.
   inspector.close();
-  process.removeAllListeners('uncaughtException');
-  process.reallyExit(0);
+  exitProcess(0);
 }
 
 send({ type: 'ready', node: process.version });

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Place } from '../protocol/errors.ts';
+import { readStack } from '../sdk/call-site.ts';
 
 const ownRoot = fileURLToPath(new URL('..', import.meta.url));
 
@@ -24,7 +25,5 @@ export function userStack(error: unknown): string | undefined {
 
 /** The first user frame of a stack as a place. */
 export function userPlace(stack: string | undefined): Place | undefined {
-  const frame = stack?.split('\n').find((line) => /^\s+at /.test(line) && isUserFrame(line));
-  const match = frame === undefined ? null : /\(?((?:[A-Za-z]:)?[/\\][^():]+):(\d+):(\d+)\)?$/.exec(frame.replace('file://', ''));
-  return match === null ? undefined : { file: match[1]!, line: Number(match[2]), column: Number(match[3]) };
+  return stack === undefined ? undefined : readStack(stack).place;
 }

@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import type { BackboneStatus, StartRun } from '../protocol/backbone.ts';
+import { TuningForkError } from '../protocol/errors.ts';
+import { startGateway, type Gateway } from '../gateway/server.ts';
+import { endOrphans } from './orphans.ts';
+import { PolicyCache } from './policies.ts';
+import { Run } from './run.ts';
+import { VERSION } from './version.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+/** How many finished runs stay known for clients that attach late; all of them are on disk. */
+const KEPT_RUNS = 20;
+
+/** Everything of one project but user code and weight updates. */
+export class Backbone {
+  readonly project: string;
+  readonly policies = new PolicyCache();
+  readonly gateway: Gateway;
+  /** Called when the last run has ended. */
+  onIdle: () => void = () => {};
+  private readonly runs = new Map<string, Run>();
+  private readonly started = Date.now();
+  private readonly quit: () => void;
+  private spare: WorkerProcess | undefined;
+  private stopping: Promise<void> | undefined;
+
+  private constructor(project: string, gateway: Gateway, quit: () => void) {
+    this.project = project;
+    this.gateway = gateway;
+    this.quit = quit;
+    this.spare = new WorkerProcess();
+  }
+
+  static async open(project: string, token: string, quit: () => void): Promise<Backbone> {
+    await endOrphans(join(project, 'runs'));
+    return new Backbone(project, await startGateway({ token }), quit);
+  }
+
+  get busy(): boolean {
+    return [...this.runs.values()].some((run) => run.running);
+  }
+
+  identity(): { pid: number; version: string; project: string } {
+    return { pid: process.pid, version: VERSION, project: this.project };
+  }
+
+  async start(request: StartRun): Promise<{ run: string; dir: string }> {
+    if (this.stopping !== undefined) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
+    const run = await Run.prepare(request, this);
+    this.runs.set(run.id, run);
+    void run.done.then(() => {
+      this.forgetOldRuns();
+      this.onIdle();
+    });
+    return { run: run.id, dir: run.dir };
+  }
+
+  run(id: string): Run {
+    const run = this.runs.get(id);
+    if (run === undefined) throw new TuningForkError('usage', `There is no run ${id} here.`, { next: '"tuning-fork runs list" shows the stored ones.' });
+    return run;
+  }
+
+  /** A worker that has started already; the next one begins to start at once. */
+  takeSpare(): WorkerProcess | undefined {
+    const spare = this.spare;
+    this.spare = undefined;
+    setTimeout(() => {
+      if (this.stopping === undefined) this.spare ??= new WorkerProcess();
+    }, 1_000).unref();
+    return spare;
+  }
+
+  status(clients: number): BackboneStatus {
+    return {
+      ...this.identity(), clients, uptime: Date.now() - this.started,
+      runs: [...this.runs.values()].map((run) => run.status()), policies: this.policies.labels(),
+    };
+  }
+
+  /** `force`: running rollouts are cancelled; otherwise they are refused to be left. */
+  async shutdown(force: boolean): Promise<void> {
+    if (!force && this.busy) throw new TuningForkError('backbone', 'Rollouts are still running.', { next: 'Cancel them first, or force the shutdown.' });
+    this.stopping ??= (async () => {
+      await Promise.all([...this.runs.values()].map((run) => run.cancel()));
+      this.spare?.kill();
+      await this.gateway.close();
+      await this.policies.close();
+      setTimeout(this.quit, 20);
+    })();
+    return this.stopping;
+  }
+
+  private forgetOldRuns(): void {
+    const ended = [...this.runs.values()].filter((run) => !run.running);
+    for (const run of ended.slice(0, Math.max(0, ended.length - KEPT_RUNS))) this.runs.delete(run.id);
+  }
+}

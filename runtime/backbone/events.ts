@@ -1,0 +1,35 @@
+import type { RunEvent, RunEventBody } from '../protocol/backbone.ts';
+
+/** Enough for a client that comes late to see what happened; the rest is in the trace. */
+const KEPT = 4_000;
+
+/** The numbered events of one run. Frequent ones are told as they come and not kept. */
+export class EventLog {
+  #seq = 0;
+  #kept: RunEvent[] = [];
+  readonly #listeners = new Set<(event: RunEvent) => void>();
+  readonly #run: string;
+
+  constructor(run: string) {
+    this.#run = run;
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  emit(body: RunEventBody): void {
+    const event = { ...body, run: this.#run, seq: ++this.#seq, time: Date.now() } as RunEvent;
+    if (body.type !== 'call' && body.type !== 'progress') {
+      this.#kept.push(event);
+      if (this.#kept.length > KEPT * 1.25) this.#kept = this.#kept.slice(-KEPT);
+    }
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  subscribe(listener: (event: RunEvent) => void, since: number): () => void {
+    for (const event of this.#kept) if (event.seq > since) listener(event);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+}

@@ -1,0 +1,70 @@
+import { TuningForkError } from '../protocol/errors.ts';
+import { nearest } from '../protocol/suggest.ts';
+import type { Task } from '../protocol/task.ts';
+import type { RolloutPlace, RolloutRecord, Split } from '../protocol/trace.ts';
+
+/** One rollout to be run, and run again under the same name if its worker is lost through no fault of its own. */
+export interface Job {
+  place: RolloutPlace;
+  task: Task;
+  attempt: number;
+  /** Was in flight when a worker died and nobody knows why: it gets a worker for itself. */
+  alone: boolean;
+  /** A stored rollout whose first calls are served from the record. */
+  record?: { rollout: RolloutRecord; calls: number };
+}
+
+export interface JobPlan {
+  run: string;
+  split: Split;
+  repeats: number;
+  ids?: string[];
+  first?: number;
+}
+
+/** Tasks x repeats, the repeats of a task side by side so that they share their prompt while it is warm. */
+export async function* plannedJobs(tasks: AsyncIterable<Task>, plan: JobPlan): AsyncGenerator<Job> {
+  const wanted = plan.ids === undefined ? undefined : new Set(plan.ids);
+  const seen: string[] = [];
+  let taskIndex = 0;
+  let taken = 0;
+  for await (const task of tasks) {
+    if (wanted === undefined || wanted.delete(task.taskId)) {
+      for (let sample = 0; sample < plan.repeats; sample++) {
+        yield { task, attempt: 1, alone: false, place: { run: plan.run, rollout: `s0t${taskIndex}n${sample}`, step: 0, split: plan.split, taskIndex, taskId: task.taskId, sample } };
+      }
+      taken++;
+    } else if (seen.length < 10_000) {
+      seen.push(task.taskId);
+    }
+    taskIndex++;
+    if (wanted?.size === 0 || taken === plan.first) return;
+  }
+  const missing = wanted === undefined ? undefined : [...wanted][0];
+  if (missing !== undefined) {
+    const meant = nearest(missing, seen);
+    throw new TuningForkError('data', `There is no ${plan.split} task "${missing}" among ${taskIndex}.`, {
+      next: meant === undefined ? `The first is "${seen[0] ?? '–'}".` : `Did you mean "${meant}"?`,
+    });
+  }
+}
+
+/** A stored rollout, run again: once as it was, or as `forks` that go on anew after its first `calls` model calls. */
+export async function* replayJobs(record: RolloutRecord, run: string, calls: number, forks: number): AsyncGenerator<Job> {
+  const task = taskOf(record);
+  const base = { run, step: record.step, split: record.split, taskIndex: record.taskIndex, taskId: record.taskId };
+  if (forks === 0) {
+    yield { task, attempt: 1, alone: false, place: { ...base, rollout: record.rollout, sample: record.sample }, record: { rollout: record, calls } };
+  }
+  for (let fork = 1; fork <= forks; fork++) {
+    yield {
+      task, attempt: 1, alone: false, record: { rollout: record, calls },
+      // Forks must differ from their parent and from each other, and be the same every time.
+      place: { ...base, rollout: `${record.rollout}f${fork}`, sample: (record.sample + 1) * 100_000 + fork },
+    };
+  }
+}
+
+export function taskOf(record: RolloutRecord): Task {
+  return record.task as unknown as Task;
+}

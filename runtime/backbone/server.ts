@@ -1,0 +1,131 @@
+/** The door for clients: JSON lines over a local socket, nothing before the token was shown. */
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
+import { PROTOCOL_VERSION, type BackboneMethod, type BackboneRequests, type ClientLine, type RunEvent } from '../protocol/backbone.ts';
+import { errorInfo, TuningForkError } from '../protocol/errors.ts';
+import type { Backbone } from './backbone.ts';
+import { onJsonLines, sendLine } from './lines.ts';
+
+/** A client that doesn't read must not fill our memory; live calls and progress are dropped for it first. */
+const SLOW_CLIENT_BYTES = 8 * 1024 * 1024;
+
+export interface ServerOptions {
+  token: string;
+  onClients(count: number): void;
+}
+
+export function listen(backbone: Backbone, path: string, options: ServerOptions): Promise<Server> {
+  const clients = new Set<Socket>();
+  const server = createServer((socket) => {
+    clients.add(socket);
+    options.onClients(clients.size);
+    socket.on('error', () => {});
+    const connection = new Connection(backbone, socket, options.token, () => clients.size);
+    socket.once('close', () => {
+      connection.end();
+      clients.delete(socket);
+      options.onClients(clients.size);
+    });
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => resolve(server));
+  });
+}
+
+class Connection {
+  private known = false;
+  private readonly subscriptions = new Map<string, () => void>();
+  private readonly backbone: Backbone;
+  private readonly socket: Socket;
+  private readonly token: string;
+  private readonly countClients: () => number;
+
+  constructor(backbone: Backbone, socket: Socket, token: string, countClients: () => number) {
+    this.backbone = backbone;
+    this.socket = socket;
+    this.token = token;
+    this.countClients = countClients;
+    onJsonLines(socket, (value) => void this.receive(value), (reason) => sendLine(socket, { id: 0, error: { code: 'protocol', message: reason } }));
+  }
+
+  end(): void {
+    for (const unsubscribe of this.subscriptions.values()) unsubscribe();
+    this.subscriptions.clear();
+  }
+
+  private async receive(value: unknown): Promise<void> {
+    const line = value as Partial<ClientLine> | null;
+    if (typeof line !== 'object' || line === null || typeof line.id !== 'number' || typeof line.method !== 'string') {
+      return sendLine(this.socket, { id: 0, error: { code: 'protocol', message: 'A request is {"id": number, "method": string, "params": …}.' } });
+    }
+    try {
+      const result = await this.answer(line.method, line.params as never);
+      sendLine(this.socket, { id: line.id, result: result ?? null });
+    } catch (error) {
+      sendLine(this.socket, { id: line.id, error: errorInfo(error) });
+      if (!this.known) this.socket.end();
+    }
+  }
+
+  private answer(method: BackboneMethod, params: never): unknown {
+    if (!this.known && method !== 'hello') throw new TuningForkError('auth', 'The first request must be "hello" with the token.');
+    const handler = (this.handlers as Record<string, ((params: never) => unknown) | undefined>)[method];
+    if (handler === undefined) throw new TuningForkError('protocol', `There is no request "${method}".`);
+    return handler(params);
+  }
+
+  private readonly handlers: { [M in BackboneMethod]: (params: BackboneRequests[M][0]) => BackboneRequests[M][1] | Promise<BackboneRequests[M][1]> } = {
+    hello: ({ token, protocol }) => {
+      if (!sameText(String(token), this.token)) throw new TuningForkError('auth', 'The token is wrong.');
+      if (protocol !== PROTOCOL_VERSION) {
+        throw new TuningForkError('protocol', `This backbone speaks protocol ${PROTOCOL_VERSION}, the client ${protocol}.`, { next: 'Use the same version of Tuning Fork for both.' });
+      }
+      this.known = true;
+      return this.backbone.identity();
+    },
+    start: (request) => this.backbone.start(request),
+    attach: ({ run, since }) => {
+      const found = this.backbone.run(run);
+      this.subscriptions.get(run)?.();
+      const status = found.status();
+      // The answer goes out before the events, so that a client can draw its frame first.
+      queueMicrotask(() => this.subscriptions.set(run, found.subscribe((event) => this.tell(event), since ?? 0)));
+      return status;
+    },
+    detach: ({ run }) => {
+      this.subscriptions.get(run)?.();
+      this.subscriptions.delete(run);
+      return null;
+    },
+    cancel: async ({ run, rollout }) => {
+      await this.backbone.run(run).cancel(rollout);
+      return null;
+    },
+    status: () => this.backbone.status(this.countClients()),
+    hold: ({ run, rollout }) => {
+      this.backbone.run(run).hold(rollout);
+      return null;
+    },
+    pending: ({ run, rollout }) => this.backbone.run(run).pending(rollout),
+    release: ({ run, rollout, decision }) => {
+      this.backbone.run(run).release(rollout, decision);
+      return null;
+    },
+    shutdown: async ({ force }) => {
+      await this.backbone.shutdown(force);
+      return null;
+    },
+  };
+
+  private tell(event: RunEvent): void {
+    const droppable = event.type === 'call' || event.type === 'progress' || event.type === 'log';
+    if (droppable && this.socket.writableLength > SLOW_CLIENT_BYTES) return;
+    sendLine(this.socket, { event });
+  }
+}
+
+function sameText(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
