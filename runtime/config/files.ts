@@ -1,0 +1,22 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { TuningForkError } from '../protocol/errors.ts';
+import type { LoadedConfig } from './load.ts';
+
+/** A path of the YAML: meant from the YAML's folder first, then from where the command was started. */
+export function findPath(loaded: Pick<LoadedConfig, 'dir' | 'cwd'>, path: string): string | undefined {
+  return [resolve(loaded.dir, path), resolve(loaded.cwd, path)].find((candidate) => statSync(candidate, { throwIfNoEntry: false }) !== undefined);
+}
+
+/** The same for a file that must be there; `key` is where the YAML names it. */
+export function needFile(loaded: Pick<LoadedConfig, 'dir' | 'cwd' | 'place'>, path: string, key: string): string {
+  const found = findPath(loaded, path);
+  const { dir, cwd } = loaded;
+  const where = loaded.place(key);
+  if (found === undefined) {
+    const looked = dir === cwd || resolve(path) === path ? '' : `, neither in ${dir} nor in ${cwd}`;
+    throw new TuningForkError('config', `\`${key}\` names ${path}, and there is no such file${looked || (dir === cwd ? ` in ${dir}` : '')}.`, { next: 'Paths are meant from the YAML’s folder, then from the folder of the command.', where });
+  }
+  if (statSync(found).isDirectory()) throw new TuningForkError('config', `\`${key}\` names ${path}, which is a folder; a file is wanted.`, { where });
+  return found;
+}
