@@ -8,7 +8,7 @@ import { MODEL_NAME, type CallOptions, type ChatModel, type ChatReply } from './
 
 /** A model of the user's own, as far as an agent needs one. */
 export type CallableModel = ModelFunction | { call: ModelFunction };
-type ModelFunction = (messages: ChatMessage[], options: CallOptions) => LocalAnswer | Promise<LocalAnswer>;
+export type ModelFunction = (messages: ChatMessage[], options: CallOptions) => LocalAnswer | Promise<LocalAnswer>;
 export type LocalAnswer = string | { text: string; toolCalls?: ToolCall[] };
 
 /** A default model that lives in the user's process: its calls reach no gateway, so they are kept beside the tool calls. */

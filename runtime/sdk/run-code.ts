@@ -132,7 +132,9 @@ function takeNetworkAway(builtin: typeof process.getBuiltinModule): void {
     process.exitCode = 1;
     process.stderr.write(`${tell(error)}\n`, () => process.exit(1));
   });
-  const refuse = (): never => {
+  // Else what was printed before an exit may be lost, and an endless print is never read.
+  for (const { _handle } of [process.stdout, process.stderr] as { _handle?: { setBlocking?(on: boolean): void } }[]) _handle?.setBlocking?.(true);
+  const refuse = function refuse(): never {
     throw new Error('not allowed here: no network, no other processes');
   };
   const close = (owner: object, names: readonly string[]): void => {

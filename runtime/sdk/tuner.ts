@@ -4,7 +4,7 @@ import { TuningForkError } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { DefaultModel as RemoteModel } from '../protocol/worker.ts';
 import { callSite } from './call-site.ts';
-import { LocalModel, type CallableModel } from './local-model.ts';
+import { LocalModel, type CallableModel, type ModelFunction } from './local-model.ts';
 import type { Msg } from './message.ts';
 import { GatewayModel, type CallOptions, type ChatModel, type ChatReply } from './model.ts';
 
@@ -47,6 +47,9 @@ export class ModelTuner implements ChatModel {
   }
 
   /** Answers the model to use for the role. Many agents may share a role. */
+  registerModel(role: string, options: { defaultModel: Exclude<DefaultModel, ModelFunction> }): ChatModel;
+  registerModel(role: string, options: { defaultModel: ModelFunction }): ChatModel;
+  registerModel(role: string, options: { defaultModel: DefaultModel }): ChatModel;
   registerModel(role: string, { defaultModel }: { defaultModel: DefaultModel }): ChatModel {
     const where = callSite(ModelTuner.prototype.registerModel).place;
     if (typeof role !== 'string' || role === '') {
