@@ -2,10 +2,10 @@
 export interface ErrorInfo {
   code: ErrorCode;
   message: string;
-  next?: string;
-  where?: Place;
+  next?: string | undefined;
+  where?: Place | undefined;
   /** A stack that starts in user code where there is one. */
-  stack?: string;
+  stack?: string | undefined;
 }
 
 /** A place in a file, one-based as editors show it. */
@@ -33,7 +33,7 @@ export class TuningForkError extends Error {
   readonly next: string | undefined;
   readonly where: Place | undefined;
 
-  constructor(code: ErrorCode, message: string, extra: { next?: string; where?: Place; cause?: unknown; stack?: string } = {}) {
+  constructor(code: ErrorCode, message: string, extra: { next?: string | undefined; where?: Place | undefined; cause?: unknown; stack?: string | undefined } = {}) {
     super(message, { cause: extra.cause });
     this.name = 'TuningForkError';
     this.code = code;

@@ -23,7 +23,7 @@ export interface TunerOptions {
   apiKey: string;
   isTarget(role: string): boolean;
   /** Tells the backbone of a role before its first call. */
-  register(role: string, model: { defaultModel?: RemoteModel }): void | Promise<void>;
+  register(role: string, model: { defaultModel?: RemoteModel | undefined }): void | Promise<void>;
   /** Ends every call of the rollout. */
   signal: AbortSignal;
   /** The configuration, secrets left out. */
