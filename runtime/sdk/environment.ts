@@ -5,7 +5,7 @@ export interface Environment<Observation = string, Action = string> {
   /** Starts an episode of this task and tells what the agent sees first. */
   reset(task: Omit<Task, 'label'>): Observation | Promise<Observation>;
   step(action: Action): Step<Observation> | Promise<Step<Observation>>;
-  /** The score of the episode as it stands: what the judge `environment` asks for. */
+  /** The score of the episode as it stands: what the judge `builtin->environment` takes for the reward. */
   evaluate?(): number | Verdict | Promise<number | Verdict>;
   close?(): void | Promise<void>;
 }

@@ -38,7 +38,7 @@ export interface WorkflowOutputOptions {
   metadata?: { [key: string]: unknown };
   /** Numbers to follow over a run. */
   logMetrics?: { [key: string]: unknown };
-  /** An environment of the workflow's own for the judge `environment`; closed once it was asked. */
+  /** The environment to ask for the reward: its `evaluate()` goes to the judge as `metadata.evaluation`, then it is closed. */
   environment?: Evaluable;
 }
 
