@@ -16,8 +16,7 @@
  * tree.nodes.id;          // 1 2 3 7 8 0 4 5 9 0 6 0: depth-first, 1 2 3 7 shared by both rollouts
  * tree.targets.node;      // 3 4 5 8 9 10 11: the first 7 is one target, sampled twice with one logprob
  *
- * const advantage = { a: 1, b: -1 };
- * const weighed = weigh(tree, ({ rollout }) => ({ advantage: advantage[rollout], weight: 1 / 8 }));   // or a reason: 'no-spread'
+ * const weighed = weigh(tree, ({ rollout }) => ({ advantage: rollout === 'a' ? 1 : -1, weight: 1 / 8 }));   // or a reason: 'no-spread'
  * const { pieces } = layOut(weighed, { engine: decoderCost(model), maxTokens: 4096 });
  * const batch = pack(pieces);
  * ```

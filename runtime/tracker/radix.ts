@@ -1,3 +1,5 @@
+import { TuningForkError } from '../protocol/errors.ts';
+
 /** Token tables of a forest, laid out depth-first: a node's subtree is `i` up to, not including, `end[i]`. */
 export interface Nodes {
   id: Int32Array;
@@ -13,7 +15,7 @@ export type Refuse = (index: number) => never;
 
 export const ROOT = 0;
 
-/** Children are found by one number made of both; all of it must stay below 2^53. */
+/** An edge and a token as one number, which must stay below 2^53. */
 const TOKENS = 2 ** 31;
 const EDGES = 2 ** 22;
 
@@ -28,6 +30,9 @@ export class Radix {
   readonly #start: number[] = [0];
   readonly #stop: number[] = [0];
   readonly #parent: number[] = [-1];
+  /** The child that came first, -1 without; most edges have no other. */
+  readonly #child: number[] = [-1];
+  /** The others, by edge and token. */
   readonly #children = new Map<number, number>();
 
   /** Walks `tokens` down from the end of `edge`, adding what is not there yet. Returns the edge that ends with the last token. */
@@ -35,8 +40,8 @@ export class Radix {
     const count = tokens.length;
     let i = 0;
     while (i < count) {
-      const child = this.#children.get(edge * TOKENS + checked(tokens, i, refuse));
-      if (child === undefined) return this.#append(edge, tokens, i, refuse);
+      const child = this.#find(edge, checked(tokens, i, refuse));
+      if (child === -1) return this.#append(edge, tokens, i, refuse);
       const ids = this.#ids;
       const stop = this.#stop[child]!;
       let at = this.#start[child]! + 1;
@@ -50,6 +55,11 @@ export class Radix {
     return edge;
   }
 
+  #find(edge: number, token: number): number {
+    const child = this.#child[edge]!;
+    return child === -1 || this.#ids[this.#start[child]!] === token ? child : this.#children.get(edge * TOKENS + token) ?? -1;
+  }
+
   #append(edge: number, tokens: ArrayLike<number>, from: number, refuse: Refuse): number {
     const added = tokens.length - from;
     this.#reserve(added);
@@ -57,7 +67,8 @@ export class Radix {
     let at = this.#size;
     for (let i = from; i < tokens.length; i++) ids[at++] = checked(tokens, i, refuse);
     const child = this.#name(edge, this.#size, at);
-    this.#children.set(edge * TOKENS + ids[this.#size]!, child);
+    if (this.#child[edge] === -1) this.#child[edge] = child;
+    else this.#children.set(edge * TOKENS + ids[this.#size]!, child);
     this.#size = at;
     return child;
   }
@@ -68,17 +79,19 @@ export class Radix {
     const upper = this.#name(parent, start, at);
     this.#start[edge] = at;
     this.#parent[edge] = upper;
-    this.#children.set(parent * TOKENS + this.#ids[start]!, upper);
-    this.#children.set(upper * TOKENS + this.#ids[at]!, edge);
+    this.#child[upper] = edge;
+    if (this.#child[parent] === edge) this.#child[parent] = upper;
+    else this.#children.set(parent * TOKENS + this.#ids[start]!, upper);
     return upper;
   }
 
   #name(parent: number, start: number, stop: number): number {
     const edge = this.#start.length;
-    if (edge === EDGES) throw new RangeError(`A token tree has at most ${EDGES} edges; track fewer tasks at once.`);
+    if (edge === EDGES) throw new TuningForkError('usage', `A token tree holds at most ${EDGES} runs of tokens.`, { next: 'Track fewer tasks at once.' });
     this.#start.push(start);
     this.#stop.push(stop);
     this.#parent.push(parent);
+    this.#child.push(-1);
     return edge;
   }
 

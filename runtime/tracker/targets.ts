@@ -71,7 +71,7 @@ function byNodeAndLogprob(nodes: number, calls: readonly PlacedCall[], { node, l
     const begin = i;
     let equal = true;
     for (i++; i < order.length && node[order[i]!] === node[order[begin]!]; i++) equal &&= logprob[order[i]!] === logprob[order[begin]!];
-    if (!equal) order.subarray(begin, i).sort((a, b) => logprob[b]! - logprob[a]! || a - b);
+    if (!equal) order.subarray(begin, i).sort((a, b) => logprob[b]! - logprob[a]!);
   }
   return order;
 }

@@ -22,7 +22,7 @@ function* shapeOf({ nodes, calls, sampled, targets }: TokenTree, ordered: readon
   yield* lengths('nodes', nodes, nodes.id.length);
   yield* lengths('sampled tokens', sampled, total);
   yield* lengths('targets', columns, targets.node.length);
-  if (begin.length !== targets.node.length + 1) yield `targets.begin has ${begin.length} rows for ${targets.node.length} targets`;
+  if (begin.length !== targets.node.length + 1 || begin.at(-1) !== tokens.length) yield `targets: begin and tokens don't fit ${targets.node.length} targets`;
   if (calls.length !== ordered.length) yield `there are ${ordered.length} calls, the tree has ${calls.length}`;
 }
 

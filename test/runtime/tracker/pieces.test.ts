@@ -81,7 +81,10 @@ test('random forests: packs of several trees keep every target, its context and 
     for (const [k, piece] of pieces.entries()) {
       for (const [i, node] of piece.node.entries()) {
         const at = targets.node[row]!;
-        assert.deepEqual(textOf(nodes, at, at - (at % length)), textOf(piece.nodes, node), `seed ${seed}`);
+        const start = at - (at % length);
+        const text = textOf(nodes, at, start);
+        assert.deepEqual(text, textOf(piece.nodes, node), `seed ${seed}`);
+        assert.deepEqual(textOf(nodes, start + nodes.parent[at]!, start), text.slice(0, -1));
         assert.deepEqual([targets.piece[row], targets.target[row]], [k, piece.firstTarget + i]);
         for (const name of ['sampledLogprob', 'oldLogprob', 'refLogprob', 'weight', 'up', 'down'] as const) {
           assert.equal(targets[name][row], piece.tree.targets[name][piece.firstTarget + i]);

@@ -24,6 +24,7 @@ const second = call(1, { tokens: { from: 0, tail: [4], sampled: [5], logprobs: [
 test('stored rollouts become calls whose prompts are what the policy was shown', () => {
   const tree = track(callsOf([record('n0', [first, second]), record('n1', [first])]));
   assert.deepEqual([...tree.nodes.id], [1, 2, 3, 0, 4, 5]);
+  assert.deepEqual([...tree.nodes.parent], [-1, 0, 1, 2, 3, 4]);
   assert.deepEqual([...tree.targets.weight], [2, 2, 1]);
   assert.deepEqual(tree.calls.map(({ why }) => why), [undefined, undefined, undefined]);
 });

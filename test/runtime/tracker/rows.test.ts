@@ -18,7 +18,7 @@ test('random forests: each trained token is in exactly one row of its rollout, i
       const end = begin + call.sampled.length;
       assert.deepEqual([...row.id.subarray(0, end)], [...shown[k]!, ...Array.from(call.sampled)]);
       assert.ok(row.mask.subarray(begin, end).every(Boolean) && row.promptLength <= begin);
-      assert.deepEqual([...row.logprob.subarray(begin, end)], [...Array.from(call.logprobs!)]);
+      assert.deepEqual([...row.logprob.subarray(begin, end)], Array.from(call.logprobs!));
       const each = (value: number | ArrayLike<number>) => (typeof value === 'number' ? Array.from(call.sampled, () => value) : Array.from(value));
       assert.deepEqual([...row.advantage.subarray(begin, end)], each(call.advantage!));
       assert.deepEqual([...row.weight.subarray(begin, end)], each(call.weight!));

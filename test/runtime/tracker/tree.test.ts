@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TuningForkError } from '../../../runtime/protocol/errors.ts';
-import { track, verify, weigh } from '../../../runtime/tracker/index.ts';
-import type { Nodes, TrackedCall } from '../../../runtime/tracker/index.ts';
+import { track, verify, weigh } from 'tuning-fork/tracker';
+import type { Nodes, TrackedCall } from 'tuning-fork/tracker';
 import { dice, forest, shuffled } from './forest.ts';
 
 const FORESTS = 400;
@@ -11,6 +11,17 @@ const FORESTS = 400;
 function visible({ end }: Nodes, i: number): number[] {
   return Array.from(end.keys()).filter((j) => j <= i && i < end[j]!);
 }
+
+test('the example of the package\'s tracker entry does what it says', () => {
+  const tree = track([
+    { rollout: 'a', call: 0, prompt: [1, 2, 3], sampled: [7, 8, 0], logprobs: [-0.1, -0.2, -0.3] },
+    { rollout: 'a', call: 1, from: 0, prompt: [4, 5], sampled: [9, 0], logprobs: [-1.2, -0.1] },
+    { rollout: 'b', call: 0, prompt: [1, 2, 3], sampled: [7, 6, 0], logprobs: [-0.1, -2.5, -0.4] },
+  ]);
+  assert.deepEqual([...tree.nodes.id], [1, 2, 3, 7, 8, 0, 4, 5, 9, 0, 6, 0]);
+  assert.deepEqual([...tree.targets.node], [3, 4, 5, 8, 9, 10, 11]);
+  assert.equal(tree.targets.weight[0], 2);
+});
 
 test('random forests: every sampled token is one target or has one reason, in exactly the context the policy saw', () => {
   const met = { merged: 0, branched: 0, reasons: new Set<string>() };
@@ -89,7 +100,7 @@ test('weigh gives what track gives for calls with that credit', () => {
   const credit = (rollout: string, call: number) => (rollout === 'n1' ? 'no-spread' as const : { advantage: call - 1.5, weight: 0.25 });
   for (let seed = 0; seed < 100; seed++) {
     const { calls } = forest(seed);
-    const plain = calls.map(({ advantage: _, weight: __, ...call }) => call);
+    const plain = calls.map((call) => ({ ...call, advantage: undefined, weight: undefined }));
     const tree = track(plain);
     const before = structuredClone(tree);
     const weighed = weigh(tree, ({ rollout, call }) => credit(rollout, call));
@@ -114,6 +125,18 @@ test('weigh asks only about calls that have no reason yet', () => {
   assert.deepEqual(asked, [1]);
   assert.deepEqual(weighed.calls.map(({ why }) => why), ['undelivered', 'stale']);
   assert.equal(weighed.targets.node.length, 0);
+});
+
+test('a long conversation, forked late and early, is one tree', () => {
+  const d = dice(3);
+  const calls = Array.from({ length: 500 }, (_, call): TrackedCall => {
+    const sampled = Array.from({ length: 20 }, () => d.roll(1000));
+    const from = call === 0 ? undefined : call % 50 === 0 ? d.roll(call) : call - 1;
+    return { rollout: 'a', call, from, prompt: sampled.map((id) => id + 1), sampled, logprobs: sampled.map(() => -d.number()) };
+  });
+  const tree = track(calls);
+  assert.equal(tree.nodes.id.length, 20_000);
+  assert.deepEqual(verify(tree, calls), []);
 });
 
 test('no calls, calls without tokens and answers without tokens are trees too', () => {
