@@ -27,7 +27,7 @@ const MOST_NODES = 100_000;
 export function readYaml(source: string, file: string): YamlTree {
   const text = source.startsWith('\uFEFF') ? source.slice(1) : source;
   const lines = new LineCounter();
-  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, logLevel: 'silent' });
+  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, logLevel: 'error' });
   const placeAt = (offset: number, key?: string): Place => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return key === undefined ? { file, line, column: col } : { file, line, column: col, key };

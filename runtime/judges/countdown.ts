@@ -9,7 +9,7 @@ import { showRational } from './rational.ts';
 const FORM = 0.1;
 const RIGHT = 1;
 
-/** The box must hold an expression that uses each of `nums` exactly once and makes `target`. */
+/** The box must hold an expression that uses each number exactly once and makes the target. */
 export function countdown({ workflow }: JudgeOptions = {}): BuiltinJudge {
   const name = 'countdown';
   return {
@@ -44,12 +44,12 @@ function inOrder(numbers: readonly bigint[]): string {
   return numbers.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)).join(',');
 }
 
-/** `target` and `nums` from the label, else the task's metadata, else (as in AgentJet) the output's. */
+/** `target` and `nums` (or `numbers`) from the label, else the task's metadata, else (as in AgentJet) the output's. */
 function puzzle(task: Task, output: OutputData): { target: bigint; nums: bigint[] } {
   const label = typeof task.label === 'object' && task.label !== null && !Array.isArray(task.label) ? task.label as Record<string, Json> : { target: task.label as Json };
   const find = (key: string): Json | undefined => label[key] ?? task.metadata[key] ?? output.metadata[key];
   const target = whole(find('target'));
-  const list = find('nums');
+  const list = find('nums') ?? find('numbers');
   const nums = Array.isArray(list) ? list.map(whole) : [];
   if (target !== undefined && nums.length > 0 && nums.every((number) => number !== undefined)) return { target, nums };
   throw new TuningForkError('data', `Task ${task.taskId} is no Countdown puzzle: the judge countdown needs metadata.target, a whole number, and metadata.nums, a list of whole numbers.`, {

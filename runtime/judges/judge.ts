@@ -40,7 +40,7 @@ export function reference(task: Task, judge: string): Json {
 
 /** GSM8K writes its working first and the answer behind `####`. */
 export function behindHashes(text: string): string {
-  return text.slice(text.lastIndexOf('####') + (text.includes('####') ? 4 : 0)).trim();
+  return text.split('####').at(-1)!.trim();
 }
 
 /** What stands in the last `\boxed{…}`, braces nested; undefined without a box, or when the last one is never closed. */

@@ -46,7 +46,7 @@ function tidy(text: string): string {
     // Full-width forms are the ASCII ones, shifted. Other scripts' digits and superscripts are left: `5²` is not 52.
     .replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0))
     .replace(/[\u2212\u2013]/g, '-')
-    .replace(/\\([dt])frac\b/g, '\\frac')
+    .replace(/\\[dt]frac(?![a-zA-Z])/g, '\\frac')
     .replace(/\\(?:left|right)(?![a-zA-Z])/g, '')
     .replace(/\{,\}/g, ',')
     .replace(/\\[()[\]]/g, ' ')

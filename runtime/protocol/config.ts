@@ -57,6 +57,8 @@ const rollout = z.strictObject({
   max_env_worker: positive.default(16).describe('Rollouts under way at once.'),
   workers: positive.max(256).default(1).describe('Processes that run the workflow; the rollouts are shared out among them.'),
   timeout: z.number().gt(0).default(600).describe('Seconds a rollout may take. Time spent held in a debugger doesn’t count.'),
+  block_timeout: z.number().gt(0).default(10).describe('Seconds a workflow may block its process without awaiting anything; then that rollout fails and its stack is told.'),
+  worker_memory: positive.default(2048).describe('Megabytes of memory one worker process may fill.'),
   seed: count.default(42).describe('The same seed gives the same tasks, samples and order.'),
   temperature: temperature.default(1).describe('Sampling temperature of training rollouts; 0 is greedy.'),
   top_p: topP.default(1).describe('Nucleus sampling; 1 is off.'),
