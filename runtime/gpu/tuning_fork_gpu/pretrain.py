@@ -1,0 +1,183 @@
+"""Teaches a small decoder from nothing on demonstrations and writes it in the Hugging Face format.
+
+    python -m tuning_fork_gpu.pretrain lessons.jsonl ../policy/embedded --steps 1500
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import torch
+from safetensors.torch import save_file
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
+from torch.nn import functional as F
+
+from .decoder import Decoder, Shape
+
+END_OF_TEXT, TURN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+MARKS = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
+# A number is cut in pairs of digits, an arithmetic sign always stands alone, a word takes the space before it along.
+WORDS = r"\p{N}{1,2}|[\-+*/()=]| ?[^\s\p{N}\-+*/()=]+|\s"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    task: str
+    ids: list[int]
+    taught: list[bool]
+    """Which ids the assistant says, its end of turn included."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("lessons", type=Path)
+    options.add_argument("out", type=Path, help="holds chat_template.jinja; the rest is written there")
+    options.add_argument("--steps", type=int, default=1500)
+    options.add_argument("--batch", type=int, default=48)
+    options.add_argument("--learning-rate", type=float, default=3e-3)
+    options.add_argument("--vocabulary", type=int, default=640)
+    options.add_argument("--seed", type=int, default=1)
+    chosen = options.parse_args()
+    torch.manual_seed(chosen.seed)
+
+    template = jinja2.Environment().from_string((chosen.out / "chat_template.jinja").read_text())
+    conversations = [json.loads(line) for line in chosen.lessons.read_text().splitlines()]
+    texts = [template.render(messages=one["messages"], tools=one.get("tools")) for one in conversations]
+    tokenizer = learn_tokenizer(texts[:20_000], chosen.vocabulary)
+    lessons = [lesson(one["task"], text, tokenizer) for one, text in zip(conversations, texts, strict=True)]
+
+    decoder = Decoder(Shape(vocab_size=tokenizer.get_vocab_size()))
+    print(f"{sum(p.numel() for p in decoder.parameters()):,} parameters, {tokenizer.get_vocab_size()} tokens, {len(lessons):,} lessons")
+    save_tokenizer(tokenizer, chosen.out, decoder.shape)
+    teach(decoder, lessons, chosen.steps, chosen.batch, chosen.learning_rate, chosen.seed, tokenizer.token_to_id(END_OF_TEXT))
+    save_weights(decoder, tokenizer, chosen.out)
+
+
+def learn_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(WORDS), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    special = [AddedToken(mark, special=True, normalized=False) for mark in (END_OF_TEXT, TURN, END)]
+    plain = [AddedToken(mark, special=False, normalized=False) for mark in MARKS]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary - len(MARKS), special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    # No merge may reach over a mark; and every number of two digits becomes one token.
+    marks = re.compile("|".join(re.escape(mark) for mark in (END_OF_TEXT, TURN, END, *MARKS)))
+    numbers = [" ".join(f"{number:02}" for number in range(100))] * 10_000
+    tokenizer.train_from_iterator([*numbers, *(part for text in texts for part in marks.split(text))], trainer)
+    tokenizer.add_tokens(plain)
+    return tokenizer
+
+
+def lesson(task: str, text: str, tokenizer: Tokenizer) -> Lesson:
+    ids: list[int] = tokenizer.encode(text).ids
+    opening = tokenizer.encode(f"{TURN}assistant\n").ids
+    end = tokenizer.token_to_id(END)
+    taught = [False] * len(ids)
+    speaking = False
+    for index, token in enumerate(ids):
+        taught[index] = speaking
+        if token == end:
+            speaking = False
+        elif ids[max(0, index + 1 - len(opening)) : index + 1] == opening:
+            speaking = True
+    return Lesson(task, ids, taught)
+
+
+def teach(decoder: Decoder, lessons: list[Lesson], steps: int, batch: int, learning_rate: float, seed: int, pad: int) -> None:
+    matrices = [p for name, p in decoder.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in decoder.named_parameters() if p.ndim != 2 or "embed" in name]
+    optimizers = [
+        torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+    begun = time.monotonic()
+    for step, group in zip(range(steps), batches(lessons, batch, random.Random(seed)), strict=False):
+        rate = learning_rate * schedule(step, steps)
+        for optimizer in optimizers:
+            for settings in optimizer.param_groups:
+                settings["lr"] = rate
+        loss, by_task = loss_of(decoder, group, pad)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if step % 25 == 0 or step == steps - 1:
+            told = "  ".join(f"{task} {value:.3f}" for task, value in sorted(by_task.items()))
+            print(f"step {step:5}  loss {loss.item():.3f}  {told}  {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def schedule(step: int, steps: int) -> float:
+    """A short warm-up, then a cosine down to a fiftieth."""
+    warm = min(1.0, (step + 1) / 50)
+    return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def batches(lessons: list[Lesson], batch: int, chance: random.Random) -> Iterator[list[Lesson]]:
+    """Endless; lessons of like length go together, so that little is padding."""
+    while True:
+        order = chance.sample(lessons, len(lessons))
+        for start in range(0, len(order) - batch + 1, batch):
+            yield order[start : start + batch]
+
+
+def loss_of(decoder: Decoder, group: list[Lesson], pad: int) -> tuple[Tensor, dict[str, float]]:
+    """Cross-entropy over what the assistant says. A short answer's words weigh more than a long one's."""
+    total, weights = torch.zeros(()), 0.0
+    by_task: dict[str, float] = {}
+    for task in sorted({one.task for one in group}):
+        mine = [one for one in group if one.task == task]
+        length = max(len(one.ids) for one in mine)
+        ids = torch.tensor([one.ids + [pad] * (length - len(one.ids)) for one in mine])
+        taught = torch.tensor([one.taught + [False] * (length - len(one.taught)) for one in mine])
+        hidden, _ = decoder(ids[:, :-1])
+        where = taught[:, 1:]
+        loss = F.cross_entropy(decoder.logits(hidden[where]), ids[:, 1:][where], reduction="none")
+        weight = (where / where.sum(1, keepdim=True).sqrt())[where]
+        total = total + (loss * weight).sum()
+        weights += float(weight.sum())
+        by_task[task] = float(loss.detach().mean())
+    return total / weights, by_task
+
+
+def save_tokenizer(tokenizer: Tokenizer, out: Path, shape: Shape) -> None:
+    tokenizer.save(str(out / "tokenizer.json"))
+    stop, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(END_OF_TEXT)
+    write_json(out / "config.json", shape.config(stop, pad))
+    write_json(out / "generation_config.json", {"do_sample": True, "temperature": 1.0, "eos_token_id": [stop, pad], "pad_token_id": pad})
+    write_json(
+        out / "tokenizer_config.json",
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": shape.max_position_embeddings,
+            "eos_token": END,
+            "pad_token": END_OF_TEXT,
+            "clean_up_tokenization_spaces": False,
+        },
+    )
+
+
+def save_weights(decoder: Decoder, tokenizer: Tokenizer, out: Path) -> None:
+    save_file(decoder.hf_state(), out / "model.safetensors", metadata={"format": "pt"})
+
+
+def write_json(file: Path, value: object) -> None:
+    file.write_text(json.dumps(value, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
