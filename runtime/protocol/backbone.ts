@@ -72,15 +72,9 @@ export interface PendingCall {
 /** What whoever holds a rollout lets its pending call do. */
 export type CallDecision =
   | { do: 'go' }
-  | { do: 'edit'; messages?: ChatMessage[]; sampling?: Partial<Sampling> }
+  /** For this call; `keep`: later prompts keep the changed messages. */
+  | { do: 'edit'; messages?: ChatMessage[]; sampling?: Partial<Sampling>; keep?: boolean }
   | { do: 'answer'; reply: ChatMessage };
-
-export interface CheckLine {
-  name: string;
-  verdict: 'ok' | 'warning' | 'failed' | 'skipped';
-  message: string;
-  next?: string;
-}
 
 export type RunEventBody =
   | { type: 'started'; info: RunInfo; dir: string }
@@ -96,7 +90,6 @@ export type RunEventBody =
   | { type: 'log'; rollout?: string; stream: 'out' | 'err'; text: string }
   | { type: 'notice'; level: 'info' | 'warning' | 'error'; notice: ErrorInfo }
   | { type: 'progress'; progress: RunProgress; elapsed: number }
-  | { type: 'check'; line: CheckLine }
   | { type: 'finished'; state: RunInfo['state']; error?: ErrorInfo };
 
 export type RunEvent = RunEventBody & { run: string; seq: number; time: number };

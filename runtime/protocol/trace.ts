@@ -63,6 +63,8 @@ export interface CallRecord {
   why?: UntrainedReason;
   /** Set when a tool call in the answer could not be read; the agent got the text instead. */
   malformed?: string;
+  /** A debugger changed the prompt: the key of the prompt before that, and whether later prompts keep the change. */
+  edited?: { asked: string; kept: boolean };
 }
 
 /** A Toolkit call, kept so that a replay needs no tool. */

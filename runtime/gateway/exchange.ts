@@ -1,0 +1,84 @@
+/** One request's way back to its client: kept alive while it waits, written once, and known to be delivered or not. */
+import type { ServerResponse } from 'node:http';
+import { completion, type Answered } from './completion.ts';
+import { errorAnswer } from './errors.ts';
+import type { CallRequest } from './request.ts';
+import { PING, streamed, streamedError } from './stream.ts';
+
+export interface Ending {
+  /** Everything was handed to a live connection. */
+  delivered: boolean;
+  /** Absent where the call failed, or the client left before it was answered. */
+  answered: Answered | undefined;
+}
+
+export function sendJson(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers });
+  response.end(body);
+}
+
+export function sendError(response: ServerResponse, error: unknown, headers: Record<string, string> = {}): void {
+  const { status, body, retry } = errorAnswer(error);
+  sendJson(response, status, body, { 'x-should-retry': String(retry), ...headers });
+}
+
+export class Exchange {
+  readonly #response: ServerResponse;
+  readonly #request: CallRequest;
+  readonly #beat: NodeJS.Timeout;
+
+  constructor(response: ServerResponse, request: CallRequest, heartbeat: number) {
+    this.#response = response;
+    this.#request = request;
+    this.#beat = setInterval(() => this.#keepAlive(), heartbeat);
+  }
+
+  answer(call: Promise<Answered>, ended: (ending: Ending) => void): void {
+    let answered: Answered | undefined;
+    const onClose = (): void => {
+      clearInterval(this.#beat);
+      ended({ delivered: this.#response.writableFinished, answered });
+    };
+    if (this.#response.closed) return onClose();
+    this.#response.once('close', onClose);
+    call.then((value) => {
+      answered = value;
+      this.#succeed(value);
+    }).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Clients give up on headers after minutes; a stream gets a comment, JSON may begin with blanks. */
+  #keepAlive(): void {
+    const response = this.#response;
+    if (!response.headersSent) {
+      response.writeHead(200, this.#request.stream ? EVENT_STREAM : { 'content-type': 'application/json' });
+    }
+    response.write(this.#request.stream ? PING : ' ');
+  }
+
+  #succeed(answered: Answered): void {
+    const response = this.#response;
+    if (response.destroyed) return;
+    clearInterval(this.#beat);
+    if (this.#request.stream) {
+      if (!response.headersSent) response.writeHead(200, EVENT_STREAM);
+      response.end(streamed(answered, this.#request));
+    } else if (response.headersSent) {
+      response.end(completion(answered, this.#request));
+    } else {
+      sendJson(response, 200, completion(answered, this.#request));
+    }
+  }
+
+  #fail(error: unknown): void {
+    const response = this.#response;
+    if (response.destroyed) return;
+    clearInterval(this.#beat);
+    if (!response.headersSent) sendError(response, error);
+    else if (this.#request.stream) response.end(streamedError(errorAnswer(error).body));
+    // The status has been sent as 200. A broken connection is what clients repeat, and the repetition gets the error as it is.
+    else response.destroy();
+  }
+}
+
+const EVENT_STREAM = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };

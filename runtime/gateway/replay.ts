@@ -1,0 +1,170 @@
+/** A stored rollout as the source of answers: its first calls are served from the record, and its tool results too. */
+import { hash } from 'node:crypto';
+import type { ChatMessage } from '../protocol/chat.ts';
+import { TuningForkError } from '../protocol/errors.ts';
+import type { CallRecord, RolloutRecord } from '../protocol/trace.ts';
+import type { Tokenizer } from '../policy/policy.ts';
+import { canonicalArguments } from './restore.ts';
+
+export interface ReplayOptions {
+  /** How many calls are served; what comes after is sampled. Absent: all of them. */
+  untilCall?: number;
+  /** Forks of one rollout must differ from each other and from it: 1, 2, ... Absent: what is sampled is sampled as it was then. */
+  fork?: number;
+  /** Whether calls that are sampled after the record may be trained. They are not unless asked. */
+  train?: boolean;
+}
+
+/** What a model is about to be shown: token ids, or messages where there are none. */
+export type Shown = { ids: readonly number[] } | { messages: readonly ChatMessage[] };
+
+interface RecordedTool {
+  result: string;
+  error?: boolean;
+}
+
+/** Serves one re-execution; make a new one for each. */
+export class ReplaySource {
+  readonly record: RolloutRecord;
+  readonly untilCall: number;
+  readonly fork: number;
+  readonly train: boolean;
+  /** Calls not served yet, by what they were shown. */
+  readonly #unserved = new Map<string, CallRecord[]>();
+  readonly #later = new Set<string>();
+  readonly #tools = new Map<string, RecordedTool[]>();
+  readonly #toolsServed = new Map<string, number>();
+  #left: number;
+  /** Once one call was sampled, others may follow from it. */
+  #sampled = false;
+
+  constructor(record: RolloutRecord, options: ReplayOptions = {}) {
+    this.record = record;
+    this.untilCall = Math.min(options.untilCall ?? record.calls.length, record.calls.length);
+    this.fork = options.fork ?? 0;
+    this.train = options.train ?? false;
+    this.#left = this.untilCall;
+    for (const call of record.calls) {
+      const key = call.edited?.asked ?? shownKey(call.role, shownTo(record, call));
+      if (call.index >= this.untilCall) this.#later.add(key);
+      else push(this.#unserved, key, call);
+    }
+    for (const { name, arguments: args, result, error, afterCalls } of record.tools) {
+      // What ran after a call that is now sampled may have been caused by it.
+      if (afterCalls <= this.untilCall) push(this.#tools, toolKey(name, args), error === undefined ? { result } : { result, error });
+    }
+  }
+
+  /** How many of the first calls nobody asked for yet. */
+  get left(): number {
+    return this.#left;
+  }
+
+  /** The recorded call for this prompt, or undefined where it is to be sampled. Throws where the rollout went another way. */
+  take(role: string, shown: Shown, tokenizer: Tokenizer | undefined): CallRecord | undefined {
+    const key = shownKey(role, shown);
+    const call = this.#unserved.get(key)?.shift();
+    if (call !== undefined) {
+      this.#left--;
+      return call;
+    }
+    if (this.#left > 0 && !this.#sampled && !this.#later.has(key)) throw this.#diverged(role, shown, tokenizer);
+    this.#sampled = true;
+    return undefined;
+  }
+
+  /** The result of the same tool call in the record; the first for the first time it is asked for, and so on, unless `nth` says which. */
+  tool(name: string, args: string, nth?: number): RecordedTool | undefined {
+    const key = toolKey(name, args);
+    const index = nth ?? this.#toolsServed.get(key) ?? 0;
+    if (nth === undefined) this.#toolsServed.set(key, index + 1);
+    return this.#tools.get(key)?.[index];
+  }
+
+  messagesOf(call: CallRecord): ChatMessage[] {
+    return messagesOf(this.record, call);
+  }
+
+  promptOf(call: CallRecord): number[] {
+    return idsOf(this.record, call);
+  }
+
+  #diverged(role: string, shown: Shown, tokenizer: Tokenizer | undefined): TuningForkError {
+    const unserved = [...this.#unserved.values()].flat().sort((a, b) => a.index - b.index);
+    const call = unserved.find((one) => one.role === role) ?? unserved[0]!;
+    const what = call.role === role ? difference(shownTo(this.record, call), shown, tokenizer) : `now role "${role}" makes a call that is not in the record.`;
+    return new TuningForkError('diverged', `The rollout diverged from its record at call ${call.index} (role "${call.role}"): ${what}`, {
+      next: `Something outside the record is different: time, randomness, files or the workflow itself. Make it the same again, or replay fewer calls (--until-call ${call.index}).`,
+    });
+  }
+}
+
+/** Names a call by its role and all it was shown. */
+export function shownKey(role: string, shown: Shown): string {
+  return hash('sha1', 'ids' in shown ? `${role}\0${shown.ids.join()}` : `${role}\0${JSON.stringify(shown.messages.map(plain))}`, 'base64');
+}
+
+function shownTo(record: RolloutRecord, call: CallRecord): Shown {
+  return call.tokens === undefined ? { messages: messagesOf(record, call) } : { ids: idsOf(record, call) };
+}
+
+function idsOf(record: RolloutRecord, call: CallRecord): number[] {
+  const tokens = call.tokens!;
+  const from = tokens.from === null ? undefined : record.calls[tokens.from];
+  return from === undefined ? [...tokens.tail] : [...idsOf(record, from), ...from.tokens!.sampled, ...tokens.tail];
+}
+
+function messagesOf(record: RolloutRecord, call: CallRecord): ChatMessage[] {
+  const from = call.history.from === null ? undefined : record.calls[call.history.from];
+  return from === undefined ? [...call.history.add] : [...messagesOf(record, from), from.reply, ...call.history.add];
+}
+
+/** Keys in one order, whoever made the object. */
+function plain({ role, content, reasoning, name, tool_calls, tool_call_id }: ChatMessage): unknown[] {
+  return [role, content, reasoning, name, tool_calls?.map((call) => [call.id, call.function.name, call.function.arguments]), tool_call_id];
+}
+
+const CONTEXT_TOKENS = 8;
+const CONTEXT_CHARACTERS = 40;
+
+function difference(recorded: Shown, now: Shown, tokenizer: Tokenizer | undefined): string {
+  if ('ids' in recorded && 'ids' in now && tokenizer !== undefined) {
+    const at = firstDifference(recorded.ids, now.ids, (a, b) => a === b);
+    const around = (ids: readonly number[]): string => quoted(tokenizer.decode(ids.slice(Math.max(0, at - CONTEXT_TOKENS), at + CONTEXT_TOKENS)));
+    return `token ${at + 1} of its prompt is different. Recorded: ${around(recorded.ids)} (${recorded.ids.length} tokens); now: ${around(now.ids)} (${now.ids.length} tokens).`;
+  }
+  if ('messages' in recorded && 'messages' in now) {
+    const at = firstDifference(recorded.messages, now.messages, (a, b) => JSON.stringify(plain(a)) === JSON.stringify(plain(b)));
+    const [a, b] = [told(recorded.messages[at]), told(now.messages[at])];
+    const from = Math.max(0, firstDifference([...a], [...b], (x, y) => x === y) - CONTEXT_CHARACTERS);
+    const part = (text: string): string => quoted(text.slice(from, from + 2 * CONTEXT_CHARACTERS));
+    return `message ${at + 1} is different. Recorded: ${part(a)}; now: ${part(b)}.`;
+  }
+  return 'it was answered by another kind of model.';
+}
+
+function told(message: ChatMessage | undefined): string {
+  if (message === undefined) return 'no message';
+  const calls = message.tool_calls?.map((call) => ` ${call.function.name}(${call.function.arguments})`).join('') ?? '';
+  return `${message.role}: ${message.content}${calls}`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+function firstDifference<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): number {
+  let at = 0;
+  while (at < a.length && at < b.length && same(a[at]!, b[at]!)) at++;
+  return at;
+}
+
+function toolKey(name: string, args: string): string {
+  return `${name}\0${canonicalArguments(args)}`;
+}
+
+function push<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

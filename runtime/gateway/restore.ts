@@ -1,0 +1,214 @@
+/**
+ * Which sampled answers a request's history stands on. Frameworks rewrite assistant turns before they send them back: they drop text and
+ * reasoning, re-serialise arguments, trim. Here each is put back to what was sampled, so that its token ids are never guessed again.
+ */
+import { hash } from 'node:crypto';
+import type { ChatMessage, ToolCall } from '../protocol/chat.ts';
+import type { TokenTurn } from './prompt.ts';
+import type { ToolSet } from './request.ts';
+
+/** One answered call, as later prompts build on it. */
+export interface Turn {
+  /** Index of its record. */
+  readonly call: number;
+  readonly role: string;
+  /** Where its prompt stands in the chain of messages. */
+  readonly asked: string;
+  readonly from: Turn | null;
+  /** Its prompt is messages(from) + reply(from) + add. */
+  readonly add: readonly ChatMessage[];
+  readonly reply: ChatMessage;
+  readonly tools: ToolSet | undefined;
+  /** False after an edit that was for this call only: later prompts are as the framework sends them. */
+  readonly kept: boolean;
+  /** Absent for a model whose tokens we don't see. */
+  readonly tokens: TokenTurn | undefined;
+}
+
+/** A request's messages with our own answers put back. */
+export interface History {
+  /** The end of the chain of messages, as the framework sent them. */
+  readonly asked: string;
+  readonly from: Turn | null;
+  readonly add: readonly ChatMessage[];
+  /** Everything: messages(from) + reply(from) + add. */
+  readonly messages: readonly ChatMessage[];
+  /** The answers of ours among the messages, in their order. */
+  readonly turns: readonly Turn[];
+  /** How many of them came back changed. */
+  readonly restored: number;
+  /** The framework left the path of an earlier call other than by its answer. */
+  readonly rewritten: boolean;
+}
+
+const ROOT = '';
+
+export class Conversations {
+  /** Calls by the place of their prompt in the chain. */
+  readonly #asked = new Map<string, Turn[]>();
+  readonly #byToolCall = new Map<string, Turn>();
+  readonly #byEcho = new Map<string, Turn[]>();
+  readonly #turnOf = new Map<ChatMessage, Turn>();
+  /** Assistant messages that came from the workflow itself, such as worked examples. */
+  readonly #literal = new Set<string>();
+
+  read(messages: readonly ChatMessage[], role: string): History {
+    let place = ROOT;
+    let from: Turn | null = null;
+    let add: ChatMessage[] = [];
+    let restored = 0;
+    let rewritten = false;
+    for (const message of messages) {
+      const turn = message.role === 'assistant' ? this.#find(message, place, role) : undefined;
+      const here = place;
+      place = next(place, turn?.reply ?? message);
+      if (turn === undefined) {
+        rewritten ||= this.#asked.has(here);
+        if (message.role === 'assistant') this.#literal.add(place);
+        add.push(message);
+        continue;
+      }
+      if (!sameMessage(turn.reply, message)) restored++;
+      if (turn.asked === here && turn.kept) {
+        from = turn;
+        add = [];
+        rewritten = false;
+      } else {
+        rewritten = true;
+        add.push(turn.reply);
+      }
+    }
+    return { asked: place, from, add, ...this.#whole(from, add), restored, rewritten };
+  }
+
+  /** The same history with other messages at its end: the instruction of an answer format, say. */
+  withAdd(history: History, add: readonly ChatMessage[]): History {
+    return { ...history, add, ...this.#whole(history.from, add) };
+  }
+
+  record(turn: Turn): void {
+    push(this.#asked, turn.asked, turn);
+    push(this.#byEcho, echoKey(turn.reply), turn);
+    for (const call of turn.reply.tool_calls ?? []) this.#byToolCall.set(call.id, turn);
+    this.#turnOf.set(turn.reply, turn);
+  }
+
+  turnOf(message: ChatMessage): Turn | undefined {
+    return this.#turnOf.get(message);
+  }
+
+  hasToolCall(id: string): boolean {
+    return this.#byToolCall.has(id);
+  }
+
+  #whole(from: Turn | null, add: readonly ChatMessage[]): { messages: ChatMessage[]; turns: Turn[] } {
+    const messages: ChatMessage[] = [];
+    for (let turn = from; turn !== null; turn = turn.from) {
+      messages.push(turn.reply);
+      for (let index = turn.add.length - 1; index >= 0; index--) messages.push(turn.add[index]!);
+    }
+    messages.reverse().push(...add);
+    const turns: Turn[] = [];
+    for (const message of messages) {
+      const turn = message.role === 'assistant' ? this.#turnOf.get(message) : undefined;
+      if (turn !== undefined) turns.push(turn);
+    }
+    return { messages, turns };
+  }
+
+  #find(message: ChatMessage, place: string, role: string): Turn | undefined {
+    const id = message.tool_calls?.[0]?.id;
+    const byId = id === undefined ? undefined : this.#byToolCall.get(id);
+    // The ids are ours and the content is not: the workflow edited its history on purpose.
+    if (byId !== undefined) return echoes(byId.reply, message, true) ? byId : undefined;
+    const here = latest(this.#asked.get(place), role, (turn) => echoes(turn.reply, message, false));
+    if (here !== undefined) return here;
+    if (this.#byEcho.size === 0 || this.#literal.has(next(place, message))) return undefined;
+    // Elsewhere in the rollout, after the history was cut or summarised: only where putting it back changes no text.
+    return latest(this.#byEcho.get(echoKey(message)), role, (turn) => turn.role === role && turn.reply.reasoning === undefined && turn.reply.content === message.content);
+  }
+}
+
+/** The newest that fits; one of the same role before any other. */
+function latest(turns: readonly Turn[] | undefined, role: string, fits: (turn: Turn) => boolean): Turn | undefined {
+  if (turns === undefined) return undefined;
+  let other: Turn | undefined;
+  for (let index = turns.length - 1; index >= 0; index--) {
+    const turn = turns[index]!;
+    if (!fits(turn)) continue;
+    if (turn.role === role) return turn;
+    other ??= turn;
+  }
+  return other;
+}
+
+function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/** A message's place is a hash over itself and all before it. `name` is left out: LangGraph adds it to tool messages as it likes. */
+function next(place: string, message: ChatMessage): string {
+  let text = `${place}\0${message.role}\0${message.tool_call_id ?? ''}\0${message.reasoning ?? ''}\0${message.content.length}\0${message.content}`;
+  for (const call of message.tool_calls ?? []) text += `\0${call.id}\0${call.function.name}\0${call.function.arguments}`;
+  return hash('sha1', text, 'base64');
+}
+
+function sameMessage(a: ChatMessage, b: ChatMessage): boolean {
+  if (a.content !== b.content || a.reasoning !== b.reasoning) return false;
+  const calls = a.tool_calls ?? [];
+  const others = b.tool_calls ?? [];
+  return calls.length === others.length && calls.every((call, index) => {
+    const other = others[index]!;
+    return call.id === other.id && call.function.name === other.function.name && call.function.arguments === other.function.arguments;
+  });
+}
+
+/** Whether a framework made `echo` out of `reply`. `known`: the tool call ids say so, then even lost text is forgiven. */
+function echoes(reply: ChatMessage, echo: ChatMessage, known: boolean): boolean {
+  return sameCalls(reply.tool_calls, echo.tool_calls) && sameText(reply, echo.content, known);
+}
+
+function sameText(reply: ChatMessage, content: string, known: boolean): boolean {
+  if (content === reply.content) return true;
+  const said = content.trim();
+  const meant = reply.content.trim();
+  if (said === meant || (known && said === '')) return true;
+  // Some put the thinking back into the text.
+  const reasoning = reply.reasoning?.trim();
+  return reasoning !== undefined && reasoning !== '' && said.endsWith(meant) && said.includes(reasoning);
+}
+
+function sameCalls(ours: readonly ToolCall[] | undefined, theirs: readonly ToolCall[] | undefined): boolean {
+  const length = ours?.length ?? 0;
+  if (length !== (theirs?.length ?? 0)) return false;
+  for (let index = 0; index < length; index++) {
+    const a = ours![index]!.function;
+    const b = theirs![index]!.function;
+    if (a.name !== b.name) return false;
+    if (a.arguments !== b.arguments && canonicalArguments(a.arguments) !== canonicalArguments(b.arguments)) return false;
+  }
+  return true;
+}
+
+/** The same for all ways to write the same JSON down. */
+export function canonicalArguments(text: string): string {
+  try {
+    return JSON.stringify(sorted(JSON.parse(text)));
+  } catch {
+    return text.trim();
+  }
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+}
+
+function echoKey(message: ChatMessage): string {
+  let text = message.content.trim();
+  for (const call of message.tool_calls ?? []) text += `\0${call.function.name}\0${canonicalArguments(call.function.arguments)}`;
+  return hash('sha1', text, 'base64');
+}

@@ -1,0 +1,23 @@
+/** Which of the sampling a client asks for takes effect. */
+import type { Sampling } from '../protocol/chat.ts';
+import type { AskedSampling } from './request.ts';
+
+/** The configuration's sampling. */
+export type ConfiguredSampling = Pick<Sampling, 'temperature' | 'topP' | 'topK' | 'maxTokens'>;
+
+/**
+ * In training the configuration decides, since the trainer must be able to reproduce how a token was drawn; a client may only ask for
+ * fewer tokens or a stop string. Elsewhere the client decides where it says something.
+ */
+export function effectiveSampling(mode: 'train' | 'eval', configured: ConfiguredSampling, asked: AskedSampling): Sampling {
+  const { temperature, topP, topK, maxTokens } = configured;
+  const sampling: Sampling = mode === 'train'
+    ? { temperature, topP, topK: Math.max(topK, 0), maxTokens: Math.min(asked.maxTokens ?? maxTokens, maxTokens) }
+    : {
+        temperature: asked.temperature ?? temperature, topP: asked.topP ?? topP,
+        topK: Math.max(asked.topK ?? topK, 0), maxTokens: asked.maxTokens ?? maxTokens,
+      };
+  if (asked.stop !== undefined) sampling.stop = asked.stop;
+  if (mode === 'eval' && asked.seed !== undefined) sampling.seed = asked.seed;
+  return sampling;
+}
