@@ -5,7 +5,7 @@ const systemPrompt = 'Solve the problem with the calculator. Answer \\boxed{numb
 
 const calculator = tool({
   name: 'calculator',
-  description: 'Computes with + - * / and parentheses.',
+  description: 'Computes an expression.',
   parameters: z.object({ expression: z.string() }),
   run: ({ expression }) => calculate(expression),
 });
