@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { TuningForkError } from '../../protocol/errors.ts';
+import { extendModel, LAST_LOGITS, NEW_KEY_VALUES, NEW_SLOTS } from './extend-graph.ts';
+import type { CacheShape, Numbers, Region, Slab } from './key-values.ts';
+import type { ModelFiles } from './model-files.ts';
+
+/** How a graph lays out sequences of different lengths in one batch. */
+export type Layout =
+  /** Grouped query attention takes each sequence at its own length; what lies behind it in the cache is never read. */
+  | 'ragged'
+  /** The whole cache is attended to and padding masked, so a batch holds sequences padded to one length. */
+  | 'padded'
+  /** Positions follow from the cache's length, so a batch holds sequences of exactly one length. */
+  | 'equal';
+
+/** One run: `batch` sequences with `count` new tokens each. */
+export interface Step {
+  batch: number;
+  count: number;
+  ids: BigInt64Array;
+  /** [batch, the cache's capacity] where ragged, else [batch, capacity + count]: 1 where a token stands. */
+  mask: BigInt64Array;
+  positions: BigInt64Array;
+  /** Where in the graph's own cache output the new tokens of each sequence and head lie: pairs of head and place. */
+  slots: BigInt64Array;
+  past: Slab;
+}
+
+export interface StepResult {
+  /** Of the last new token of each sequence. */
+  logits(sequence: number): Float32Array;
+  /** Keys and values of the new tokens of a sequence. */
+  fresh(sequence: number): Region;
+}
+
+/** A decoder's graph in ONNX Runtime. Knows tensors and nothing of requests. */
+export class DecoderGraph {
+  readonly layout: Layout;
+  readonly cache: CacheShape;
+  readonly contextLength: number;
+  readonly #session: InferenceSession;
+  readonly #pastNames: readonly string[];
+  readonly #inputs: ReadonlySet<string>;
+  /** The cache as tensors, kept while the same slab and batch come again. */
+  #pasts: { slab: Slab; batch: number; tensors: Record<string, Tensor> } | undefined;
+
+  private constructor(session: InferenceSession, files: ModelFiles, grouped: boolean) {
+    this.#session = session;
+    this.#inputs = new Set(session.inputNames);
+    this.#pastNames = cacheNames(files.config.layers, 'past_key_values');
+    this.layout = grouped ? 'ragged' : this.#inputs.has('position_ids') ? 'padded' : 'equal';
+    this.contextLength = files.config.contextLength;
+    const key = session.inputMetadata.find((input) => input.name === this.#pastNames[0]);
+    const shape = key?.isTensor ? key.shape : [];
+    this.cache = {
+      tensors: this.#pastNames.length,
+      heads: typeof shape[1] === 'number' ? shape[1] : files.config.kvHeads,
+      width: typeof shape[3] === 'number' ? shape[3] : files.config.headDim,
+      type: key?.isTensor && key.type === 'float16' ? 'float16' : 'float32',
+    };
+  }
+
+  static async open(files: ModelFiles, { threads }: { threads: number }): Promise<DecoderGraph> {
+    const model = await readFile(files.graph);
+    for (const name of [...cacheNames(files.config.layers, 'past_key_values').slice(0, 1), 'input_ids', 'attention_mask', 'logits']) {
+      if (!model.includes(name)) {
+        throw new TuningForkError('policy', `The graph has no "${name}", so it is not a decoder with a cache of keys and values.`, {
+          where: { file: files.graph }, next: 'Export it with its past (task text-generation-with-past).',
+        });
+      }
+    }
+    const session = await InferenceSession.create(extendModel(model, cacheNames(files.config.layers, 'present')), {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+      extra: { session: { model_external_initializers_file_folder_path: files.graphDirectory } },
+    }).catch((cause: unknown) => {
+      throw new TuningForkError('policy', `ONNX Runtime cannot load the graph: ${firstLine(cause)}`, {
+        where: { file: files.graph }, cause,
+        next: 'Check that the file is whole, that its .onnx_data files lie beside it, and that config.json is that of this graph.',
+      });
+    });
+    const graph = new DecoderGraph(session, files, model.includes('GroupQueryAttention'));
+    const known = new Set([...graph.#pastNames, 'input_ids', 'attention_mask', 'position_ids', 'num_logits_to_keep', NEW_SLOTS]);
+    const unknown = session.inputNames.filter((name) => !known.has(name));
+    if (unknown.length > 0) {
+      await session.release();
+      throw new TuningForkError('policy', `The graph wants ${unknown.map((name) => `"${name}"`).join(', ')}, which a text decoder has no value for.`, {
+        where: { file: files.graph }, next: 'Use a model whose inputs are input_ids, attention_mask, position_ids and past_key_values.',
+      });
+    }
+    return graph;
+  }
+
+  async run(step: Step): Promise<StepResult> {
+    const { batch, count, past } = step;
+    const { heads, width, tensors } = this.cache;
+    const columns = step.mask.length / batch;
+    const feeds: Record<string, Tensor> = {
+      ...this.#pastTensors(past, batch),
+      input_ids: new Tensor('int64', step.ids, [batch, count]),
+      attention_mask: new Tensor('int64', step.mask, [batch, columns]),
+      [NEW_SLOTS]: new Tensor('int64', step.slots, [batch, heads * count, 2]),
+    };
+    if (this.#inputs.has('position_ids')) feeds.position_ids = new Tensor('int64', step.positions, [batch, count]);
+    if (this.#inputs.has('num_logits_to_keep')) feeds.num_logits_to_keep = onlyLast;
+    const outputs = await this.#session.run(feeds, [LAST_LOGITS, NEW_KEY_VALUES]);
+    const logits = outputs[LAST_LOGITS]!.data as Float32Array;
+    const fresh = outputs[NEW_KEY_VALUES]!.data as Numbers;
+    const vocabulary = logits.length / batch, size = heads * count * width;
+    if (fresh.length !== tensors * batch * size) throw new TuningForkError('policy', 'The graph\'s keys and values have another shape than its configuration says.');
+    return {
+      logits: (sequence) => logits.subarray(sequence * vocabulary, (sequence + 1) * vocabulary),
+      fresh: (sequence) => ({ data: fresh, base: sequence * size, stride: batch * size, capacity: count }),
+    };
+  }
+
+  #pastTensors(slab: Slab, batch: number): Record<string, Tensor> {
+    if (this.#pasts?.slab !== slab || this.#pasts.batch !== batch) {
+      const { heads, width, type } = this.cache;
+      const tensors = this.#pastNames.map((name, index) => [name, new Tensor(type, slab.tensor(index, batch) as Float32Array, [batch, heads, slab.capacity, width])]);
+      this.#pasts = { slab, batch, tensors: Object.fromEntries(tensors) as Record<string, Tensor> };
+    }
+    return this.#pasts.tensors;
+  }
+
+  close(): Promise<void> {
+    return this.#session.release();
+  }
+}
+
+const onlyLast = new Tensor('int64', BigInt64Array.of(1n), []);
+
+function cacheNames(layers: number, prefix: string): string[] {
+  return Array.from({ length: layers }, (_, layer) => [`${prefix}.${layer}.key`, `${prefix}.${layer}.value`]).flat();
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!.slice(0, 400);
+}
