@@ -2,7 +2,7 @@ import { errorInfo, TuningForkError, type ErrorInfo } from '../../protocol/error
 import { TokenRandom } from '../random.ts';
 import { DecodeBatch, type Member } from './decode-batch.ts';
 import type { DecoderGraph, StepResult } from './graph.ts';
-import { bytesPerToken, copyTokens, Slab } from './key-values.ts';
+import { bytesPerToken, copyTokens, Slab, type Region } from './key-values.ts';
 import { PrefixCache } from './prefix-cache.ts';
 import { TokenSampler, type Choice } from './sampling.ts';
 
@@ -258,15 +258,14 @@ export class Engine {
     const tokens = new Int32Array(call.prompt.length + call.maxTokens);
     tokens.set(call.prompt);
     const sequence: Sequence = { call, random: new TokenRandom(call.key), tokens, count: call.prompt.length, cached, length: call.prompt.length, next: -1 };
-    if (this.#sample(sequence, logits)) this.#join(sequence, values);
+    if (this.#sample(sequence, logits)) this.#join(sequence, values.region(0));
   }
 
-  #join(sequence: Sequence, values: Slab | ReturnType<Slab['region']>): void {
-    const region = values instanceof Slab ? values.region(0) : values;
+  #join(sequence: Sequence, values: Region): void {
     const capacity = DecodeBatch.capacityFor(this.#graph, sequence.length);
     let batch = [...this.#batches].find((other) => this.#graph.layout === 'ragged' || other.capacity === capacity);
     if (!batch) this.#batches.add(batch = new DecodeBatch<Sequence>(this.#graph, capacity));
-    batch.add(sequence, region);
+    batch.add(sequence, values);
     sequence.batch = batch;
   }
 
@@ -288,9 +287,8 @@ export class Engine {
       if (this.#cancelled.has(sequence.call.id)) return;
       if (!this.#sample(sequence, result.logits(slot))) this.#leave(sequence);
       else if (this.#graph.layout === 'padded' && DecodeBatch.capacityFor(this.#graph, sequence.length) !== batch.capacity) {
-        const region = batch.region(sequence);
+        this.#join(sequence, batch.region(sequence));
         batch.remove(sequence);
-        this.#join(sequence, region);
       }
     });
     if (batch.members.length === 0) this.#batches.delete(batch);
