@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 // An import would read every export of node:http, and its WebSocket loads all of fetch: 17 ms.
 const { Agent, request } = process.getBuiltinModule('node:http');
 
-// Without a bound on idle connections: one that closes right after its answer looks to the gateway as if the answer was never read.
+// A thousand rollouts come back to their connections, so idle ones are not bounded.
 const agent = new Agent({ keepAlive: true, maxFreeSockets: Infinity });
 
 export interface HttpAnswer {
