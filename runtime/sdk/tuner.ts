@@ -1,5 +1,6 @@
 import type OpenAI from 'openai';
 import type { ChatMessage } from '../protocol/chat.ts';
+import type { TuningForkConfig } from '../protocol/config.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { DefaultModel as RemoteModel } from '../protocol/worker.ts';
@@ -26,7 +27,7 @@ export interface TunerOptions {
   register(role: string, model: { defaultModel?: RemoteModel | undefined }): void | Promise<void>;
   /** Ends every call of the rollout. */
   signal: AbortSignal;
-  /** The configuration, secrets left out. */
+  /** The checked configuration as JSON. */
   config: JsonObject;
 }
 
@@ -35,7 +36,8 @@ export interface TunerOptions {
  * with the model it uses while it is not trained.
  */
 export class ModelTuner implements ChatModel {
-  readonly config: JsonObject;
+  /** The YAML, defaults filled in and secrets left out: `tuner.config.rollout.multi_turn.max_steps`. */
+  readonly config: TuningForkConfig;
   readonly role = DEFAULT_ROLE;
   readonly #options: TunerOptions;
   readonly #defaults = new Map<string, DefaultModel>();
@@ -43,7 +45,7 @@ export class ModelTuner implements ChatModel {
 
   constructor(options: TunerOptions) {
     this.#options = options;
-    this.config = options.config;
+    this.config = options.config as unknown as TuningForkConfig;
   }
 
   /** Answers the model to use for the role. Many agents may share a role. */

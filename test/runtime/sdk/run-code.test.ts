@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { test } from 'node:test';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import { runCode, Toolkit, type RunCodeOptions } from '../../../runtime/sdk/index.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'tuning-fork-test-'));
+process.env[process.platform === 'win32' ? 'TEMP' : 'TMPDIR'] = scratch;
+after(() => rmSync(scratch, { recursive: true, force: true }));
 
 async function run(code: string, options: RunCodeOptions = {}): Promise<{ text: string; error: boolean }> {
   return new Toolkit([runCode(options)]).call({ id: 'c', type: 'function', function: { name: 'run_code', arguments: JSON.stringify({ code }) } });
@@ -27,10 +32,10 @@ test('an error is told in the words of the code', async () => {
 
 test('an endless loop is stopped', async () => {
   const started = performance.now();
-  const { text, error } = await run('console.log("start"); for (;;);', { timeoutMs: 500 });
-  assert.equal(text, 'start\nError: the code ran longer than 0.5 s and was stopped.');
+  const { text, error } = await run('console.log("start"); for (;;);', { timeoutMs: 1_000 });
+  assert.equal(text, 'start\nError: the code ran longer than 1 s and was stopped.');
   assert.equal(error, true);
-  assert.ok(performance.now() - started < 3_000);
+  assert.ok(performance.now() - started < 4_000);
 });
 
 test('a memory hog is stopped, on the heap', async () => {
@@ -110,6 +115,6 @@ test('a cancelled rollout ends the code with it, and nothing is left behind', as
   const running = runCode().run(JSON.stringify({ code: 'setInterval(() => {}, 1000)' }), { signal: cancel.signal });
   setTimeout(() => cancel.abort(new Error('cancelled')), 100);
   await assert.rejects(running, /cancelled/);
-  assert.ok(existsSync(tmpdir()));
-  assert.deepEqual(readdirSync(tmpdir()).filter((name) => name.startsWith(`tuning-fork-code-`)), []);
+  assert.equal(tmpdir(), scratch);
+  assert.deepEqual(readdirSync(scratch), []);
 });

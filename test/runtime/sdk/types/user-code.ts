@@ -50,7 +50,8 @@ export class OwnLoop extends Workflow {
 
   async execute({ task, signal, gymEnv }: WorkflowTask, tuner: ModelTuner): Promise<WorkflowOutput> {
     const { size } = z.object({ size: z.number() }).parse(task.metadata);
-    const reply = await tuner.call([...task.initMessages, { role: 'user', content: String(size) }], { maxTokens: 8, signal });
+    const most: number = tuner.config.rollout.multi_turn.max_steps;
+    const reply = await tuner.call([...task.initMessages, { role: 'user', content: String(size) }], { maxTokens: most, signal });
     const { baseURL, apiKey, model } = tuner;
     const opinion: Opinion = { text: reply.text, score: reply.usage.completion };
     const first: string | undefined = reply.toolCalls[0]?.function.name;
