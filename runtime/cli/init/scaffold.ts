@@ -8,12 +8,12 @@ export const TEMPLATES = ['tool-agent', 'game', 'multi-agent', 'blank'] as const
 export type Template = (typeof TEMPLATES)[number];
 
 /** The YAML of every template. */
-export const CONF = 'tuning-fork.yaml';
+const CONF = 'tuning-fork.yaml';
 
 const packageRoot = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Writes a project that runs and type-checks as it is, without network. Answers its files, relative to it. */
-export async function scaffold(dir: string, template: string): Promise<{ dir: string; files: string[] }> {
+/** Writes a project that runs and type-checks as it is, without network. Its files are named from where `dir` is. */
+export async function scaffold(dir: string, template: string): Promise<{ files: string[]; conf: string }> {
   const known = TEMPLATES.find((name) => name === template);
   if (known === undefined) {
     throw new TuningForkError('usage', `There is no template "${template}".`, { next: didYouMean(template, TEMPLATES) ?? `There are ${TEMPLATES.join(', ')}.` });
@@ -26,10 +26,10 @@ export async function scaffold(dir: string, template: string): Promise<{ dir: st
   await writeJson(join(target, 'package.json'), await packageJson(target));
   const files = (await readdir(target, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
-    .map((entry) => relative(target, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .map((entry) => join(dir, relative(target, entry.parentPath), entry.name))
     .sort();
   await link(target);
-  return { dir: target, files };
+  return { files, conf: CONF };
 }
 
 async function makeEmpty(dir: string): Promise<void> {
