@@ -72,7 +72,7 @@ export async function loadChatFormat(directory: string, tokenizer: Tokenizer): P
   });
 }
 
-interface TemplateOptions {
+export interface TemplateOptions {
   source: LoadedChatFormat['source'];
   template: string;
   toolTemplate?: string;
@@ -81,7 +81,7 @@ interface TemplateOptions {
   file: string;
 }
 
-class TemplateChatFormat implements LoadedChatFormat {
+export class TemplateChatFormat implements LoadedChatFormat {
   readonly sha256: string;
   readonly source: LoadedChatFormat['source'];
   readonly stopIds: ReadonlySet<number>;

@@ -12,9 +12,12 @@ export interface Choice {
 export interface Chosen {
   id: number;
   logprob: number;
-  /** The likeliest tokens first. Where fewer than asked for can be sampled, the rest has id -1. */
+  /** The likeliest tokens first; one that top-p or top-k excludes has the logprob -9999. */
   top?: { ids: number[]; logprobs: number[] };
 }
+
+/** OpenAI's logprob for what can hardly be, or not at all; minus infinity is no JSON. */
+const unlikely = -9999;
 
 /**
  * Logprobs are those of the distribution that was sampled from: after the temperature, and renormalised where top-p or top-k cut it.
@@ -48,11 +51,10 @@ export class TokenSampler {
     const kept = cut ? this.#keep(size, sum, topP, topK) : undefined;
     const total = kept ? kept.reduce((mass, id) => mass + weights[id]!, 0) : sum;
     const id = temperature === 0 ? best : kept ? pick(kept, weights, uniform * total) : pickAny(weights, size, uniform * total, best);
-    const logprob = (token: number): number => Math.fround(Math.log(weights[token]! / total));
+    const logprob = (token: number): number => Math.fround(Math.max(unlikely, Math.log(weights[token]! / total)));
     if (top === 0) return { id, logprob: logprob(id) };
-    const likeliest = kept ? kept.slice(0, top) : largestWeights(weights, size, top);
-    const missing = Array.from({ length: top - likeliest.length }, () => -1);
-    return { id, logprob: logprob(id), top: { ids: [...likeliest, ...missing], logprobs: [...likeliest.map(logprob), ...missing.map(() => -Infinity)] } };
+    const ids = largestWeights(weights, size, top);
+    return { id, logprob: logprob(id), top: { ids, logprobs: ids.map((other) => kept && !kept.includes(other) ? unlikely : logprob(other)) } };
   }
 
   /** The tokens top-k, then top-p leave, likeliest first. */

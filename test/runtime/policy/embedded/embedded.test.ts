@@ -33,7 +33,7 @@ test('a number of one or two digits is one token', () => {
 });
 
 test('the prompt of a longer conversation begins with the ids of the shorter one and its answer', () => {
-  const messages = golden.find((one) => one.messages && one.messages.length > 4)!.messages!;
+  const messages = golden.find((one) => !one.tools && one.messages && one.messages.length > 4)!.messages!;
   const short = format.render(messages.slice(0, 2), undefined, true) + messages[2]!.content + '<|im_end|>';
   assert.ok(format.render(messages.slice(0, 4), undefined, true).startsWith(`${short}\n`));
 });
