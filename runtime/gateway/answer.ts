@@ -73,11 +73,12 @@ export class StopWatch {
 }
 
 /** Refused at the door: a logprob that is not a number can't be trained on, and must never be stored as one. */
-export function checkSampled(sampled: { ids: readonly number[]; logprobs: readonly number[] }, label: string): void {
+export function checkSampled(sampled: { ids: readonly number[]; logprobs: number[] }, label: string): void {
   if (sampled.logprobs.length !== sampled.ids.length) {
     throw new TuningForkError('policy', `${label} sampled ${sampled.ids.length} tokens but told ${sampled.logprobs.length} logprobs.`, { next: 'This is a fault of the policy; report it.' });
   }
   for (let index = 0; index < sampled.logprobs.length; index++) {
+    if (sampled.logprobs[index] === 0) sampled.logprobs[index] = 0; // never -0, which JSON can't hold
     if (Number.isFinite(sampled.logprobs[index])) continue;
     throw new TuningForkError('non-finite', `${label} gave the logprob ${sampled.logprobs[index]} for token ${index + 1} of ${sampled.ids.length} (id ${sampled.ids[index]}).`, {
       next: 'Its weights or logits have most likely become NaN or infinite: go back to an earlier checkpoint, or lower the learning rate.',

@@ -26,6 +26,7 @@ export class Exchange {
   readonly #response: ServerResponse;
   readonly #request: CallRequest;
   readonly #beat: NodeJS.Timeout;
+  #beats = 0;
 
   constructor(response: ServerResponse, request: CallRequest, heartbeat: number) {
     this.#response = response;
@@ -47,9 +48,13 @@ export class Exchange {
     }).catch((error: unknown) => this.#fail(error));
   }
 
-  /** Clients give up on headers after minutes; a stream gets a comment, JSON may begin with blanks. */
+  /**
+   * A stream gets comments; JSON may begin with blanks. But once headers are sent a failure can't have its own status any more, so they wait
+   * until shortly before clients give up on them, which is after five minutes.
+   */
   #keepAlive(): void {
     const response = this.#response;
+    if (!this.#request.stream && ++this.#beats < BEATS_WITHOUT_HEADERS) return;
     if (!response.headersSent) {
       response.writeHead(200, this.#request.stream ? EVENT_STREAM : { 'content-type': 'application/json' });
     }
@@ -74,11 +79,12 @@ export class Exchange {
     const response = this.#response;
     if (response.destroyed) return;
     clearInterval(this.#beat);
-    if (!response.headersSent) sendError(response, error);
-    else if (this.#request.stream) response.end(streamedError(errorAnswer(error).body));
-    // The status has been sent as 200. A broken connection is what clients repeat, and the repetition gets the error as it is.
-    else response.destroy();
+    if (!response.headersSent) return sendError(response, error);
+    const { body } = errorAnswer(error);
+    response.end(this.#request.stream ? streamedError(body) : body);
   }
 }
 
+/** Of 15 s: four minutes. */
+const BEATS_WITHOUT_HEADERS = 16;
 const EVENT_STREAM = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };

@@ -46,7 +46,7 @@ const isObject = (value: unknown): value is Raw => typeof value === 'object' && 
 const given = (value: unknown): boolean => value !== undefined && value !== null;
 
 function kind(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+  return value === undefined ? 'missing' : value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 export function readRequest(text: string): CallRequest {

@@ -1,4 +1,5 @@
 /** A gateway with a policy that says what a test tells it to, token by token, and a client for it. */
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -193,4 +194,9 @@ export function promptOf(calls: readonly CallRecord[], index: number): number[] 
 export function messagesOf(calls: readonly CallRecord[], index: number): ChatMessage[] {
   const { from, add } = calls[index]!.history;
   return from === null ? [...add] : [...messagesOf(calls, from), calls[from]!.reply, ...add];
+}
+
+/** Every prompt in the journal is, id by id, what the policy was given. Calls must have been sampled one after the other. */
+export function assertAsSeen(w: World): void {
+  assert.deepEqual(w.journal.map((_, index) => promptOf(w.journal, index)), w.policy.requests.map((request) => [...request.prompt]));
 }
