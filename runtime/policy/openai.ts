@@ -152,7 +152,10 @@ function isPassing({ status, network, code }: Failure): boolean {
   return (status === 408 || status === 409 || status === 429 || status >= 500) && code !== 'insufficient_quota';
 }
 
-function wireMessage({ reasoning: _, ...message }: ChatMessage): ChatMessage | (Omit<ChatMessage, 'content'> & { content: null }) {
+/** Thinking is never sent back: most servers refuse it. */
+function wireMessage(sent: ChatMessage): object {
+  const message = { ...sent };
+  delete message.reasoning;
   return message.content === '' && message.tool_calls && message.tool_calls.length > 0 ? { ...message, content: null } : message;
 }
 

@@ -37,7 +37,7 @@ class DirectoryTokenizer implements Tokenizer {
   readonly #byteLevel: boolean;
   readonly #special: ReadonlySet<number>;
   readonly #added: ReadonlyMap<string, number>;
-  readonly #bytes: (Uint8Array | undefined)[];
+  readonly #bytes = new Map<number, Uint8Array>();
   /** Splits at added tokens; undefined where a piece's ids depend on its neighbours. */
   readonly #splitter: RegExp | undefined;
   readonly #pieces = new PieceCache();
@@ -53,7 +53,6 @@ class DirectoryTokenizer implements Tokenizer {
     let largest = -1;
     for (const id of this.#tokenizer.get_vocab(true).values()) largest = Math.max(largest, id);
     this.size = largest + 1;
-    this.#bytes = new Array<Uint8Array | undefined>(this.size);
 
     const plain = added.every((token) => !token.lstrip && !token.rstrip && !token.single_word && (!token.normalized || file.normalizer == null));
     const local = this.#byteLevel && mentions(file.pre_tokenizer, 'ByteLevel') && !JSON.stringify(file.pre_tokenizer).includes('"add_prefix_space":true');
@@ -89,7 +88,9 @@ class DirectoryTokenizer implements Tokenizer {
   }
 
   bytes(id: number): Uint8Array {
-    return this.#bytes[id] ??= this.#bytesOf(id);
+    let bytes = this.#bytes.get(id);
+    if (!bytes) this.#bytes.set(id, bytes = this.#bytesOf(id));
+    return bytes;
   }
 
   #bytesOf(id: number): Uint8Array {

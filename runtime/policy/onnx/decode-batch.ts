@@ -40,9 +40,8 @@ export class DecodeBatch<M extends Member> {
     const slot = this.members.length;
     const capacity = this.#graph.layout === 'ragged' ? Math.max(this.capacity, DecodeBatch.capacityFor(this.#graph, member.length)) : this.capacity;
     this.#resize(slot < this.#slab.slots ? this.#slab.slots : this.#slab.slots * 2, capacity);
-    copyTokens(this.#graph.cache, values, 0, this.#slab.region(slot), 0, member.length);
     this.members.push(member);
-    this.#maskRow(slot);
+    this.#fill(slot, values);
   }
 
   region(member: M): Region {
@@ -55,7 +54,14 @@ export class DecodeBatch<M extends Member> {
     const last = this.members.pop()!;
     if (last === member) return;
     this.members[slot] = last;
-    copyTokens(this.#graph.cache, this.#slab.region(this.members.length), 0, this.#slab.region(slot), 0, last.length);
+    this.#fill(slot, this.#slab.region(this.members.length));
+  }
+
+  #fill(slot: number, values: Region): void {
+    const { length } = this.members[slot]!;
+    copyTokens(this.#graph.cache, values, 0, this.#slab.region(slot), 0, length);
+    // A padded cache is read to its end, at weight 0: what another sequence left there may be NaN, and would stay one.
+    if (this.#graph.layout === 'padded') this.#slab.clear(slot, length);
     this.#maskRow(slot);
   }
 

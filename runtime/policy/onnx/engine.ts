@@ -165,7 +165,7 @@ export class Engine {
     for (;;) {
       this.#dropCancelled();
       await this.#prefill();
-      for (const batch of [...this.#batches]) await this.#step(batch);
+      for (const batch of this.#batches) await this.#step(batch);
       this.#report();
       const idle = this.#batches.size === 0 && !this.#prefilling;
       if (idle && (this.#paused || this.#waiting.length === 0)) {

@@ -54,6 +54,18 @@ export class Slab {
     return { data: this.#data, base: slot * this.#slotSize, stride: this.slots * this.#slotSize, capacity: this.capacity };
   }
 
+  /** Zeroes a slot from a token on. */
+  clear(slot: number, from: number): void {
+    const { tensors, heads, width } = this.shape;
+    const { base, stride, capacity } = this.region(slot);
+    for (let tensor = 0; tensor < tensors; tensor++) {
+      for (let head = 0; head < heads; head++) {
+        const start = base + tensor * stride + head * capacity * width;
+        this.#data.fill(0, start + from * width, start + capacity * width);
+      }
+    }
+  }
+
   /** The first `count` slots of one tensor. */
   tensor(index: number, count: number): Numbers {
     const start = index * this.slots * this.#slotSize;

@@ -128,7 +128,7 @@ export class OnnxPolicy implements TokenPolicy {
       let finish!: () => void;
       const done = new Promise<void>((resolve) => { finish = resolve; });
       this.#closed = { done, finish };
-      for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(new TuningForkError('policy', 'The policy was closed before this call ended.'));
+      for (const id of this.#pending.keys()) this.#settle(id)?.reject(new TuningForkError('policy', 'The policy was closed before this call ended.'));
       this.#worker.ref();
       if (this.#broken) finish();
       else this.#send({ type: 'close' });
@@ -216,7 +216,7 @@ export class OnnxPolicy implements TokenPolicy {
 
   #break(error: TuningForkError): void {
     this.#broken ??= error;
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(this.#broken);
+    for (const id of this.#pending.keys()) this.#settle(id)?.reject(this.#broken);
     this.#swap?.reject(this.#broken);
     this.#closed?.finish();
   }

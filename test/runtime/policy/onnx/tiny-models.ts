@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { concat, integer, message, text, type Field } from '../../../runtime/policy/onnx/protobuf.ts';
-import { TokenRandom } from '../../../runtime/policy/random.ts';
+import { concat, integer, message, text, type Field } from '../../../../runtime/policy/onnx/protobuf.ts';
+import { TokenRandom } from '../../../../runtime/policy/random.ts';
 
 /** Real small decoders with random weights, built here: no file of weights to keep, and every layout of attention there is. */
 export interface TinyModel {
