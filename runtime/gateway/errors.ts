@@ -53,7 +53,7 @@ export function errorAnswer(error: unknown): ErrorAnswer {
         message: info.next === undefined ? info.message : `${info.message} ${info.next}`,
         type: api?.type ?? (status < 500 ? 'invalid_request_error' : 'server_error'),
         param: api?.param ?? null,
-        code: api?.apiCode ?? (info.code === 'model-request' ? null : info.code),
+        code: api?.apiCode ?? (info.code === 'model-request' ? null : info.code === 'context-length' ? 'context_length_exceeded' : info.code),
       },
     }),
   };
@@ -64,7 +64,7 @@ export function contextOverflow(contextLength: number, promptLength: number): Ap
     400,
     `This model's maximum context length is ${contextLength} tokens. However, your messages resulted in ${promptLength} tokens.`,
     {
-      code: 'context-length', apiCode: 'context_length_exceeded', param: 'messages',
+      code: 'context-length', param: 'messages',
       next: 'Shorten the history or the tool results, or choose a model with a longer context.',
     },
   );

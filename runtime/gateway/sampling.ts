@@ -6,8 +6,8 @@ import type { AskedSampling } from './request.ts';
 export type ConfiguredSampling = Pick<Sampling, 'temperature' | 'topP' | 'topK' | 'maxTokens'>;
 
 /**
- * In training the configuration decides, since the trainer must be able to reproduce how a token was drawn; a client may only ask for
- * fewer tokens or a stop string. Elsewhere the client decides where it says something.
+ * For a role in training the configuration decides, since the trainer must be able to reproduce how a token was drawn; a client may only
+ * ask for fewer tokens or a stop string. Elsewhere the client decides where it says something.
  */
 export function effectiveSampling(mode: 'train' | 'eval', configured: ConfiguredSampling, asked: AskedSampling): Sampling {
   const { temperature, topP, topK, maxTokens } = configured;

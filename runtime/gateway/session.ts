@@ -111,7 +111,7 @@ export class RolloutSession {
     if (request.format !== undefined) history = this.#conversations.withAdd(history, withInstruction(history.add, request.format));
     const call: Call = {
       role, route, request, site, start, tools, history,
-      sampling: effectiveSampling(this.#options.mode, this.#options.sampling, request.sampling),
+      sampling: effectiveSampling(route.target ? this.#options.mode : 'eval', this.#options.sampling, request.sampling),
       prompt: this.#promptOf(route, history, tools),
       key: 0n, edited: undefined, partial: { ids: [], logprobs: [] },
     };
