@@ -4,7 +4,8 @@ import { TuningForkError } from '../protocol/errors.ts';
 import { startGateway, type Gateway } from '../gateway/server.ts';
 import { endOrphans } from './orphans.ts';
 import { PolicyCache } from './policies.ts';
-import { Run } from './run.ts';
+import { Rejudge } from './rejudge.ts';
+import { Run, type BackboneRun } from './run.ts';
 import { VERSION } from './version.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -18,7 +19,7 @@ export class Backbone {
   readonly gateway: Gateway;
   /** Called when the last run has ended. */
   onIdle: () => void = () => {};
-  private readonly runs = new Map<string, Run>();
+  private readonly runs = new Map<string, BackboneRun>();
   private readonly started = Date.now();
   private readonly quit: () => void;
   private spare: WorkerProcess | undefined;
@@ -31,9 +32,9 @@ export class Backbone {
     this.spare = new WorkerProcess();
   }
 
-  static async open(project: string, token: string, quit: () => void): Promise<Backbone> {
+  static async open(project: string, quit: () => void): Promise<Backbone> {
     await endOrphans(join(project, 'runs'));
-    return new Backbone(project, await startGateway({ token }), quit);
+    return new Backbone(project, await startGateway(), quit);
   }
 
   get busy(): boolean {
@@ -46,7 +47,7 @@ export class Backbone {
 
   async start(request: StartRun): Promise<{ run: string; dir: string }> {
     if (this.stopping !== undefined) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
-    const run = await Run.prepare(request, this);
+    const run = request.kind === 'rejudge' ? await Rejudge.prepare(request, this) : await Run.prepare(request, this);
     this.runs.set(run.id, run);
     void run.done.then(() => {
       this.forgetOldRuns();
@@ -55,7 +56,7 @@ export class Backbone {
     return { run: run.id, dir: run.dir };
   }
 
-  run(id: string): Run {
+  run(id: string): BackboneRun {
     const run = this.runs.get(id);
     if (run === undefined) throw new TuningForkError('usage', `There is no run ${id} here.`, { next: '"tuning-fork runs list" shows the stored ones.' });
     return run;
@@ -81,14 +82,15 @@ export class Backbone {
   /** `force`: running rollouts are cancelled; otherwise they are refused to be left. */
   async shutdown(force: boolean): Promise<void> {
     if (!force && this.busy) throw new TuningForkError('backbone', 'Rollouts are still running.', { next: 'Cancel them first, or force the shutdown.' });
-    this.stopping ??= (async () => {
-      await Promise.all([...this.runs.values()].map((run) => run.cancel()));
-      this.spare?.kill();
-      await this.gateway.close();
-      await this.policies.close();
-      setTimeout(this.quit, 20);
-    })();
+    this.stopping ??= this.stop().finally(() => setTimeout(this.quit, 20));
     return this.stopping;
+  }
+
+  private async stop(): Promise<void> {
+    await Promise.all([...this.runs.values()].map((run) => run.cancel()));
+    this.spare?.kill();
+    await this.gateway.stop();
+    await this.policies.close();
   }
 
   private forgetOldRuns(): void {

@@ -7,7 +7,11 @@ import { PROTOCOL_VERSION, type BackboneLine, type BackboneMethod, type Backbone
 import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
 import { onJsonLines, sendLine } from './lines.ts';
 import { Location, type Address } from './location.ts';
+import { killStamped } from './stamp.ts';
 import { VERSION } from './version.ts';
+
+/** How long a backbone that was asked to go may take. */
+const SHUTDOWN_MS = 3_000;
 
 export interface ConnectOptions {
   project: string;
@@ -103,7 +107,9 @@ export async function connectBackbone(options: ConnectOptions): Promise<Backbone
           throw new TuningForkError('backbone', `A backbone of version ${address.version} is still running rollouts of this project.`, { next: 'Wait for it, or stop it with "tuning-fork stop".' });
         }
         await client.request('shutdown', { force: false }).catch(() => {});
-        await client.closed;
+        await Promise.race([client.closed, new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
+        // It runs nothing and does not go: what is left of it stands in the way.
+        killStamped(address.process);
       }
     }
     if (options.startIfAbsent === false) return undefined;

@@ -23,6 +23,8 @@ export interface CrewOptions {
   load: WorkerLoad;
   workers: number;
   perWorker: number;
+  /** Megabytes a worker may fill. */
+  memory: number;
   /** A worker that was started ahead of time. */
   spare?: WorkerProcess;
   message(message: FromWorker): void;
@@ -74,11 +76,13 @@ export class Crew {
 
   stop(): void {
     this.ended = true;
+    this.spare?.kill();
     for (const member of this.members) member.process.stop();
   }
 
   kill(): void {
     this.ended = true;
+    this.spare?.kill();
     for (const member of this.members) member.process.kill();
   }
 
@@ -108,8 +112,8 @@ export class Crew {
   }
 
   private hire(alone: boolean): Member {
-    const process = this.spare ?? new WorkerProcess();
-    this.spare = undefined;
+    const process = this.spare?.memory === this.options.memory ? this.spare : new WorkerProcess(this.options.memory);
+    if (process === this.spare) this.spare = undefined;
     const member: Member = { process, inFlight: new Set(), ready: false, alone, loaded: undefined as never };
     this.members.add(member);
     member.loaded = process.load(this.options.load, {

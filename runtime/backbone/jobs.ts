@@ -11,7 +11,7 @@ export interface Job {
   /** Was in flight when a worker died and nobody knows why: it gets a worker for itself. */
   alone: boolean;
   /** A stored rollout whose first calls are served from the record. */
-  record?: { rollout: RolloutRecord; calls: number };
+  record?: { rollout: RolloutRecord; calls: number; fork: number };
 }
 
 export interface JobPlan {
@@ -52,17 +52,12 @@ export async function* plannedJobs(tasks: AsyncIterable<Task>, plan: JobPlan): A
 /** A stored rollout, run again: once as it was, or as `forks` that go on anew after its first `calls` model calls. */
 export async function* replayJobs(record: RolloutRecord, run: string, calls: number, forks: number): AsyncGenerator<Job> {
   const task = taskOf(record);
-  const base = { run, step: record.step, split: record.split, taskIndex: record.taskIndex, taskId: record.taskId };
-  if (forks === 0) {
-    yield { task, attempt: 1, alone: false, place: { ...base, rollout: record.rollout, sample: record.sample }, record: { rollout: record, calls } };
-  }
-  for (let fork = 1; fork <= forks; fork++) {
-    yield {
-      task, attempt: 1, alone: false, record: { rollout: record, calls },
-      // Forks must differ from their parent and from each other, and be the same every time.
-      place: { ...base, rollout: `${record.rollout}f${fork}`, sample: (record.sample + 1) * 100_000 + fork },
-    };
-  }
+  const { step, split, taskIndex, taskId, sample } = record;
+  const job = (rollout: string, fork: number): Job => ({
+    task, attempt: 1, alone: false, record: { rollout: record, calls, fork }, place: { run, rollout, step, split, taskIndex, taskId, sample },
+  });
+  if (forks === 0) yield job(record.rollout, 0);
+  for (let fork = 1; fork <= forks; fork++) yield job(`${record.rollout}f${fork}`, fork);
 }
 
 export function taskOf(record: RolloutRecord): Task {

@@ -19,7 +19,7 @@ if (!location.lock()) process.exit(LOCKED);
 
 const token = randomBytes(24).toString('base64url');
 const socket = location.newSocket();
-const backbone = await Backbone.open(project, token, quit);
+const backbone = await Backbone.open(project, quit);
 
 let idle: NodeJS.Timeout | undefined;
 let clients = 0;

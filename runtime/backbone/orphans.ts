@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunInfo } from '../protocol/trace.ts';
-import { readRunInfo, writeRunInfo } from '../trace/index.ts';
+import { readRunInfo } from '../trace/index.ts';
+import { openRun } from '../trace/writer.ts';
 import { isAlive, killStamped } from './stamp.ts';
 
 /** A backbone that was killed leaves runs that say "running" and may leave workers: both are put right, and nothing else is touched. */
@@ -11,12 +12,13 @@ export async function endOrphans(root: string): Promise<RunInfo[]> {
     const info = await readRunInfo(dir).catch(() => undefined);
     if (info === undefined || info.state !== 'running' || (info.backbone !== undefined && isAlive(info.backbone))) continue;
     for (const worker of info.workers ?? []) killStamped(worker);
-    const closed: RunInfo = {
-      ...info, state: 'failed', finished: new Date().toISOString(), workers: [],
+    const writer = await openRun(dir);
+    await writer.updateRun({
+      state: 'failed', finished: new Date().toISOString(), workers: [],
       error: { code: 'backbone', message: 'The backbone died while the run was under way.', next: 'Finished rollouts are kept; run the command again for the others.' },
-    };
-    await writeRunInfo(dir, closed);
-    ended.push(closed);
+    });
+    await writer.close();
+    ended.push(writer.info);
   }
   return ended;
 }

@@ -3,18 +3,18 @@ import { RolloutClock } from '../gateway/clock.ts';
 import { HoldGate } from '../gateway/hooks.ts';
 import { ReplaySource } from '../gateway/replay.ts';
 import type { Route } from '../gateway/session.ts';
-import type { CallDecision, PendingCall, RunProgress, RunStatus, StartRun } from '../protocol/backbone.ts';
+import type { CallDecision, PendingCall, RunEvent, RunProgress, RunStatus, StartRun } from '../protocol/backbone.ts';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { CallRecord, IndexEntry, RunInfo } from '../protocol/trace.ts';
 import type { DefaultModel, FromWorker } from '../protocol/worker.ts';
-import type { RunWriter } from '../trace/index.ts';
+import type { RunWriter } from '../trace/writer.ts';
 import { Attempt } from './attempt.ts';
 import type { Backbone } from './backbone.ts';
 import { Crew, type Loss, type Seat } from './crew.ts';
 import { EventLog } from './events.ts';
 import type { Job } from './jobs.ts';
 import { Judging } from './judging.ts';
-import { Preparation, type Prepared } from './prepare.ts';
+import { prepareRun, type Prepared } from './prepare.ts';
 import { emptyProgress, countEntry } from './progress.ts';
 import { RoleRoutes } from './routes.ts';
 
@@ -22,7 +22,21 @@ import { RoleRoutes } from './routes.ts';
 const MOST_ATTEMPTS = 4;
 const PROGRESS_MS = 200;
 
-export class Run {
+/** What a client can do with a run, whatever kind it is. */
+export interface BackboneRun {
+  readonly id: string;
+  readonly dir: string;
+  readonly done: Promise<void>;
+  readonly running: boolean;
+  status(): RunStatus;
+  subscribe(listener: (event: RunEvent) => void, since: number): () => void;
+  cancel(rollout?: string): Promise<void>;
+  hold(rollout: string): void;
+  pending(rollout: string): PendingCall | null;
+  release(rollout: string, decision?: CallDecision): void;
+}
+
+export class Run implements BackboneRun {
   readonly id: string;
   readonly dir: string;
   readonly done: Promise<void>;
@@ -33,7 +47,6 @@ export class Run {
   readonly #progress: RunProgress = emptyProgress();
   readonly #started = performance.now();
   readonly #backbone: Backbone;
-  readonly #request: StartRun;
   readonly #prepared: Prepared;
   readonly #writer: RunWriter;
   readonly #crew: Crew;
@@ -50,29 +63,27 @@ export class Run {
 
   /** Everything that can be wrong before anything runs is told by this promise, as one error. */
   static async prepare(request: StartRun, backbone: Backbone): Promise<Run> {
-    const prepared = await new Preparation(request, backbone.project).prepare();
-    return new Run(request, prepared, backbone);
+    return new Run(await prepareRun(request, backbone.project), backbone);
   }
 
-  private constructor(request: StartRun, prepared: Prepared, backbone: Backbone) {
-    this.#request = request;
+  private constructor(prepared: Prepared, backbone: Backbone) {
     this.#prepared = prepared;
     this.#backbone = backbone;
-    this.#info = prepared.info;
     this.#writer = prepared.writer;
-    this.id = prepared.info.run;
-    this.dir = prepared.dir;
+    this.#info = prepared.writer.info;
+    this.id = this.#info.run;
+    this.dir = prepared.writer.dir;
     this.#events = new EventLog(this.id);
-    const { workers, concurrency } = prepared;
+    const { workers, concurrency, workerMemory } = prepared;
     this.#crew = new Crew({
-      load: prepared.load, workers, perWorker: Math.ceil(concurrency / workers), spare: backbone.takeSpare(),
+      load: prepared.load, workers, perWorker: Math.ceil(concurrency / workers), memory: workerMemory, spare: backbone.takeSpare(),
       message: (message) => this.#receive(message),
       lost: (key, loss) => this.#lost(key, loss),
       broken: (error) => this.#fail(errorInfo(error)),
       changed: (workers) => void this.#update({ workers }),
     });
     this.#judging = new Judging(prepared.judge);
-    this.#progress.planned = prepared.info.planned;
+    this.#progress.planned = this.#info.planned;
     this.#events.emit({ type: 'started', info: this.#info, dir: this.dir });
     for (const notice of prepared.config.warnings) this.#events.emit({ type: 'notice', level: 'warning', notice });
     this.done = this.#go().finally(() => void (this.#running = false));
@@ -86,7 +97,7 @@ export class Run {
     return { run: this.id, dir: this.dir, info: this.#info, progress: { ...this.#progress }, elapsed: performance.now() - this.#started, seq: this.#events.seq };
   }
 
-  subscribe(listener: Parameters<EventLog['subscribe']>[0], since: number): () => void {
+  subscribe(listener: (event: RunEvent) => void, since: number): () => void {
     return this.#events.subscribe(listener, since);
   }
 
@@ -194,12 +205,14 @@ export class Run {
     const timeout = this.#prepared.rolloutTimeout;
     if (timeout !== null) attempt.callOffTimeout = clock.after(timeout, () => void this.#end(attempt, { error: timeoutError(timeout, attempt), tainted: true }));
 
-    this.#writer.journal.begin(place, job.attempt);
-    const replay = job.record === undefined ? undefined : new ReplaySource(job.record.rollout, { untilCall: job.record.calls });
+    await this.#writer.journal.begin(place, job.attempt);
+    const replay = job.record === undefined ? undefined : new ReplaySource(job.record.rollout, { untilCall: job.record.calls, fork: job.record.fork });
     const door = this.#backbone.gateway.open({
-      place, attempt: job.attempt, mode: this.#prepared.mode, sampling: this.#prepared.sampling, top: this.#prepared.topLogprobs,
-      route: (role): Promise<Route> => routes.find(role), clock, hooks: gate, replay,
+      ...this.#prepared.door, place, attempt: job.attempt, clock, hooks: gate, replay,
+      route: (role): Promise<Route> => routes.find(role),
       onCall: (call) => this.#called(attempt, call),
+      // Whatever the agent makes of such an error, a replay that went another way is none.
+      onFailure: (_role, error) => { if (error.code === 'diverged') void this.#end(attempt, { error, tainted: false }); },
     });
     this.#events.emit({ type: 'rollout-started', rollout: place.rollout, attempt: job.attempt, task: place.taskId, sample: place.sample });
     this.#workflowName = workflow;
@@ -256,7 +269,7 @@ export class Run {
           next: 'Use the tuner (or tuner.getModel(role)) as the model of your agent.',
         });
       }
-      const graded = await this.#judging.grade(attempt);
+      const graded = await this.#judging.grade({ key: attempt.key, task: attempt.job.task, output: attempt.output!, worker: attempt.seat.worker });
       await this.#end(attempt, { ...graded, tainted: false });
     } catch (error) {
       await this.#end(attempt, { error: errorInfo(error, 'judge'), tainted: false });
@@ -296,7 +309,7 @@ export class Run {
     attempt.over = true;
     attempt.callOffTimeout();
     this.#backbone.gateway.close(job.place, job.attempt);
-    this.#writer.discardAttempt(job.place.rollout, job.attempt);
+    this.#writer.discardAttempt(job.place.rollout, job.attempt).catch((error: unknown) => this.#fail(errorInfo(error, 'trace')));
     this.#events.emit({ type: 'requeued', rollout: job.place.rollout, attempt: job.attempt + 1, cause: loss.error });
     this.#requeued.push({ ...job, attempt: job.attempt + 1, alone: job.alone || loss.guilt === 'suspect' });
     this.#forget(attempt, true);

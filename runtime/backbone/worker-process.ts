@@ -13,6 +13,9 @@ export interface WorkerEvents {
   exit(how: { code: number | null; signal: NodeJS.Signals | null; told: string }): void;
 }
 
+/** What `rollout.worker_memory` is when nobody says otherwise: a worker is started before its run is known. */
+const DEFAULT_MEMORY = 2048;
+
 const entry = fileURLToPath(new URL('../worker/main.ts', import.meta.url));
 
 /** One worker process: started empty and early, so that loading the user's files is all that is left when a run begins. */
@@ -20,6 +23,8 @@ export class WorkerProcess {
   readonly ready: Promise<void>;
   readonly child: ChildProcess;
   readonly stamp: ProcessStamp;
+  /** Megabytes it may fill. */
+  readonly memory: number;
   /** No new rollouts: it runs code that was given up, or its state is doubtful. */
   draining = false;
   private told = '';
@@ -27,8 +32,9 @@ export class WorkerProcess {
   private events: WorkerEvents | undefined;
   private ended = false;
 
-  constructor(node = process.execPath) {
-    this.child = spawn(node, ['--disable-warning=ExperimentalWarning', '--stack-trace-limit=50', entry], {
+  constructor(memory = DEFAULT_MEMORY) {
+    this.memory = memory;
+    this.child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--stack-trace-limit=50', `--max-old-space-size=${memory}`, entry], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'], serialization: 'advanced', windowsHide: true, env: cleanEnvironment(),
     });
     this.stamp = (this.child.pid === undefined ? undefined : stampOf(this.child.pid)) ?? { pid: this.child.pid ?? 0, started: 'unknown' };

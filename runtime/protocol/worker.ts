@@ -5,7 +5,6 @@ import type { RolloutPlace, ToolRecord } from './trace.ts';
 
 /** What a worker must import before it can run rollouts of one run. */
 export interface WorkerLoad {
-  run: string;
   projectDir: string;
   workflow: { file: string; className: string };
   /** A judge of the user's own; built-in judges run in the backbone. */

@@ -10,6 +10,9 @@ const CHECK_MS = 100;
 /** A main thread stuck in native code never reaches a pause. */
 const PAUSE_MS = 1_000;
 
+// An answer of the inspector alone doesn't keep a thread alive.
+setInterval(() => {}, 1_000_000);
+
 let lastCheck = Date.now();
 for (;;) {
   Atomics.wait(sleeper, 0, 0, CHECK_MS);
@@ -31,6 +34,9 @@ for (;;) {
 
 async function askMainThread(blockedFor: number): Promise<BlockedReport> {
   const session = new Session();
+  const urls = new Map<string, string>();
+  // The frames of a pause name their script by id alone.
+  session.on('Debugger.scriptParsed', ({ params }) => void urls.set(params.scriptId, params.url));
   session.connectToMainThread();
   try {
     const paused = await new Promise<Debugger.PausedEventDataType | undefined>((resolve) => {
@@ -40,8 +46,8 @@ async function askMainThread(blockedFor: number): Promise<BlockedReport> {
       session.post('Debugger.pause');
     });
     if (paused === undefined) return { blockedFor, stack: '' };
-    const frames = paused.callFrames.map(({ functionName, url, location }) =>
-      `    at ${functionName || '<anonymous>'} (${url.replace('file://', '')}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})`);
+    const frames = paused.callFrames.map(({ functionName, location }) =>
+      `    at ${functionName || '<anonymous>'} (${(urls.get(location.scriptId) ?? '').replace('file://', '')}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})`);
     const first = frames.findIndex(isUserFrame);
     const current = await currentRollout(session, paused.callFrames[0]!.callFrameId);
     session.post('Debugger.resume');

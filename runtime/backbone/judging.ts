@@ -1,0 +1,53 @@
+import type { ResolvedJudge } from '../judges/resolve.ts';
+import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
+import type { OutputData, Task, Verdict } from '../protocol/task.ts';
+import type { FromWorker } from '../protocol/worker.ts';
+import type { WorkerProcess } from './worker-process.ts';
+
+export interface Graded {
+  /** Absent when the workflow gave its own reward: the judge is skipped. */
+  verdict?: Verdict;
+  judge?: string;
+}
+
+/** What is to be graded, and where the user's judge would run. */
+export interface Gradable {
+  key: string;
+  task: Task;
+  output: OutputData;
+  worker: WorkerProcess | undefined;
+}
+
+/** Rewards for rollouts whose workflow gave none: by a built-in judge here, by the user's own in the worker. */
+export class Judging {
+  readonly #judge: ResolvedJudge;
+  readonly #waiting = new Map<string, PromiseWithResolvers<Verdict>>();
+
+  constructor(judge: ResolvedJudge) {
+    this.#judge = judge;
+  }
+
+  async grade({ key, task, output, worker }: Gradable): Promise<Graded> {
+    if (output.reward !== null) return {};
+    const judge = this.#judge;
+    if (judge.kind === 'none') {
+      throw new TuningForkError('reward', 'The workflow returned no reward, and no judge is configured.', {
+        next: 'Return new WorkflowOutput({ reward }), or name a judge in task_judge.judge_protocol.',
+      });
+    }
+    if (judge.kind === 'builtin') return { verdict: judge.judge.judge(task, output), judge: judge.judge.name };
+    const waiting = Promise.withResolvers<Verdict>();
+    this.#waiting.set(key, waiting);
+    const [rollout, attempt] = key.split('/') as [string, string];
+    worker!.send({ type: 'judge', rollout, attempt: Number(attempt), task, output });
+    return { verdict: await waiting.promise, judge: judge.className };
+  }
+
+  receive(key: string, { verdict, error }: Extract<FromWorker, { type: 'judged' }>): void {
+    const waiting = this.#waiting.get(key);
+    this.#waiting.delete(key);
+    if (verdict !== undefined) waiting?.resolve(verdict);
+    else waiting?.reject(fromErrorInfo(error ?? { code: 'judge', message: 'The judge gave no answer.' }));
+  }
+}
+

@@ -1,0 +1,132 @@
+/** From a client's request to everything a run needs, or to one error that says what is wrong. */
+import { join, resolve } from 'node:path';
+import { findPath, needFile } from '../config/files.ts';
+import { loadConfig, type LoadedConfig } from '../config/load.ts';
+import { samplingOf } from '../config/sampling.ts';
+import { splitTarget } from '../config/target.ts';
+import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
+import type { SessionOptions } from '../gateway/session.ts';
+import type { PolicySpec } from '../policy/open.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { StartRun } from '../protocol/backbone.ts';
+import { TuningForkError } from '../protocol/errors.ts';
+import type { Json } from '../protocol/json.ts';
+import type { RolloutRecord } from '../protocol/trace.ts';
+import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
+import { openTasks } from '../tasks/open.ts';
+import type { TaskSource } from '../tasks/source.ts';
+import { openRunReader } from '../trace/index.ts';
+import { createRun, type NewRun, type RunWriter } from '../trace/writer.ts';
+import { plannedJobs, replayJobs, type Job } from './jobs.ts';
+import type { PolicyCache } from './policies.ts';
+import { stampOf } from './stamp.ts';
+
+export interface Prepared {
+  config: LoadedConfig;
+  writer: RunWriter;
+  load: WorkerLoad;
+  judge: ResolvedJudge;
+  /** How the gateway treats the calls of every rollout. */
+  door: Pick<SessionOptions, 'seed' | 'mode' | 'sampling' | 'top' | 'maxModelLength' | 'withoutTools'>;
+  /** Milliseconds; null while a debugger may stop the code. */
+  rolloutTimeout: number | null;
+  concurrency: number;
+  workers: number;
+  /** Megabytes for each of them. */
+  workerMemory: number;
+  jobs(): AsyncGenerator<Job>;
+  openModel(policies: PolicyCache): Promise<Policy>;
+  openDefault(policies: PolicyCache, model: DefaultModel): Promise<Policy>;
+}
+
+export async function prepareRun(request: StartRun, project: string): Promise<Prepared> {
+  const config = await loadRunConfig(request);
+  const { rollout } = config.config;
+  const split = request.split ?? 'training';
+  const replayed = request.replay === undefined ? undefined : await storedRollout(request.replay);
+  const tasks = replayed === undefined ? openTasks(config, split) : undefined;
+  const judge = judgeOf(config, splitTarget(rollout.user_workflow).className);
+  const repeats = request.repeats ?? (split === 'training' ? rollout.num_repeat : rollout.val_kwargs.num_repeat);
+  const workers = request.inspect ? 1 : request.workers ?? rollout.workers;
+  const concurrency = Math.max(workers, request.concurrency ?? (request.inspect ? 1 : rollout.max_env_worker));
+  const spec = modelSpec(request, config);
+  const load = workerLoad(config, judge, request, project);
+
+  const info: NewRun = {
+    project: config.config.project_name, experiment: config.config.experiment_name, kind: request.kind,
+    conf: config.file, config: config.shown, workflow: load.workflow.className, policy: '', planned: await planned(request, tasks, repeats),
+    backbone: stampOf(process.pid), workers: [],
+  };
+  const writer = await createRun(runsRoot(project, config), info, { secrets: secretsOf(config, request.env) });
+  const { run } = writer.info;
+
+  return {
+    config, writer, judge, load, concurrency, workers, workerMemory: rollout.worker_memory,
+    door: {
+      seed: rollout.seed, mode: split === 'training' ? 'train' : 'eval', sampling: { ...samplingOf(config.config, split), ...(request.temperature !== undefined && { temperature: request.temperature }) },
+      top: rollout.top_logprobs, maxModelLength: rollout.max_model_len, withoutTools: rollout.force_disable_toolcalls,
+    },
+    rolloutTimeout: request.inspect ? null : rollout.timeout * 1_000,
+    jobs: () => replayed === undefined
+      ? plannedJobs(tasks!.tasks(), { run, split, repeats, ids: request.tasks?.ids, first: request.tasks?.first })
+      : replayJobs(replayed, run, request.replay!.untilCall ?? replayed.calls.length, request.replay!.forks),
+    openModel: (policies) => policies.get(spec, config.dir, request.env),
+    openDefault: (policies, model) => policies.get(model, config.dir, request.env),
+  };
+}
+
+/** The YAML with what the client asked for instead. */
+export function loadRunConfig(request: Pick<StartRun, 'conf' | 'env' | 'cwd' | 'train' | 'seed'>): Promise<LoadedConfig> {
+  const overrides: Record<string, Json | undefined> = { trainable_targets: request.train, 'rollout.seed': request.seed };
+  return loadConfig(request.conf, overrides, { env: request.env, cwd: request.cwd });
+}
+
+export function runsRoot(project: string, config: LoadedConfig): string {
+  const { experiment_dir: dir } = config.config;
+  return dir === 'auto' ? join(project, 'runs') : resolve(config.dir, dir);
+}
+
+/** A `--model` is meant from where the command was typed, the YAML's from where the YAML lies. */
+export function modelSpec(request: Pick<StartRun, 'model' | 'cwd'>, config: LoadedConfig): PolicySpec {
+  const { path, base_url: baseURL, api_key: apiKey } = config.config.model;
+  if (request.model !== undefined) {
+    const local = findPath({ dir: request.cwd, cwd: request.cwd }, request.model);
+    return local ?? request.model;
+  }
+  if (baseURL !== undefined) return { baseURL, apiKey: apiKey ?? '', model: path.replace(/^[\w-]+:/, '') };
+  return findPath(config, path) ?? path;
+}
+
+export function workerLoad(config: LoadedConfig, judge: ResolvedJudge, request: StartRun, project: string): WorkerLoad {
+  const { user_workflow: target, block_timeout: blockTimeout } = config.config.rollout;
+  const { file, className } = splitTarget(target, config.place('rollout.user_workflow'));
+  return {
+    projectDir: project, env: request.env, config: config.shown,
+    workflow: { file: needFile(config, file, 'rollout.user_workflow'), className },
+    ...(judge.kind === 'user' && { judge: { file: needFile(config, judge.file, 'task_judge.judge_protocol'), className: judge.className } }),
+    ...(config.config.trainable_targets && { trainableTargets: config.config.trainable_targets }),
+    blockLimit: request.inspect ? null : blockTimeout * 1_000,
+    inspect: request.inspect ?? false,
+  };
+}
+
+async function planned(request: StartRun, tasks: TaskSource | undefined, repeats: number): Promise<number> {
+  if (request.replay !== undefined) return Math.max(1, request.replay.forks);
+  const { ids, first } = request.tasks ?? {};
+  if (ids !== undefined) return ids.length * repeats;
+  let count = 0;
+  for await (const _ of tasks!.tasks()) if (++count === first) break;
+  if (count === 0) throw new TuningForkError('data', `${tasks!.name} holds no task.`, { next: 'Put one task on each line.' });
+  return count * repeats;
+}
+
+async function storedRollout({ dir, rollout }: NonNullable<StartRun['replay']>): Promise<RolloutRecord> {
+  const reader = await openRunReader(dir);
+  return reader.read(rollout);
+}
+
+/** Keys of providers may stand in the environment under any name; their values must not reach the trace. */
+function secretsOf(config: LoadedConfig, env: Record<string, string>): string[] {
+  const named = Object.entries(env).filter(([name, value]) => /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL/i.test(name) && value.length >= 8);
+  return [...new Set([...config.secrets, ...named.map(([, value]) => value)])];
+}
