@@ -42,7 +42,7 @@ export class FrozenLake implements Environment<string, Move | undefined> {
       for (const next of moves.map((move) => after(cell, move))) if (!this.#holes.has(next) && !reached.has(next)) reached.set(next, distance + 1);
     }
     const distance = reached.get(goal);
-    return distance !== undefined && distance >= 2 && distance < mostMoves - 1;
+    return distance !== undefined && distance >= 4 && distance <= mostMoves - 2;
   }
 
   #draw(): string {
