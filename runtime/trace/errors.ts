@@ -1,0 +1,42 @@
+import { TuningForkError } from '../protocol/errors.ts';
+import { describe } from './check.ts';
+import type { Problem } from './check.ts';
+
+const SYSTEM: Record<string, { sentence: string; next: string }> = {
+  ENOSPC: { sentence: 'the disk is full', next: 'Free some space, then resume the run; nothing that was acknowledged is lost.' },
+  EDQUOT: { sentence: 'your disk quota is used up', next: 'Free some space, then resume the run; nothing that was acknowledged is lost.' },
+  EROFS: { sentence: 'the file system is read-only', next: 'Choose a folder for runs that can be written.' },
+  EACCES: { sentence: 'this user may not', next: 'Check the permissions of the folder, or choose another one for runs.' },
+  EPERM: { sentence: 'this user may not', next: 'Check the permissions of the folder, or choose another one for runs.' },
+  ENOTDIR: { sentence: 'a part of the path is a file, not a folder', next: 'Choose another folder for runs.' },
+  EMFILE: { sentence: 'too many files are open', next: 'Raise the limit of open files (ulimit -n).' },
+  ENOENT: { sentence: 'it is not there', next: 'Check the path; the run may have been moved or deleted.' },
+};
+
+/** One clear sentence for what the system said. Anything of ours passes as it is. */
+export function fileError(action: 'read' | 'write' | 'create' | 'delete', file: string, cause: unknown): TuningForkError {
+  if (cause instanceof TuningForkError) return cause;
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  const known = SYSTEM[code];
+  const why = known?.sentence ?? (cause instanceof Error ? cause.message : String(cause));
+  return new TuningForkError('trace', `Cannot ${action} ${file}: ${why}${known ? ` (${code})` : ''}.`, {
+    next: known?.next, where: { file }, cause,
+  });
+}
+
+export function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+}
+
+/** What a damaged file says: which file, which record, why. The rest of the file stays readable. */
+export function damaged(file: string, place: string, cause: string): TuningForkError {
+  return new TuningForkError('trace', `${place} of ${file} cannot be read: ${cause}.`, {
+    next: 'The other records are not affected.', where: { file },
+  });
+}
+
+export function refused(what: string, found: Problem): TuningForkError {
+  return new TuningForkError(found.code, `${what} is not written: ${describe(found)}.`, {
+    next: found.code === 'non-finite' ? 'Find where the number is made; a missing log-probability is left out, never made up.' : undefined,
+  });
+}

@@ -1,0 +1,10 @@
+/** Reading of runs: what the extension, the viewer and everybody else's scripts import. Writing is `writer.ts`, the backbone's. */
+export { openRunReader, type RunReader } from './reader.ts';
+export { deleteRun, findRun, listRuns, readRunInfo, type RunCounts, type RunPlace, type RunSummary } from './runs.ts';
+export { exportRun, type Exported, type ExportFormat } from './export.ts';
+export { callOf, messagesOf, promptIds, toolsOf, type WithCalls } from './resolve.ts';
+export { SPLITS, STATUSES } from './checks.ts';
+export { SUCCESSES, type CodeColumn, type ColumnName, type ColumnOf, type NumberColumn, type TextColumn } from './columns.ts';
+export { countCalls } from './entry.ts';
+export type { InFlight } from './in-flight.ts';
+export type * from '../protocol/trace.ts';

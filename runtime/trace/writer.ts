@@ -1,0 +1,231 @@
+import { mkdir, open } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { TuningForkError } from '../protocol/errors.ts';
+import type { JsonObject } from '../protocol/json.ts';
+import { TRACE_VERSION } from '../protocol/trace.ts';
+import type { IndexEntry, RolloutRecord, RunInfo } from '../protocol/trace.ts';
+import { Appender } from './appender.ts';
+import { Catalog } from './catalog.ts';
+import { jsonObject } from './check.ts';
+import { encodeRollout } from './encode.ts';
+import { fileError, refused } from './errors.ts';
+import type { InFlight } from './in-flight.ts';
+import { Journal } from './journal.ts';
+import { JOURNAL, LOG, METRICS_FILE, safeName, timeName, TRACES } from './layout.ts';
+import { pack, readRange } from './member.ts';
+import { Redactor } from './redact.ts';
+import { writeRunInfo } from './run-file.ts';
+import { readRunInfo } from './runs.ts';
+import { Sealer } from './sealer.ts';
+
+export { writeRunInfo } from './run-file.ts';
+
+/** What the backbone tells of a new run. Without a name it is called after the time, and its folder so too. */
+export type NewRun = Omit<RunInfo, 'v' | 'run' | 'created' | 'state'> & Partial<Pick<RunInfo, 'v' | 'run' | 'created' | 'state'>>;
+
+export interface WriterOptions {
+  /** Values that must never be in a file of the run, such as API keys. */
+  secrets?: readonly string[];
+  /** First part of the names of trace files. */
+  writer?: string;
+  /** A trace file is followed by the next before it grows over this. */
+  fileBytes?: number;
+  /** The journal is written anew, without what is sealed, when it grows over this and over twice what is alive. */
+  journalBytes?: number;
+}
+
+/** Compressing needs 0.3 MB each, so a burst of sealed rollouts is taken a few at a time. */
+const PACKED_AT_ONCE = 4;
+
+/** A new run under `root` (the `runs` folder): `<root>/<project>/<experiment>/<time>/`. */
+export async function createRun(root: string, info: NewRun, options: WriterOptions = {}): Promise<RunWriter> {
+  const now = new Date();
+  const parent = join(resolve(root), safeName(info.project), safeName(info.experiment));
+  const run = await makeFolder(parent, info.run === undefined ? undefined : safeName(info.run), timeName(now));
+  const dir = join(parent, run);
+  const whole: RunInfo = { created: now.toISOString(), state: 'running', ...info, v: TRACE_VERSION, run };
+  const redactor = new Redactor(options.secrets ?? []);
+  try {
+    for (const folder of [TRACES, JOURNAL, LOG]) await mkdir(join(dir, folder));
+  } catch (error) {
+    throw fileError('create', dir, error);
+  }
+  await writeRunInfo(dir, redactor.redact(whole));
+  return openWith(dir, whole, redactor, options);
+}
+
+/** Continues a run after its process ended, however it ended. One process at a time: the caller sees to that. */
+export async function openRun(dir: string, options: WriterOptions = {}): Promise<RunWriter> {
+  const path = resolve(dir);
+  return openWith(path, await readRunInfo(path), new Redactor(options.secrets ?? []), options);
+}
+
+async function openWith(dir: string, info: RunInfo, redactor: Redactor, options: WriterOptions): Promise<RunWriter> {
+  const catalog = await Catalog.open(dir);
+  const sealed = new Set(catalog.columns.column('id'));
+  const sealer = await Sealer.open(dir, options, catalog);
+  const journal = await Journal.open(dir, redactor, (rollout) => sealed.has(rollout), options.journalBytes);
+  return new RunWriter(dir, info, redactor, sealed, sealer, journal);
+}
+
+export class RunWriter {
+  readonly dir: string;
+  readonly journal: Omit<Journal, 'close' | 'discard' | 'forget'>;
+  readonly #journal: Journal;
+  readonly #redactor: Redactor;
+  readonly #sealed: Set<string>;
+  readonly #sealing = new Set<string>();
+  readonly #sealer: Sealer;
+  readonly #packing = new Gate(PACKED_AT_ONCE);
+  #info: RunInfo;
+  #saving: Promise<void> = Promise.resolve();
+  #metrics: Promise<Appender> | undefined;
+  #closed = false;
+
+  constructor(dir: string, info: RunInfo, redactor: Redactor, sealed: Set<string>, sealer: Sealer, journal: Journal) {
+    this.dir = dir;
+    this.#info = info;
+    this.#redactor = redactor;
+    this.#sealed = sealed;
+    this.#sealer = sealer;
+    this.#journal = journal;
+    this.journal = journal;
+  }
+
+  get info(): RunInfo {
+    return this.#info;
+  }
+
+  /** Rollouts that an earlier process of this run had begun and not sealed. Begin a higher attempt, or seal them. */
+  get recovered(): readonly InFlight[] {
+    return this.#journal.recovered;
+  }
+
+  isSealed(rollout: string): boolean {
+    return this.#sealed.has(rollout);
+  }
+
+  /** Resolves once the record is on the disk; its journaled calls are garbage from then on. A rollout is sealed once. */
+  async seal(record: RolloutRecord): Promise<IndexEntry> {
+    this.#open();
+    const id = record.rollout;
+    if (this.#sealed.has(id) || this.#sealing.has(id)) {
+      throw new TuningForkError('internal', `Rollout ${id} is sealed already.`);
+    }
+    this.#sealing.add(id);
+    try {
+      const { kept, json } = this.#encode(record);
+      const entry = await this.#sealer.append(kept, await this.#packing.run(() => pack(json)));
+      this.#sealed.add(id);
+      this.#journal.forget(id);
+      return entry;
+    } finally {
+      this.#sealing.delete(id);
+    }
+  }
+
+  /** The tokens of this attempt are dropped; so is what still comes in for it. */
+  discardAttempt(rollout: string, attempt: number): Promise<void> {
+    return this.#journal.discard(rollout, attempt);
+  }
+
+  async updateRun(patch: Partial<Omit<RunInfo, 'v' | 'run' | 'created'>>): Promise<void> {
+    this.#open();
+    this.#info = { ...this.#info, ...patch };
+    const info = this.#info;
+    const saved = this.#saving.then(() => writeRunInfo(this.dir, this.#redactor.redact(info)));
+    this.#saving = saved.catch(() => undefined); // told to this caller; the next one tries for itself
+    return saved;
+  }
+
+  async appendMetric(row: JsonObject): Promise<void> {
+    this.#open();
+    const found = jsonObject(row);
+    if (found) throw refused('A row of metrics', found);
+    this.#metrics ??= openMetrics(join(this.dir, METRICS_FILE));
+    return (await this.#metrics).append(`${JSON.stringify(this.#redactor.redact(row))}\n`);
+  }
+
+  /** Waits for all that is under way, and tells an error that nobody was told. Does not change the run's state. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#packing.idle();
+    const closing = [this.#sealer.close(), this.#journal.close(), this.#metrics?.then((metrics) => metrics.close()), this.#saving];
+    const failed = (await Promise.allSettled(closing)).find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  #open(): void {
+    if (this.#closed) throw new TuningForkError('internal', `The run ${this.#info.run} is closed; nothing more can be written to it.`);
+  }
+
+  #encode(record: RolloutRecord): { kept: RolloutRecord; json: string } {
+    const json = encodeRollout(record);
+    if (!this.#redactor.suspects(json)) return { kept: record, json };
+    const kept = this.#redactor.rollout(record);
+    return { kept, json: encodeRollout(kept) };
+  }
+}
+
+/** At most `limit` at a time, the others in the order they came. */
+class Gate {
+  readonly #limit: number;
+  readonly #waiting: (() => void)[] = [];
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#running.size >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const running = work();
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async idle(): Promise<void> {
+    while (this.#running.size > 0 || this.#waiting.length > 0) await Promise.allSettled(this.#running);
+  }
+}
+
+/** Makes `<parent>/<given>`, or `<parent>/<time>` (`<time>-2` and so on where that is taken); returns the name. */
+async function makeFolder(parent: string, given: string | undefined, time: string): Promise<string> {
+  try {
+    await mkdir(parent, { recursive: true });
+    for (let n = 1;; n++) {
+      const name = given ?? (n === 1 ? time : `${time}-${n}`);
+      try {
+        await mkdir(join(parent, name));
+        return name;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        if (given !== undefined) throw new TuningForkError('trace', `There is a run ${given} in ${parent} already.`, { next: 'Give the new one another name.' });
+      }
+    }
+  } catch (error) {
+    throw fileError('create', parent, error);
+  }
+}
+
+/** Opens behind the last whole row. */
+async function openMetrics(path: string): Promise<Appender> {
+  let rows: Buffer;
+  try {
+    const handle = await open(path, 'a+');
+    try {
+      rows = await readRange(handle, 0, (await handle.stat()).size);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError('write', path, error);
+  }
+  return Appender.open(path, rows.lastIndexOf(0x0a) + 1);
+}
