@@ -74,7 +74,7 @@ export class RunWriter {
   readonly #journal: Journal;
   readonly #redactor: Redactor;
   readonly #sealed: Set<string>;
-  readonly #sealing = new Set<string>();
+  readonly #sealing = new Map<string, Promise<IndexEntry>>();
   readonly #sealer: Sealer;
   readonly #packing = new Gate(PACKED_AT_ONCE);
   #info: RunInfo;
@@ -112,13 +112,10 @@ export class RunWriter {
     if (this.#sealed.has(id) || this.#sealing.has(id)) {
       throw new TuningForkError('internal', `Rollout ${id} is sealed already.`);
     }
-    this.#sealing.add(id);
+    const sealing = this.#seal(record);
+    this.#sealing.set(id, sealing);
     try {
-      const { kept, json } = this.#encode(record);
-      const entry = await this.#sealer.append(kept, await this.#packing.run(() => pack(json)));
-      this.#sealed.add(id);
-      this.#journal.forget(id);
-      return entry;
+      return await sealing;
     } finally {
       this.#sealing.delete(id);
     }
@@ -150,7 +147,7 @@ export class RunWriter {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#packing.idle();
+    await Promise.allSettled(this.#sealing.values());
     const closing = [this.#sealer.close(), this.#journal.close(), this.#metrics?.then((metrics) => metrics.close()), this.#saving];
     const failed = (await Promise.allSettled(closing)).find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
@@ -158,6 +155,14 @@ export class RunWriter {
 
   #open(): void {
     if (this.#closed) throw new TuningForkError('internal', `The run ${this.#info.run} is closed; nothing more can be written to it.`);
+  }
+
+  async #seal(record: RolloutRecord): Promise<IndexEntry> {
+    const { kept, json } = this.#encode(record);
+    const entry = await this.#sealer.append(kept, await this.#packing.run(() => pack(json)));
+    this.#sealed.add(record.rollout);
+    this.#journal.forget(record.rollout);
+    return entry;
   }
 
   #encode(record: RolloutRecord): { kept: RolloutRecord; json: string } {
@@ -172,26 +177,22 @@ export class RunWriter {
 class Gate {
   readonly #limit: number;
   readonly #waiting: (() => void)[] = [];
-  readonly #running = new Set<Promise<unknown>>();
+  #running = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#running.size >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const running = work();
-    this.#running.add(running);
+    if (this.#running >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running++;
     try {
-      return await running;
+      return await work();
     } finally {
-      this.#running.delete(running);
-      this.#waiting.shift()?.();
+      const next = this.#waiting.shift();
+      if (next) next(); // takes over this place
+      else this.#running--;
     }
-  }
-
-  async idle(): Promise<void> {
-    while (this.#running.size > 0 || this.#waiting.length > 0) await Promise.allSettled(this.#running);
   }
 }
 
