@@ -1,0 +1,138 @@
+/** The trainer protocol: HTTP on loopback with a bearer token. Every trainer (embedded, GPU) speaks it; DESIGN section 6. */
+import type { Sampling } from './chat.ts';
+import type { ErrorInfo } from './errors.ts';
+
+export const TRAINER_PROTOCOL = 1;
+
+/** `GET /v1/info` */
+export interface TrainerInfo {
+  protocol: typeof TRAINER_PROTOCOL;
+  model: string;
+  /** Folder with config.json, tokenizer.json and chat template: whoever builds prompts reads them from there. */
+  directory: string;
+  /** Version of the weights that sample now; 0 before the first step. */
+  version: number;
+  /** The newest version a checkpoint holds. */
+  durableVersion: number;
+  device: string;
+  dtype: string;
+  context: number;
+  parameters: number;
+  tokenizerSha256: string;
+  /** `trees`: packs of trees; otherwise linear rows only. */
+  capabilities: { trees: boolean; score: boolean; sample: boolean; checkpoints: boolean };
+  /** For the cost model that chooses between trees and rows. */
+  shape: { layers: number; width: number; causalKernel: boolean };
+  /** Bytes resident. */
+  memory: number;
+}
+
+/** `POST /v1/sample`, answered by lines of `SampleLine`. Closing the connection cancels. */
+export interface SampleBody {
+  prompt: number[];
+  sampling: Sampling;
+  stopIds: number[];
+  /** A 64-bit number in decimal. */
+  key: string;
+  top?: number;
+  /** Sample from a stored checkpoint instead of the weights in training. */
+  checkpoint?: string;
+}
+
+export type SampleLine =
+  | { ids: number[]; logprobs: number[]; top?: { ids: number[]; logprobs: number[] } }
+  | { done: { finish: 'stop' | 'length'; version: number; cached: number } }
+  | { error: ErrorInfo };
+
+/**
+ * `POST /v1/score` and `POST /v1/step` carry packs as one safetensors body: for pack p the tensors `p/id p/position p/parent p/end`
+ * (I32, [rows, length]) and `p/node` (I32, over all rows), `p/sampled p/old p/ref` (F32, NaN: absent), `p/weight p/up p/down` (F64).
+ * The header's `__metadata__` holds `request`: the JSON of one of these.
+ */
+export interface ScoreRequest {
+  temperature: number;
+  checkpoint?: string;
+}
+
+/** One F32 tensor `p/logprob` and `p/entropy` per pack, aligned with its targets. */
+export interface ScoreAnswer {
+  version: number;
+}
+
+export interface StepRequest {
+  stepId: string;
+  /** The weights the packs were made with; another is a 409. */
+  version: number;
+  settings: StepSettings;
+  /** Indices of packs of each optimizer update, in order: minibatches, and epochs by naming packs again. */
+  updates: { packs: number[]; denominator: number }[];
+}
+
+export interface StepSettings {
+  learningRate: number;
+  betas: [number, number];
+  eps: number;
+  weightDecay: number;
+  gradClip: number;
+  clipLow: number;
+  clipHigh: number;
+  dualClip: number;
+  /** Cap of the truncated importance weight exp(old - sampled); 0: none. */
+  importanceCap: number;
+  klCoef: number;
+  entropyCoef: number;
+  temperature: number;
+}
+
+/** Lines of the answer to a step: signs of life, then the end. */
+export type StepLine =
+  | { heartbeat: number }
+  | { done: StepAnswer }
+  | { error: ErrorInfo };
+
+export interface StepAnswer {
+  stepId: string;
+  version: number;
+  metrics: StepMetrics;
+}
+
+/** Means are over the weight of the targets of all updates. */
+export interface StepMetrics {
+  loss: number;
+  policyLoss: number;
+  kl: number;
+  entropy: number;
+  /** Share of targets whose ratio was clipped below, above, and by the dual clip. */
+  clipLow: number;
+  clipHigh: number;
+  clipDual: number;
+  ratioMean: number;
+  ratioMax: number;
+  /** Mean |old - sampled|: how far sampler and trainer disagree. */
+  samplerGap: number;
+  importanceMean: number;
+  /** Largest over the updates, before clipping. */
+  gradNorm: number;
+  updates: number;
+  /** Updates that changed nothing because the gradient was not finite. */
+  skipped: number;
+  targets: number;
+  nodes: number;
+  milliseconds: number;
+}
+
+/** `POST /v1/checkpoints`, `GET /v1/checkpoints`, `POST /v1/checkpoints/{name}/load` */
+export interface CheckpointBody {
+  name: string;
+  /** Folder to write; a Hugging Face directory with ONNX, usable at once as a model. */
+  directory: string;
+  /** Without it only weights are kept: enough to use, not to resume. */
+  optimizer: boolean;
+}
+
+export interface Checkpoint {
+  name: string;
+  directory: string;
+  version: number;
+  optimizer: boolean;
+}
