@@ -230,11 +230,11 @@ export class Engine {
     }
     const positions = BigInt64Array.from({ length: count }, (_, index) => BigInt(start + index));
     const ids = BigInt64Array.from({ length: count }, (_, index) => BigInt(call.prompt[start + index]!));
-    const mask = new BigInt64Array(total).fill(1n);
+    const seen = new BigInt64Array(total).fill(1n);
     const past = layout === 'ragged' ? grown : resized(values, start, start);
     let result: StepResult;
     try {
-      result = await this.#graph.run({ batch: 1, count, ids, positions, mask, slots, past });
+      result = await this.#graph.run({ batch: 1, count, ids, positions, seen, slots, past });
     } catch (error) {
       this.#prefilling = undefined;
       this.#fail(call.id, error);
@@ -263,7 +263,7 @@ export class Engine {
 
   #join(sequence: Sequence, values: Region): void {
     const capacity = DecodeBatch.capacityFor(this.#graph, sequence.length);
-    let batch = [...this.#batches].find((other) => this.#graph.layout === 'ragged' || other.capacity === capacity);
+    let batch = [...this.#batches].find((other) => DecodeBatch.mixesLengths(this.#graph) || other.capacity === capacity);
     if (!batch) this.#batches.add(batch = new DecodeBatch<Sequence>(this.#graph, capacity));
     batch.add(sequence, values);
     sequence.batch = batch;
@@ -286,7 +286,7 @@ export class Engine {
     members.forEach((sequence, slot) => {
       if (this.#cancelled.has(sequence.call.id)) return;
       if (!this.#sample(sequence, result.logits(slot))) this.#leave(sequence);
-      else if (this.#graph.layout === 'padded' && DecodeBatch.capacityFor(this.#graph, sequence.length) !== batch.capacity) {
+      else if (this.#graph.decodeLayout === 'padded' && DecodeBatch.capacityFor(this.#graph, sequence.length) !== batch.capacity) {
         this.#join(sequence, batch.region(sequence));
         batch.remove(sequence);
       }

@@ -19,7 +19,7 @@ export interface OnnxOptions extends Partial<EngineOptions> {
 }
 
 export interface OnnxStats extends EngineStats {
-  /** A sequence's tokens never depend on what runs beside it, bit for bit. */
+  /** How steps are laid out; in each of them a sequence's tokens don't depend on what runs beside it, bit for bit. */
   layout: Layout;
 }
 

@@ -12,7 +12,7 @@ try {
   const graph = await DecoderGraph.open(files, { threads });
   const engine = new Engine(graph, options, (news) => tell({ type: 'news', news }));
   parentPort!.on('message', (message: ToThread) => void receive(engine, message));
-  tell({ type: 'ready', layout: graph.layout });
+  tell({ type: 'ready', layout: graph.decodeLayout });
 } catch (error) {
   tell({ type: 'broken', error: errorInfo(error, 'policy') });
 }
