@@ -3,7 +3,7 @@ import type { RunEvent, RunEventBody } from '../protocol/backbone.ts';
 /** Enough for a client that comes late to see what happened; the rest is in the trace. */
 const KEPT = 4_000;
 
-/** The numbered events of one run. Frequent ones are told as they come and not kept. */
+/** The numbered events of one run. Progress is told as it comes and not kept: the next one says it all again. */
 export class EventLog {
   #seq = 0;
   #kept: RunEvent[] = [];
@@ -20,7 +20,7 @@ export class EventLog {
 
   emit(body: RunEventBody): void {
     const event = { ...body, run: this.#run, seq: ++this.#seq, time: Date.now() } as RunEvent;
-    if (body.type !== 'call' && body.type !== 'progress') {
+    if (body.type !== 'progress') {
       this.#kept.push(event);
       if (this.#kept.length > KEPT * 1.25) this.#kept = this.#kept.slice(-KEPT);
     }

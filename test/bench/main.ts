@@ -1,0 +1,75 @@
+/**
+ * `npm run bench -- runtime`: one JSON line a figure, and a table on a terminal. With `--save` the result becomes the
+ * committed one in test/bench/results/. Each part runs in a process of its own, so that none warms or burdens another.
+ */
+import { spawn } from 'node:child_process';
+import { cpus, totalmem } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { unmeasured, type Figure } from './figure.ts';
+
+/** The figures each part prints, so that a part that fails still prints all its names. */
+const AREAS: Record<string, Record<string, { names: string[]; seconds: number }>> = {
+  runtime: {
+    gateway: { names: ['calls_per_second_64', 'call_overhead_p50_ms_1', 'memory_per_rollout_1000'], seconds: 240 },
+    tracker: { names: ['tracker_naive_tokens_per_second', 'tracker_distinct_tokens_per_second', 'tracker_growth_10x_turns', 'tokens_vs_naive', 'tokens_vs_episode_merge'], seconds: 240 },
+    onnx: { names: ['onnx_single_vs_transformers_js', 'onnx_16_vs_transformers_js', 'onnx_staggered_16_vs_longest_alone'], seconds: 600 },
+    startup: { names: ['edit_to_first_token_warm_ms', 'cold_cli_to_first_token_ms'], seconds: 240 },
+    trace: { names: ['open_100k_rollouts_ms', 'read_one_rollout_ms', 'trace_bytes_per_token'], seconds: 240 },
+  },
+};
+
+const [area = 'runtime', ...rest] = process.argv.slice(2);
+const parts = AREAS[area];
+if (parts === undefined) {
+  console.error(`There is no bench "${area}".\n  → There are ${Object.keys(AREAS).join(', ')}.`);
+  process.exit(2);
+}
+const only = rest.filter((word) => !word.startsWith('--'));
+
+const figures: Figure[] = [];
+for (const [part, { names, seconds }] of Object.entries(parts)) {
+  if (only.length > 0 && !only.includes(part)) continue;
+  const measured = await measure(part, names, seconds);
+  for (const figure of measured) console.log(JSON.stringify(figure));
+  figures.push(...measured);
+}
+if (process.stdout.isTTY) printTable(figures);
+if (rest.includes('--save')) save(area, figures);
+process.exitCode = figures.every((figure) => figure.holds) ? 0 : 1;
+
+function measure(part: string, names: string[], seconds: number): Promise<Figure[]> {
+  const program = `const { bench } = await import(${JSON.stringify(new URL(`./${part}.ts`, import.meta.url).href)}); process.send(await bench()); process.exit(0);`;
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', program], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  return new Promise((resolve) => {
+    let found: Figure[] = [];
+    const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1_000);
+    child.on('message', (figures) => void (found = figures as Figure[]));
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer);
+      const cause = signal === null ? `The bench ended with exit code ${code}.` : `The bench did not end within ${seconds} s.`;
+      const missing = names.filter((name) => !found.some((figure) => figure.name === name));
+      resolve([...found, ...missing.map((name) => unmeasured(name, '', '', cause))]);
+    });
+  });
+}
+
+function printTable(rows: Figure[]): void {
+  const number = (value: number | null): string => (value === null ? '–' : Math.abs(value) >= 1_000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3));
+  const cells = rows.map((row) => [row.holds ? '✓' : '✗', row.name, number(row.ours), number(row.peer), number(row.ratio), row.unit, row.bound]);
+  const head = ['', 'figure', 'ours', 'peer', 'ratio', 'unit', 'bound'];
+  const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
+  const line = (row: string[]): string => row.map((cell, column) => (column >= 2 && column <= 4 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd();
+  console.log(`\n${line(head)}`);
+  for (const [index, row] of cells.entries()) {
+    console.log(line(row));
+    if (!rows[index]!.holds && rows[index]!.note !== undefined) console.log(`   ${rows[index]!.note}`);
+  }
+}
+
+function save(name: string, figures: Figure[]): void {
+  const dir = fileURLToPath(new URL('./results/', import.meta.url));
+  mkdirSync(dir, { recursive: true });
+  const machine = { cpu: cpus()[0]?.model.trim(), cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version, platform: `${process.platform} ${process.arch}` };
+  writeFileSync(`${dir}${name}.json`, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), machine, figures }, null, 2)}\n`);
+}

@@ -1,0 +1,48 @@
+// `npm test`: what tells most comes first. Plain JavaScript for the Node that is there; the tests run on the project's own.
+//   npm test                    types, lint, then every test
+//   npm test -- tracker gateway only the rooms whose path has one of these words
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findNode } from '../runtime/cli/find-node.mjs';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const own = join(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node');
+const node = existsSync(own) ? own : findNode();
+if (node === undefined) {
+  console.error('The tests need Node.js 22.18 or newer.\n  → Run "npm ci" first, or install it.');
+  process.exit(2);
+}
+
+/** Rooms whose tests start processes and wait for them. */
+const SLOW = ['test/runtime/worker', 'test/runtime/backbone', 'test/runtime/cli', 'test/journeys'];
+const words = process.argv.slice(2);
+const all = testFiles(join(root, 'test')).filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+const slow = all.filter((file) => SLOW.some((room) => file.startsWith(room)));
+const fast = all.filter((file) => !slow.includes(file));
+
+const bin = (name) => [join(root, 'node_modules', name === 'tsc' ? 'typescript/bin/tsc' : `${name}/bin/${name}`)];
+const steps = [
+  ...(words.length === 0 ? [['types', [...bin('tsc'), '--noEmit']], ['lint', [...bin('oxlint')]]] : []),
+  ...(fast.length > 0 ? [['tests', ['--test', '--test-concurrency=2', '--test-timeout=120000', ...fast]]] : []),
+  ...(slow.length > 0 ? [['tests of processes', ['--test', '--test-concurrency=2', '--test-timeout=180000', ...slow]]] : []),
+];
+
+let failed = false;
+for (const [name, args] of steps) {
+  const started = Date.now();
+  const { status } = spawnSync(node, args, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}` } });
+  console.log(`${status === 0 ? '✔' : '✖'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
+  failed ||= status !== 0;
+}
+process.exit(failed ? 1 : 0);
+
+function testFiles(dir) {
+  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+    if (entry.name === 'node_modules' || entry.name === 'fixtures') return [];
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) return testFiles(path);
+    return entry.name.endsWith('.test.ts') ? [path.slice(root.length).replaceAll('\\', '/')] : [];
+  });
+}
