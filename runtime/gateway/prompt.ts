@@ -132,8 +132,7 @@ function encodeAround(policy: TokenPolicy, text: string, turns: readonly Turn[])
     const end = text.indexOf(closing, at);
     if (end === -1) break;
     const written = text.slice(at, end);
-    let match = left.findIndex((turn) => turn.raw === written);
-    if (match === -1) match = left.findIndex((turn) => written !== '' && turn.raw.endsWith(written));
+    const match = left.findIndex((turn) => written !== '' && turn.raw.endsWith(written));
     const known = match === -1 ? undefined : idsOfEnd(left[match]!, written, policy);
     if (known === undefined) continue;
     left = left.slice(match + 1);

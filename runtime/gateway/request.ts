@@ -103,9 +103,7 @@ function readMessages(raw: unknown): ChatMessage[] {
   if (raw === undefined) throw badRequest('messages', 'is missing.', 'Send an array of messages such as {"role": "user", "content": "..."}.');
   if (!Array.isArray(raw)) throw badRequest('messages', `must be an array, not ${kind(raw)}.`);
   if (raw.length === 0) throw badRequest('messages', 'is empty.', 'Send at least one message.');
-  const messages = new Array<ChatMessage>(raw.length);
-  for (let index = 0; index < raw.length; index++) messages[index] = readMessage(raw[index], index);
-  return messages;
+  return raw.map(readMessage);
 }
 
 function readMessage(raw: unknown, index: number): ChatMessage {

@@ -17,8 +17,8 @@ export interface Asked {
 /** A call and whoever waits for it. */
 export interface SharedCall {
   readonly answer: Promise<Answered>;
-  /** What a repetition is recognised by where there is no key. */
-  readonly asked: Pick<Asked, 'role' | 'body'> | undefined;
+  /** What a repetition is recognised by; absent where it must bring the same key. */
+  readonly identity: string | undefined;
   /** How many connections wait for it. */
   waiting: number;
   /** All was written, but the connection closed so soon that the client may have given up before. */
@@ -32,15 +32,17 @@ export class Retries {
   /** Calls without a key that are not delivered for certain, oldest first. */
   readonly #open = new Set<SharedCall>();
   readonly #byKey = new Map<string, { call: SharedCall; identity: string }>();
-  readonly #seekers = new Set<{ asked: Asked; found: (call: SharedCall | undefined) => void }>();
+  readonly #seekers = new Set<{ identity: string; found: (call: SharedCall | undefined) => void }>();
 
   /** The call that answers this request, begun now unless it was before. */
   join(asked: Asked, begin: () => Promise<Answered>): SharedCall | Promise<SharedCall> {
-    if (asked.idempotencyKey !== undefined) return this.#joinByKey(asked, asked.idempotencyKey, begin);
-    const abandoned = this.#abandoned(asked);
+    const identity = `${asked.role}\0${hash('sha1', asked.body, 'base64')}`;
+    if (asked.idempotencyKey !== undefined) return this.#joinByKey(asked.idempotencyKey, identity, begin);
+    const repeats = asked.repetition > 0;
+    const abandoned = this.#abandoned(identity, repeats);
     if (abandoned !== undefined) return again(abandoned);
-    if (asked.repetition === 0 || ![...this.#open].some((call) => matches(call, asked))) return this.#begin(asked, begin);
-    return this.#soonAbandoned(asked).then((call) => (call === undefined ? this.#begin(asked, begin) : again(call)));
+    if (!repeats || ![...this.#open].some((call) => call.identity === identity)) return this.#begin(identity, begin);
+    return this.#soonAbandoned(identity).then((call) => (call === undefined ? this.#begin(identity, begin) : again(call)));
   }
 
   delivered(call: SharedCall): void {
@@ -60,11 +62,10 @@ export class Retries {
     this.#offer(call);
   }
 
-  #joinByKey(asked: Asked, key: string, begin: () => Promise<Answered>): SharedCall {
-    const identity = `${asked.role}\0${hash('sha1', asked.body, 'base64')}`;
+  #joinByKey(key: string, identity: string, begin: () => Promise<Answered>): SharedCall {
     const known = this.#byKey.get(key);
     if (known === undefined) {
-      const call: SharedCall = { answer: begin(), asked: undefined, waiting: 1, doubtful: false };
+      const call: SharedCall = { answer: begin(), identity: undefined, waiting: 1, doubtful: false };
       this.#byKey.set(key, { call, identity });
       // A failed call may be tried again.
       call.answer.catch(() => this.#byKey.delete(key));
@@ -74,36 +75,36 @@ export class Retries {
     throw new ApiError(409, 'This idempotency key was used for another request.', { type: 'idempotency_error', param: 'idempotency-key', next: 'Use a new key for each new request.' });
   }
 
-  #begin(asked: Asked, begin: () => Promise<Answered>): SharedCall {
-    const call: SharedCall = { answer: begin(), asked, waiting: 1, doubtful: false };
+  #begin(identity: string, begin: () => Promise<Answered>): SharedCall {
+    const call: SharedCall = { answer: begin(), identity, waiting: 1, doubtful: false };
     this.#open.add(call);
     return call;
   }
 
   #offer(call: SharedCall): void {
-    if (call.asked === undefined) return;
+    if (call.identity === undefined) return;
     this.#open.add(call);
     for (const seeker of this.#seekers) {
-      if (!matches(call, seeker.asked)) continue;
+      if (seeker.identity !== call.identity) continue;
       this.#seekers.delete(seeker);
       return seeker.found(call);
     }
   }
 
-  #abandoned(asked: Asked): SharedCall | undefined {
+  #abandoned(identity: string, repeats: boolean): SharedCall | undefined {
     for (const call of this.#open) {
-      if (call.waiting === 0 && (!call.doubtful || asked.repetition > 0) && matches(call, asked)) return call;
+      if (call.waiting === 0 && call.identity === identity && (!call.doubtful || repeats)) return call;
     }
     return undefined;
   }
 
-  #soonAbandoned(asked: Asked): Promise<SharedCall | undefined> {
+  #soonAbandoned(identity: string): Promise<SharedCall | undefined> {
     return new Promise((resolve) => {
       const found = (call: SharedCall | undefined): void => {
         clearTimeout(timer);
         resolve(call);
       };
-      const seeker = { asked, found };
+      const seeker = { identity, found };
       const timer = setTimeout(() => {
         this.#seekers.delete(seeker);
         found(undefined);
@@ -116,8 +117,4 @@ export class Retries {
 function again(call: SharedCall): SharedCall {
   call.waiting++;
   return call;
-}
-
-function matches(call: SharedCall, { role, body }: Asked): boolean {
-  return call.asked !== undefined && call.asked.role === role && call.asked.body.equals(body);
 }

@@ -21,8 +21,8 @@ const whole: Json = {
 };
 
 const odd: unknown[] = [
-  null, true, 0, -1, 1e400, 1e308, '', 'x', [], {}, [[]], [null], { role: 'user' }, '__proto__', { __proto__: null, constructor: 1 }, '\ud800', '\u0000', 'x'.repeat(5000), '<|im_end|>',
-  Array(40).fill({ role: 'user', content: 'x' }), { type: 'text', text: 3 },
+  null, true, 0, -1, 1e308, '', 'x', [], {}, [[]], [null], { role: 'user' }, '__proto__', { __proto__: null, constructor: 1 }, '\ud800', '\u0000', 'x'.repeat(5000), '<|im_end|>',
+  Array.from({ length: 40 }, () => ({ role: 'user', content: 'x' })), { type: 'text', text: 3 },
 ];
 
 /** Puts something odd in a random place, takes something away, or doubles it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readRequest } from '../../../runtime/gateway/request.ts';
-import { ApiError } from '../../../runtime/gateway/errors.ts';
+import type { ApiError } from '../../../runtime/gateway/errors.ts';
 
 const read = (body: object) => readRequest(JSON.stringify(body));
 const messages = [{ role: 'user', content: 'hi' }];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import OpenAI from 'openai';
+import OpenAI, { BadRequestError } from 'openai';
 import { ADD_TOOL, bytesOf, IM_END, user, world, type World } from './world.ts';
 
 const CALL = 'First. <tool_call>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_call>';
@@ -62,7 +62,7 @@ test('errors reach the openai package as what they are', async () => {
   const messages = [{ role: 'user' as const, content: 'x'.repeat(10_000) }];
   for (const stream of [false, true]) {
     await assert.rejects(openai.chat.completions.create({ model: 'm', messages, stream }), (error) => {
-      assert.ok(error instanceof OpenAI.BadRequestError);
+      assert.ok(error instanceof BadRequestError);
       assert.equal(error.code, 'context_length_exceeded');
       assert.match(error.message, /maximum context length is 4096 tokens.*Shorten/);
       return true;
@@ -86,27 +86,46 @@ test('logprobs are told for each sampled token with its bytes, and the most like
   assert.equal(w.policy.requests[1]!.top, undefined);
 });
 
-test('a slow answer is kept alive: comments in a stream at once, blanks before JSON when clients would soon give up', async () => {
-  await using w = await world(() => new Promise((resolve) => setTimeout(resolve, 250, 'late')), { gateway: { heartbeat: 10 } });
-  const [streamed, whole] = await Promise.all([true, false].map((stream) => w.post({ messages: [user('q')], stream })));
-  assert.match(streamed!.text, /^(: ping\n\n){3,}data: /);
-  assert.match(whole!.text, /^ {2,}\{/);
-  assert.equal(whole!.json.choices[0].message.content, 'late');
-  const viaPackage = await client(w).chat.completions.create({ model: 'm', messages: [{ role: 'user', content: 'q' }] });
-  assert.equal(viaPackage.choices[0]!.message.content, 'late');
+/** An answer that comes when it is let go. */
+function slow(): { script: () => Promise<string>; say: (text: string) => void; fail: (error: Error) => void } {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  return { script: () => promise, say: resolve, fail: reject };
+}
+
+/** The headers of an answer that is still to come. */
+function headersOf(w: World, stream: boolean): Promise<Response> {
+  return fetch(`${w.session.url}/role/main/v1/chat/completions`, {
+    method: 'POST', body: JSON.stringify({ messages: [user('q')], stream }), headers: { authorization: `Bearer ${w.session.apiKey}` },
+  });
+}
+
+test('a slow answer is kept alive: comments in a stream, and blanks before JSON once clients would soon give up', async () => {
+  const { script, say } = slow();
+  await using w = await world(script, { gateway: { heartbeat: 5 } });
+  const began = performance.now();
+  const whole = headersOf(w, false).then((response) => [response, performance.now() - began] as const);
+  const streamed = await headersOf(w, true);
+  const [json, waited] = await whole;
+  assert.ok(waited > 15 * 5, `${waited} ms`);
+  const viaPackage = client(w).chat.completions.create({ model: 'm', messages: [{ role: 'user', content: 'q' }] });
+  say('late');
+  assert.match(await streamed.text(), /^(: ping\n\n)+data: /);
+  const text = await json.text();
+  assert.match(text, /^ +\{/);
+  assert.equal(JSON.parse(text).choices[0].message.content, 'late');
+  assert.equal((await viaPackage).choices[0]!.message.content, 'late');
 });
 
 test('a slow answer that fails says so', async () => {
-  await using w = await world(() => new Promise((_, reject) => setTimeout(reject, 100, new Error('no memory'))), { gateway: { heartbeat: 20 } });
+  const { script, fail } = slow();
+  await using w = await world(script, { gateway: { heartbeat: 5 } });
   const ask = { model: 'm', messages: [{ role: 'user' as const, content: 'q' }] };
+  const streamed = await client(w).chat.completions.create({ ...ask, stream: true });
+  const whole = await headersOf(w, false);
+  fail(new Error('no memory'));
   await assert.rejects(async () => {
-    for await (const _ of await client(w).chat.completions.create({ ...ask, stream: true }));
+    for await (const _ of streamed);
   }, /told failed: no memory/);
+  assert.deepEqual([whole.status, (JSON.parse(await whole.text()) as { error: Error }).error.message], [200, 'told failed: no memory']);
   await assert.rejects(client(w).chat.completions.create(ask), { status: 500, message: /told failed: no memory/ });
-});
-
-test('a very slow answer that fails says so in its body', async () => {
-  await using w = await world(() => new Promise((_, reject) => setTimeout(reject, 100, new Error('no memory'))), { gateway: { heartbeat: 4 } });
-  const answer = await w.post({ messages: [user('q')] });
-  assert.deepEqual([answer.status, answer.json.error.message], [200, 'told failed: no memory']);
 });
