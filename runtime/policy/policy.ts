@@ -44,7 +44,14 @@ export interface SampleRequest {
   top?: number;
   signal?: AbortSignal;
   /** Called for each token as it is sampled; `true` ends the call there (stop strings). */
-  onToken?(id: number, logprob: number): boolean | void;
+  onToken?(id: number, logprob: number, told?: ToldToken): boolean | void;
+}
+
+/** What else is known of a call when a token of it is sampled. */
+export interface ToldToken {
+  top?: { ids: number[]; logprobs: number[] };
+  cached: number;
+  version: number;
 }
 
 export interface Sampled {

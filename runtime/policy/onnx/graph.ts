@@ -70,7 +70,7 @@ export class DecoderGraph {
   }
 
   static async open(files: ModelFiles, { threads }: { threads: number }): Promise<DecoderGraph> {
-    const model = await readFile(files.graph);
+    const model = files.model ? Buffer.from(files.model.buffer, files.model.byteOffset, files.model.byteLength) : await readFile(files.graph);
     for (const name of [...cacheNames(files.config.layers, 'past_key_values').slice(0, 1), 'input_ids', 'attention_mask', 'logits']) {
       if (!model.includes(name)) {
         throw new TuningForkError('policy', `The graph has no "${name}", so it is not a decoder with a cache of keys and values.`, {

@@ -22,6 +22,8 @@ export interface ModelFiles {
   /** The folder of the graph and of its weights, where those are files of their own. */
   graphDirectory: string;
   graph: string;
+  /** The graph itself, where its weights are newer than the file's. */
+  model?: Uint8Array;
   precision: Precision;
   /** Of the graph and its weights. */
   bytes: number;

@@ -54,6 +54,7 @@ export class OnnxPolicy implements TokenPolicy {
   readonly tokenizer: Tokenizer;
   readonly format: ChatFormat;
   readonly #options: OnnxOptions;
+  readonly #files: ModelFiles;
   readonly #worker: Worker;
   readonly #layout: Layout;
   readonly #pending = new Map<number, Pending>();
@@ -66,6 +67,7 @@ export class OnnxPolicy implements TokenPolicy {
 
   constructor(parts: { files: ModelFiles; tokenizer: Tokenizer; format: ChatFormat; options: OnnxOptions; worker: Worker; layout: Layout }) {
     this.#options = parts.options;
+    this.#files = parts.files;
     this.#worker = parts.worker;
     this.#layout = parts.layout;
     this.tokenizer = parts.tokenizer;
@@ -112,10 +114,10 @@ export class OnnxPolicy implements TokenPolicy {
     });
   }
 
-  /** Takes new weights from a directory of the same model. Running calls may end first; cached keys and values are dropped. */
-  async swap(directory: string, { waitMs = 30_000, version = this.#version + 1 } = {}): Promise<number> {
+  /** Takes new weights from a directory of the same model, or from the bytes of its graph. Running calls may end first; cached keys and values are dropped. */
+  async swap(source: string | Uint8Array, { waitMs = 30_000, version = this.#version + 1 } = {}): Promise<number> {
     if (this.#swap) throw new TuningForkError('policy', 'The weights are being swapped already.');
-    const files = await findModel(directory, this.#options.precision);
+    const files = typeof source === 'string' ? await findModel(source, this.#options.precision) : { ...this.#files, model: source };
     return new Promise((resolve, reject) => {
       this.#swap = { resolve, reject };
       this.#worker.ref();
@@ -191,7 +193,7 @@ export class OnnxPolicy implements TokenPolicy {
       pending.top.logprobs.push(...top.logprobs);
     }
     try {
-      if (pending.request.onToken?.(token, logprob) !== true) return;
+      if (pending.request.onToken?.(token, logprob, { top, cached, version }) !== true) return;
       pending.resolve({ ids: pending.ids, logprobs: pending.logprobs, top: pending.top, finish: 'stop', cached, version });
     } catch (error) {
       pending.reject(error);
