@@ -43,7 +43,7 @@ export function buildPrompt(policy: TokenPolicy, history: History, tools: ToolSe
   }
   const after = history.turns.slice(history.turns.lastIndexOf(from) + 1);
   const tail = encodeAround(policy, text.slice(from.tokens!.text!.length), after);
-  return { text, ids: [...idsThrough(from), ...tail], from, tail };
+  return { text, ids: promptIds({ from, tail }), from, tail };
 }
 
 /** A prompt that a server built: which earlier call it goes on from, by its ids. */
@@ -56,19 +56,23 @@ export function splitPrompt(ids: readonly number[], history: History): Pick<Prom
 }
 
 /** All ids up to the end of a call's answer. */
-function idsThrough(turn: Turn): number[] {
-  return [...promptIds(turn.tokens!), ...turn.tokens!.sampled];
+function idsThrough({ tokens }: Turn): number[] {
+  return promptIds({ from: tokens!.from, tail: tokens!.tail }, tokens!.sampled);
 }
 
-export function promptIds(tokens: Pick<TokenTurn, 'from' | 'tail'>): number[] {
-  const parts: (readonly number[])[] = [tokens.tail];
-  for (let at = tokens.from; at !== null; at = at.tokens!.from) parts.push(at.tokens!.sampled, at.tokens!.tail);
-  return parts.reverse().flat();
+export function promptIds({ from, tail }: Pick<TokenTurn, 'from' | 'tail'>, sampled: readonly number[] = []): number[] {
+  const parts: (readonly number[])[] = [sampled, tail];
+  for (let at = from; at !== null; at = at.tokens!.from) parts.push(at.tokens!.sampled, at.tokens!.tail);
+  const ids: number[] = [];
+  for (let part = parts.length - 1; part >= 0; part--) append(ids, parts[part]!);
+  return ids;
 }
 
 export function turnText(policy: TokenPolicy, prompt: Prompt, sampled: readonly number[]): TurnText {
-  const text = prompt.text + policy.tokenizer.decode(sampled);
-  return { policy, raw: rawText(policy, sampled), length: text.length, digest: digest(text) };
+  const body = withoutEnd(sampled, policy.format.stopIds);
+  const raw = policy.tokenizer.decode(body);
+  const text = prompt.text + raw + policy.tokenizer.decode(sampled.slice(body.length));
+  return { policy, raw, length: text.length, digest: digest(text) };
 }
 
 /** What was sampled, as text without the end token. */
