@@ -31,7 +31,7 @@ export interface Ended {
   version: number;
 }
 
-/** What the engine tells while it works: once per step, in the order in which it happened. */
+/** What the engine tells while it works: after a step, in the order in which it happened. */
 export interface EngineNews {
   tokens: SampledToken[];
   ended: Ended[];
@@ -64,6 +64,9 @@ export interface EngineOptions {
   /** For the keys and values of sequences that have ended. */
   cacheBytes: number;
 }
+
+/** A small model samples faster than it is worth telling of each token. */
+const tellEveryMs = 1;
 
 interface Sequence extends Member {
   call: EngineCall;
@@ -99,6 +102,7 @@ export class Engine {
   #sampler: TokenSampler | undefined;
   #prefilling: Prefilling | undefined;
   #news: Omit<EngineNews, 'stats'> = { tokens: [], ended: [], failed: [] };
+  #told = 0;
   #version = 0;
   #loop: Promise<void> | undefined;
   #paused = false;
@@ -332,6 +336,9 @@ export class Engine {
   #report(): void {
     const { tokens, ended, failed } = this.#news;
     if (tokens.length === 0 && ended.length === 0 && failed.length === 0) return;
+    const now = performance.now();
+    if (ended.length === 0 && failed.length === 0 && now - this.#told < tellEveryMs) return;
+    this.#told = now;
     this.#news = { tokens: [], ended: [], failed: [] };
     const stats = { ...this.#counts, running: this.#sequences().length, waiting: this.#waiting.length, cacheBytes: this.#cache.bytes };
     this.#tell({ tokens, ended, failed, stats });

@@ -143,7 +143,7 @@ export class DecoderGraph {
     }
     const outputs = await (beside ? this.#decode! : this.#session).run(feeds, [LAST_LOGITS, NEW_KEY_VALUES]);
     const logits = outputs[LAST_LOGITS]!.data as Float32Array;
-    const fresh = outputs[NEW_KEY_VALUES]!.data as Numbers;
+    const fresh = cacheNumbers(outputs[NEW_KEY_VALUES]!);
     const vocabulary = logits.length / batch, size = heads * count * width;
     if (fresh.length !== tensors * batch * size) throw new TuningForkError('policy', 'The graph\'s keys and values have another shape than its configuration says.');
     return {
@@ -155,7 +155,7 @@ export class DecoderGraph {
   #pastTensors(slab: Slab, batch: number): Record<string, Tensor> {
     if (this.#pasts?.slab !== slab || this.#pasts.batch !== batch) {
       const { heads, width, type } = this.cache;
-      const tensors = this.#pastNames.map((name, index) => [name, new Tensor(type, slab.tensor(index, batch) as Float32Array, [batch, heads, slab.capacity, width])]);
+      const tensors = this.#pastNames.map((name, index) => [name, cacheTensor(type, slab.tensor(index, batch), [batch, heads, slab.capacity, width])]);
       this.#pasts = { slab, batch, tensors: Object.fromEntries(tensors) as Record<string, Tensor> };
     }
     return this.#pasts.tensors;
@@ -169,6 +169,19 @@ export class DecoderGraph {
 
 /** A bias that shuts a place: no score comes near it. */
 export const SHUT = -1e38;
+
+/**
+ * Halves as their bits. Where JavaScript has a Float16Array, Tensor insists on one, and onnxruntime-node 1.30 then finds no bytes in it;
+ * it reads a tensor's fields only, so it gets those.
+ */
+function cacheTensor(type: CacheShape['type'], data: Numbers, dims: number[]): Tensor {
+  return data instanceof Float32Array ? new Tensor(type, data, dims) : { type, data, dims, location: 'cpu' } as unknown as Tensor;
+}
+
+function cacheNumbers({ data }: Tensor): Numbers {
+  const { buffer, byteOffset, length } = data as Numbers;
+  return data instanceof Float32Array ? data : new Uint16Array(buffer, byteOffset, length);
+}
 
 const onlyLast = new Tensor('int64', BigInt64Array.of(1n), []);
 

@@ -23,8 +23,13 @@ async function open(directory: string, options: OnnxOptions = {}): Promise<OnnxP
 }
 
 const grouped = await tiny({ attention: 'grouped' });
+const windowed = await tiny({ attention: 'windowed' });
 const dense = await tiny({ attention: 'dense' });
 const positionless = await tiny({ attention: 'positionless' });
+const half = await tiny({ attention: 'dense', cache: 'float16' });
+
+/** Every way to lay out a batch. */
+const layouts = [['grouped', grouped, 'beside'], ['windowed', windowed, 'ragged'], ['dense', dense, 'padded'], ['positionless', positionless, 'equal'], ['half precision', half, 'padded']] as const;
 
 /** Pseudo-random ids that differ from the first on. */
 const prompt = (length: number, which: number): number[] => Array.from({ length }, (_, at) => (which * 37 + at * 101 + at * at * which) % 256);
@@ -47,7 +52,7 @@ function near(a: readonly number[], b: readonly number[], tolerance: number): vo
   a.forEach((value, at) => assert.ok(Math.abs(value - b[at]!) <= tolerance, `${value} and ${b[at]} at ${at}`));
 }
 
-for (const [name, directory] of [['grouped', grouped], ['dense', dense], ['positionless', positionless]] as const) {
+for (const [name, directory, layout] of layouts) {
   test(`${name}: a sequence's tokens, logprobs and alternatives are the same alone and among 15 others, bit for bit`, async () => {
     const requests = Array.from({ length: 16 }, (_, which) => request(prompt(3 + which * 13, which), which, { maxTokens: 20 + which * 5 }));
     const alone = await open(directory), crowd = await open(directory);
@@ -56,6 +61,7 @@ for (const [name, directory] of [['grouped', grouped], ['dense', dense], ['posit
     const together = await Promise.all(requests.map((one) => crowd.sample(one)));
     assert.deepEqual(together.map(tokensOf), apart.map(tokensOf));
     const { steps, stepped } = crowd.stats();
+    assert.equal(crowd.stats().layout, layout);
     if (name === 'grouped') assert.ok(stepped > 8 * steps, `${stepped} tokens in ${steps} steps`);
   });
 }
@@ -87,7 +93,13 @@ test('the layouts agree on what the same weights say', async () => {
   near(first.logprobs, second.logprobs, 1e-5);
 });
 
-for (const [name, directory] of [['grouped', grouped], ['dense', dense], ['positionless', positionless]] as const) {
+test('weights in a file of their own are the same weights', async () => {
+  const apart = await open(await tiny({ attention: 'grouped', apart: true }));
+  assert.equal(apart.stats().layout, 'beside');
+  assert.deepEqual(tokensOf(await apart.sample(request(prompt(50, 3), 3))), tokensOf(await (await open(grouped)).sample(request(prompt(50, 3), 3))));
+});
+
+for (const [name, directory] of layouts) {
   test(`${name}: the next turn prefills only what is new, and says what a fresh policy says`, async () => {
     const policy = await open(directory), fresh = await open(directory);
     const first = await policy.sample(request(prompt(60, 1), 1, { maxTokens: 25 }));
@@ -98,7 +110,7 @@ for (const [name, directory] of [['grouped', grouped], ['dense', dense], ['posit
     assert.equal(second.cached, 60 + 24);
     const wanted = await fresh.sample(request(next, 2));
     assert.deepEqual(second.ids, wanted.ids);
-    near(second.logprobs, wanted.logprobs, 1e-5);
+    near(second.logprobs, wanted.logprobs, name === 'half precision' ? 1e-2 : 1e-5);
   });
 }
 
@@ -166,7 +178,7 @@ test('an abort frees the slot at once and disturbs nobody', async () => {
   await assert.rejects(policy.sample(request(prompt(20, 1), 1, { signal: AbortSignal.abort(new Error('never')) })), /never/);
 });
 
-for (const [attention, directory] of [['grouped', grouped], ['dense', dense]] as const) {
+for (const [attention, directory] of [['grouped', grouped], ['windowed', windowed], ['dense', dense]] as const) {
   test(`${attention}: logits that are not numbers fail their own call only, and leave nothing behind`, async () => {
     const requests = Array.from({ length: 6 }, (_, which) => request(prompt(which === 0 ? 50 : 20 + which, which), which, { maxTokens: 12 }));
     const healthy = await open(directory);

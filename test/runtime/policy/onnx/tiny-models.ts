@@ -6,12 +6,19 @@ import { TokenRandom } from '../../../../runtime/policy/random.ts';
 
 /** Real small decoders with random weights, built here: no file of weights to keep, and every layout of attention there is. */
 export interface TinyModel {
-  /** `grouped`: com.microsoft GroupQueryAttention. `dense`: attention written out over a concatenated cache. `positionless`: dense, positions from the mask. */
-  attention: 'grouped' | 'dense' | 'positionless';
+  /**
+   * `grouped`: com.microsoft GroupQueryAttention. `windowed`: the same, over the last 40 tokens only. `dense`: attention written out over a
+   * concatenated cache. `positionless`: dense, positions from the mask.
+   */
+  attention: 'grouped' | 'windowed' | 'dense' | 'positionless';
+  /** The cache's numbers; half only where dense. */
+  cache?: 'float32' | 'float16';
   context?: number;
   seed?: bigint;
   /** Makes every logit of prompts that contain this id not a number. */
   poison?: number;
+  /** Weights in a file of their own, `model.onnx_data`. */
+  apart?: boolean;
 }
 
 export const specials = ['<|endoftext|>', '<|im_start|>', '<|im_end|>'];
@@ -22,12 +29,14 @@ export async function writeTinyModel(options: TinyModel): Promise<string> {
   await mkdir(join(directory, 'onnx'));
   const json = (name: string, value: unknown): Promise<void> => writeFile(join(directory, name), JSON.stringify(value));
   await json('config.json', {
-    model_type: 'qwen2', num_hidden_layers: layers, num_attention_heads: heads, num_key_value_heads: options.attention === 'grouped' ? kvHeads : heads,
+    model_type: 'qwen2', num_hidden_layers: layers, num_attention_heads: heads, num_key_value_heads: isGrouped(options) ? kvHeads : heads,
     hidden_size: hidden, max_position_embeddings: options.context ?? 512, vocab_size: vocabulary, eos_token_id: 258,
   });
   await json('tokenizer.json', byteTokenizer());
   await json('tokenizer_config.json', { eos_token: '<|im_end|>' });
-  await writeFile(join(directory, 'onnx', 'model.onnx'), tinyDecoder(options));
+  const { model, apart } = tinyDecoder(options);
+  await writeFile(join(directory, 'onnx', 'model.onnx'), model);
+  if (options.apart) await writeFile(join(directory, 'onnx', 'model.onnx_data'), apart);
   return directory;
 }
 
@@ -46,9 +55,15 @@ export function byteTokenizer(): object {
   };
 }
 
-function tinyDecoder({ attention, context = 512, seed = 1n, poison }: TinyModel): Uint8Array {
-  const graph = new Graph(seed);
-  const stored = attention === 'grouped' ? kvHeads : heads;
+function isGrouped({ attention }: TinyModel): boolean {
+  return attention === 'grouped' || attention === 'windowed';
+}
+
+function tinyDecoder(options: TinyModel): { model: Uint8Array; apart: Uint8Array } {
+  const { attention, cache: cacheType = 'float32', context = 512, seed = 1n, poison } = options;
+  const grouped = isGrouped(options);
+  const graph = new Graph(seed, options.apart ?? false);
+  const stored = grouped ? kvHeads : heads;
   const embedding = graph.random('embedding', vocabulary, hidden);
   const angles = Array.from({ length: context * width / 2 }, (_, at) => Math.floor(at / (width / 2)) / 1000 ** ((at % (width / 2)) / (width / 2)));
   const cos = graph.floats('cos', [context, width / 2], angles.map(Math.cos)), sin = graph.floats('sin', [context, width / 2], angles.map(Math.sin));
@@ -57,7 +72,7 @@ function tinyDecoder({ attention, context = 512, seed = 1n, poison }: TinyModel)
   const lengths = graph.add('Cast', [graph.add('Sub', [graph.add('ReduceSum', ['attention_mask', one], { keepdims: 1 }), one])], { to: 6 });
   const positions = attention !== 'positionless' ? 'position_ids' : graph.add('Expand', [graph.add('Unsqueeze', [
     graph.add('Range', [squeeze(graph, graph.add('Sub', [total, count])), squeeze(graph, total), graph.integers('step', [], [1])]), graph.integers('front', [1], [0])]), graph.add('Shape', ['input_ids'])]);
-  const bias = attention === 'grouped' ? '' : causalBias(graph, count, total);
+  const bias = grouped ? '' : causalBias(graph, count, total);
 
   let state = graph.add('Gather', [embedding, 'input_ids']);
   if (poison !== undefined) {
@@ -73,15 +88,18 @@ function tinyDecoder({ attention, context = 512, seed = 1n, poison }: TinyModel)
     const past = [`past_key_values.${layer}.key`, `past_key_values.${layer}.value`], present = [`present.${layer}.key`, `present.${layer}.value`];
     presents.push(...present);
     let mixed: string;
-    if (attention === 'grouped') {
+    if (grouped) {
       const totalLength = squeeze(graph, graph.add('Cast', [total], { to: 6 }));
       mixed = graph.add('GroupQueryAttention', [q, k, v, ...past, lengths, totalLength, cos, sin],
-        { num_heads: heads, kv_num_heads: stored, do_rotary: 1 }, 'com.microsoft', present);
+        { num_heads: heads, kv_num_heads: stored, do_rotary: 1, ...(attention === 'windowed' && { local_window_size: 40 }) }, 'com.microsoft', present);
     } else {
       const rotate = (x: string): string => graph.add('RotaryEmbedding', [x, positions, cos, sin], { num_heads: heads }, 'com.microsoft');
       const split = (x: string): string => graph.add('Transpose', [graph.add('Reshape', [x, graph.integers('shape', [4], [0, 0, heads, width])])], { perm: [0, 2, 1, 3] });
-      const keys = graph.add('Concat', [past[0]!, split(rotate(k))], { axis: 2 }, '', [], present[0]);
-      const values = graph.add('Concat', [past[1]!, split(v)], { axis: 2 }, '', [], present[1]);
+      const [keys, values] = [split(rotate(k)), split(v)].map((fresh, which) => {
+        if (cacheType === 'float32') return graph.add('Concat', [past[which]!, fresh], { axis: 2 }, '', [], present[which]);
+        const all = graph.add('Concat', [past[which]!, graph.add('Cast', [fresh], { to: 10 })], { axis: 2 }, '', [], present[which]);
+        return graph.add('Cast', [all], { to: 1 });
+      }) as [string, string];
       const scores = graph.add('MatMul', [split(rotate(q)), graph.add('Transpose', [keys], { perm: [0, 1, 3, 2] })]);
       const scaled = graph.add('Mul', [scores, graph.floats('scale', [], [1 / Math.sqrt(width)])]);
       const shares = graph.add('Softmax', [graph.add('Add', [scaled, bias])], { axis: -1 });
@@ -94,10 +112,11 @@ function tinyDecoder({ attention, context = 512, seed = 1n, poison }: TinyModel)
   graph.add('MatMul', [graph.norm(state), graph.add('Transpose', [embedding], { perm: [1, 0] })], {}, '', [], 'logits');
   const cache = presents.map((name) => name.replace('present', 'past_key_values'));
   const row = ['batch', 'sequence'];
-  return graph.model(
+  const model = graph.model(
     [['input_ids', 7, row], ['attention_mask', 7, ['batch', 'total']], ...(attention === 'positionless' ? [] : [['position_ids', 7, row] as Port]),
-      ...cache.map((name): Port => [name, 1, ['batch', stored, 'past', width]])],
-    [['logits', 1, ['batch', 'sequence', vocabulary]], ...presents.map((name): Port => [name, 1, ['batch', stored, 'total', width]])]);
+      ...cache.map((name): Port => [name, cacheType === 'float32' ? 1 : 10, ['batch', stored, 'past', width]])],
+    [['logits', 1, ['batch', 'sequence', vocabulary]], ...presents.map((name): Port => [name, cacheType === 'float32' ? 1 : 10, ['batch', stored, 'total', width]])]);
+  return { model, apart: graph.apart };
 }
 
 /** 0 where a token may look, a very negative number where it may not: [batch, 1, new, all]. */
@@ -119,11 +138,14 @@ type Port = [name: string, type: number, shape: (string | number)[]];
 class Graph {
   readonly #fields: Field[] = [];
   readonly #random: TokenRandom;
+  readonly #keepApart: boolean;
+  apart: Uint8Array = new Uint8Array();
   #drawn = 0;
   #names = 0;
 
-  constructor(seed: bigint) {
+  constructor(seed: bigint, keepApart: boolean) {
     this.#random = new TokenRandom(seed);
+    this.#keepApart = keepApart;
   }
 
   add(type: string, inputs: string[], attributes: Record<string, number | number[]> = {}, domain = '', more: string[] = [], output = `v${this.#names++}`): string {
@@ -150,7 +172,12 @@ class Graph {
 
   #weight(name: string, shape: number[], type: number, raw: Uint8Array): string {
     const unique = `${name}.${this.#names++}`;
-    this.#fields.push(message(5, ...shape.map((size) => integer(1, size)), integer(2, type), text(8, unique), message(9, raw)));
+    const entry = (key: string, value: string | number): Field => message(13, text(1, key), text(2, String(value)));
+    const data = this.#keepApart && type === 1
+      ? [entry('location', 'model.onnx_data'), entry('offset', this.apart.length), entry('length', raw.length), integer(14, 1)]
+      : [message(9, raw)];
+    if (this.#keepApart && type === 1) this.apart = concat([this.apart, raw]);
+    this.#fields.push(message(5, ...shape.map((size) => integer(1, size)), integer(2, type), text(8, unique), ...data));
     return unique;
   }
 
