@@ -100,13 +100,14 @@ export class RolloutSession {
     return this.#ledger.close();
   }
 
-  async #call(role: string, request: CallRequest, site: Place | undefined): Promise<Answered> {
+  async #call(role: string, asked: CallRequest, site: Place | undefined): Promise<Answered> {
     this.#checkOpen();
     const start = this.clock.now();
     const routed = this.#options.route(role);
     const route = routed instanceof Promise ? await routed : routed;
     this.#checkOpen();
-    const tools = this.#options.withoutTools ? undefined : request.tools;
+    const request = this.#options.withoutTools ? { ...asked, tools: undefined, toolChoice: undefined } : asked;
+    const { tools } = request;
     let history = this.#conversations.read(request.messages, role);
     if (request.format !== undefined) history = this.#conversations.withAdd(history, withInstruction(history.add, request.format));
     const call: Call = {

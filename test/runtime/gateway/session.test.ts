@@ -196,9 +196,9 @@ test("a server's own token ids are taken over, each prompt by what it adds", asy
   assert.deepEqual(promptOf(w.journal, 1), [1, 2, 8, 9, 3]);
 });
 
-test('the configuration may keep tools and alternatives', async () => {
+test('the configuration may keep alternatives, and keep tools from the model', async () => {
   await using w = await world(() => ({ ids: [65, IM_END], top: { k: 1, ids: [65, IM_END], logprobs: [-1, -2] } }), { session: { top: 1, withoutTools: true } });
-  await w.post({ ...ask, tools: [ADD_TOOL] });
-  assert.deepEqual([w.policy.requests[0]!.top, w.journal[0]!.tools], [1, undefined]);
+  await w.post({ ...ask, tools: [ADD_TOOL], tool_choice: 'required' });
+  assert.deepEqual([w.policy.requests[0]!.top, w.journal[0]!.tools, w.journal[0]!.malformed], [1, undefined, undefined]);
   assert.deepEqual(w.journal[0]!.tokens!.top, { k: 1, ids: [65, IM_END], logprobs: [-1, -2] });
 });
