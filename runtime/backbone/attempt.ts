@@ -1,7 +1,7 @@
 /** One try at one rollout: its conversation at the gateway, its clock, its worker, and in the end its record. */
 import { HoldGate } from '../gateway/hooks.ts';
 import type { RolloutClock } from '../gateway/clock.ts';
-import type { ErrorInfo } from '../protocol/errors.ts';
+import type { ErrorInfo, Place } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { OutputData, Task, Verdict } from '../protocol/task.ts';
 import { TRACE_VERSION, type CallRecord, type RolloutRecord, type ToolRecord } from '../protocol/trace.ts';
@@ -19,6 +19,8 @@ export class Attempt {
   readonly tools: ToolRecord[] = [];
   readonly started = new Date();
   calls = 0;
+  /** The line of user code that called a model or a tool last. */
+  lastSite: Place | undefined;
   output: OutputData | undefined;
   /** Set once: whatever comes later does not count. */
   over = false;
@@ -37,9 +39,15 @@ export class Attempt {
     return `${this.job.place.rollout}/${this.job.attempt}`;
   }
 
+  called({ site }: CallRecord): void {
+    this.calls++;
+    this.lastSite = site ?? this.lastSite;
+  }
+
   addTool(tool: Omit<ToolRecord, 'index' | 'afterCalls'>): ToolRecord {
     const record: ToolRecord = { index: this.tools.length, afterCalls: this.calls, ...tool };
     this.tools.push(record);
+    this.lastSite = tool.site ?? this.lastSite;
     return record;
   }
 

@@ -24,6 +24,8 @@ import { stampOf } from './stamp.ts';
 export interface Prepared {
   config: LoadedConfig;
   writer: RunWriter;
+  /** The folder all runs of the project are in. */
+  runsRoot: string;
   load: WorkerLoad;
   judge: ResolvedJudge;
   /** How the gateway treats the calls of every rollout. */
@@ -57,11 +59,12 @@ export async function prepareRun(request: StartRun, project: string): Promise<Pr
     conf: config.file, config: config.shown, workflow: load.workflow.className, policy: '', planned: await planned(request, tasks, repeats),
     backbone: stampOf(process.pid), workers: [],
   };
-  const writer = await createRun(runsRoot(project, config), info, { secrets: secretsOf(config, request.env) });
+  const root = runsRoot(project, config);
+  const writer = await createRun(root, info, { secrets: secretsOf(config, request.env) });
   const { run } = writer.info;
 
   return {
-    config, writer, judge, load, concurrency, workers, workerMemory: rollout.worker_memory,
+    config, writer, runsRoot: root, judge, load, concurrency, workers, workerMemory: rollout.worker_memory,
     door: {
       seed: rollout.seed, mode: split === 'training' ? 'train' : 'eval', sampling: { ...samplingOf(config.config, split), ...(request.temperature !== undefined && { temperature: request.temperature }) },
       top: rollout.top_logprobs, maxModelLength: rollout.max_model_len, withoutTools: rollout.force_disable_toolcalls,

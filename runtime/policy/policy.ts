@@ -69,6 +69,8 @@ export interface Sampled {
 export interface TokenPolicy {
   readonly kind: 'tokens';
   readonly label: string;
+  /** Where its tokenizer.json lies, for whoever keeps a copy; absent for one that was made in memory. */
+  readonly directory?: string;
   readonly contextLength: number;
   readonly tokenizer: Tokenizer;
   readonly format: ChatFormat;

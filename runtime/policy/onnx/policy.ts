@@ -50,6 +50,7 @@ interface Pending {
 export class OnnxPolicy implements TokenPolicy {
   readonly kind = 'tokens';
   readonly label: string;
+  readonly directory: string;
   readonly contextLength: number;
   readonly tokenizer: Tokenizer;
   readonly format: ChatFormat;
@@ -73,6 +74,7 @@ export class OnnxPolicy implements TokenPolicy {
     this.tokenizer = parts.tokenizer;
     this.format = parts.format;
     this.label = parts.options.label ?? basename(parts.files.directory);
+    this.directory = parts.files.directory;
     this.contextLength = parts.files.config.contextLength;
     this.#worker.on('message', (message: FromThread) => this.#receive(message));
     this.#worker.on('error', (error) => this.#break(new TuningForkError('policy', `The sampler's thread ended: ${error.message}`, { cause: error })));
