@@ -1,9 +1,8 @@
-/** Options of a command: parsed, checked and explained from one table. */
+/** Options of a command: parsed and checked from one table. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { TuningForkError } from '../protocol/errors.ts';
 import { nearest } from '../protocol/suggest.ts';
 import { t } from './l10n.ts';
-import { padEnd, type Paint } from './terminal.ts';
 
 export interface Option {
   /** Placeholder of its value in the help; absent for a switch. */
@@ -11,17 +10,23 @@ export interface Option {
   short?: string;
   help: string;
   choices?: readonly string[];
-  number?: 'integer' | 'real';
+  number?: NumberOption;
   many?: boolean;
   required?: boolean;
+}
+
+export interface NumberOption {
+  integer: boolean;
+  least: number;
 }
 
 export type Options = Record<string, Option>;
 
 export interface Command {
+  /** Empty for the call without a command. */
   name: string;
   summary: string;
-  /** What follows the name, as in `runs show`. */
+  /** What follows the name, as in `runs show`; empty where there is nothing. */
   usage: string;
   /** Sentences under the summary in `--help`. */
   about?: string[];
@@ -67,71 +72,79 @@ export const commonOptions: Options = {
   project: { value: 'dir', help: 'Project folder (default: the nearest one upwards with a package.json)' },
 };
 
+export const wholeNumber = (least: number): NumberOption => ({ integer: true, least });
+
 export function parse(command: Command, argv: string[]): Args {
   const options: Options = { ...command.options, ...commonOptions };
-  const config: NonNullable<ParseArgsConfig['options']> = {};
-  for (const [name, option] of Object.entries(options)) {
-    config[name] = { type: option.value === undefined ? 'boolean' : 'string', ...(option.short && { short: option.short }), ...(option.many && { multiple: true }) };
-  }
-  let parsed;
-  try {
-    parsed = parseArgs({ args: argv, options: config, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw usageError(command, explain(error as Error & { code: string }, Object.keys(options)));
-  }
-  const args = new Args(parsed.positionals, parsed.values);
+  const { values, positionals } = split(command, options, argv);
+  const args = new Args(positionals, values);
   if (args.on('help')) return args;
-  for (const [name, option] of Object.entries(options)) check(command, name, option, parsed.values[name]);
+  for (const [name, option] of Object.entries(options)) check(command, name, option, values[name]);
   const { least, most } = command.words ?? { least: 0, most: 0 };
-  if (args.words.length < least) throw usageError(command, t('{0} needs {1}.', command.name, command.usage));
+  if (args.words.length < least) throw usageError(command, t('Something is missing: {0}', called(command)));
   if (args.words.length > most) throw usageError(command, t('"{0}" is one word too many.', args.words[most]!));
   return args;
 }
 
+function split(command: Command, options: Options, argv: string[]): { values: Record<string, unknown>; positionals: string[] } {
+  const config: NonNullable<ParseArgsConfig['options']> = {};
+  for (const [name, option] of Object.entries(options)) {
+    config[name] = { type: option.value === undefined ? 'boolean' : 'string', ...(option.short && { short: option.short }), ...(option.many && { multiple: true }) };
+  }
+  try {
+    return parseArgs({ args: joinNegatives(options, argv), options: config, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw usageError(command, explain(error as Error & { code: string }, options));
+  }
+}
+
+/** `--temperature -1` is a number that is too small, not an unknown option. */
+function joinNegatives(options: Options, argv: string[]): string[] {
+  const joined: string[] = [];
+  for (const word of argv) {
+    const before = joined.at(-1);
+    const option = before === undefined ? undefined : Object.entries(options).find(([name, { short }]) => before === `--${name}` || before === `-${short}`);
+    if (option?.[1].number !== undefined && /^-[\d.]/.test(word)) joined.splice(-1, 1, `--${option[0]}=${word}`);
+    else joined.push(word);
+  }
+  return joined;
+}
+
 function check(command: Command, name: string, option: Option, value: unknown): void {
   if (value === undefined) {
-    if (option.required) throw usageError(command, t('--{0} is missing.', name));
+    if (option.required) throw usageError(command, t('--{0} <{1}> is missing.', name, option.value ?? ''));
     return;
   }
   if (option.number !== undefined) {
+    const { integer, least } = option.number;
     const number = Number(value);
-    const fits = String(value).trim() !== '' && Number.isFinite(number) && number >= 0 && (option.number === 'real' || Number.isInteger(number));
-    if (!fits) throw usageError(command, t('--{0} takes a number, not "{1}".', name, String(value)));
+    const fits = String(value).trim() !== '' && Number.isFinite(number) && number >= least && (!integer || Number.isSafeInteger(number));
+    if (!fits) throw usageError(command, integer ? t('--{0} takes a whole number from {1} on, not "{2}".', name, least, String(value)) : t('--{0} takes a number from {1} on, not "{2}".', name, least, String(value)));
   }
   if (option.choices !== undefined && !option.choices.includes(String(value))) {
-    throw usageError(command, t('--{0} is one of {1}, not "{2}".', name, option.choices.join(', '), String(value)));
+    const meant = nearest(String(value), option.choices);
+    throw usageError(command, meant === undefined
+      ? t('--{0} is one of {1}, not "{2}".', name, option.choices.join(', '), String(value))
+      : t('--{0} is one of {1}; did you mean "{2}"?', name, option.choices.join(', '), meant));
   }
 }
 
-function explain(error: Error & { code: string }, names: string[]): string {
-  const unknown = /'(-[^']*)'/.exec(error.message)?.[1];
-  if (error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' && unknown !== undefined) {
-    const meant = nearest(unknown.replace(/^-+/, ''), names);
-    return meant === undefined ? t('There is no option {0}.', unknown) : t('There is no option {0}; did you mean --{1}?', unknown, meant);
+function explain({ code, message }: Error & { code: string }, options: Options): string {
+  const word = /'(-[^']*)'/.exec(message)?.[1]?.replace(/ <value>$/, '') ?? '';
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const meant = nearest(word.replace(/^-+/, ''), Object.keys(options));
+    return meant === undefined ? t('There is no option {0}.', word) : t('There is no option {0}; did you mean --{1}?', word, meant);
   }
-  return error.message.split('\n')[0]!;
+  const name = /--([\w-]+)/.exec(word)?.[1] ?? '';
+  const value = options[name]?.value;
+  return value === undefined ? t('--{0} takes no value.', name) : t('--{0} needs a value: --{0} <{1}>', name, options[name]?.choices?.join('|') ?? value);
 }
 
 function usageError(command: Command, message: string): TuningForkError {
-  return new TuningForkError('usage', message, { next: t('Run "tuning-fork {0} --help".', command.name) });
+  return new TuningForkError('usage', message, { next: t('Run "{0}".', `${['tuning-fork', command.name].filter(Boolean).join(' ')} --help`) });
 }
 
-export function helpOf(command: Command, paint: Paint): string {
-  const row = ([name, option]: [string, Option]): [string, string] => [
-    `${option.short === undefined ? '    ' : `-${option.short}, `}--${name}${option.value === undefined ? '' : ` <${option.choices?.join('|') ?? option.value}>`}`,
-    t(option.help),
-  ];
-  const rows = [...Object.entries(command.options), ...Object.entries(commonOptions)].map(row);
-  const width = Math.min(38, Math.max(...rows.map(([left]) => left.length)));
-  return [
-    t(command.summary),
-    ...(command.about ?? []).map((line) => t(line)),
-    '',
-    `${paint.bold(t('Usage:'))} tuning-fork ${command.name} ${command.usage}`,
-    '',
-    paint.bold(t('Options:')),
-    ...rows.map(([left, right]) => (left.length > width ? `  ${left}\n  ${' '.repeat(width)}  ${right}` : `  ${padEnd(left, width)}  ${right}`)),
-    ...(command.examples === undefined ? [] : ['', paint.bold(t('Examples:')), ...command.examples.map((line) => `  ${line}`)]),
-    '',
-  ].join('\n');
+/** As it is typed: `tuning-fork runs list | show <run>`. */
+export function called({ name, usage }: Command): string {
+  return ['tuning-fork', name, usage].filter(Boolean).join(' ');
 }

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 
 export type Language = 'en' | 'zh-cn';
 
-function languageOf(environment: NodeJS.ProcessEnv): Language {
-  const asked = environment.TUNING_FORK_LANG ?? environment.LC_ALL ?? environment.LC_MESSAGES ?? environment.LANG ?? '';
+/** The first of them that says anything decides, as in POSIX. */
+function languageOf({ TUNING_FORK_LANG, LC_ALL, LC_MESSAGES, LANG }: NodeJS.ProcessEnv): Language {
+  const asked = TUNING_FORK_LANG || LC_ALL || LC_MESSAGES || LANG || '';
   return asked.toLowerCase().startsWith('zh') ? 'zh-cn' : 'en';
 }
 
-export const language: Language = languageOf(process.env);
+const language = languageOf(process.env);
 
 const bundle: Record<string, string> = language === 'en' ? {} : readBundle();
 
@@ -18,4 +19,9 @@ function readBundle(): Record<string, string> {
 
 export function t(text: string, ...values: (string | number)[]): string {
   return (bundle[text] ?? text).replace(/\{(\d+)\}/g, (_, index: string) => String(values[Number(index)] ?? ''));
+}
+
+/** `{0}` is the number; languages without a plural translate both forms alike. */
+export function plural(number: number, one: string, other: string): string {
+  return t(number === 1 ? one : other, Math.round(number).toLocaleString('en-US'));
 }

@@ -1,10 +1,12 @@
 /** The command: finds which one is meant, explains itself, and turns errors into one sentence and an exit code. */
 import { TuningForkError } from '../protocol/errors.ts';
 import { nearest } from '../protocol/suggest.ts';
-import { helpOf, parse, type Command } from './args.ts';
-import { EXIT, paint, print, reportError } from './io.ts';
+import { parse, type Command } from './args.ts';
+import { hanging, helpOf, table } from './help.ts';
+import { EXIT, out, paint, print, printJson } from './io.ts';
+import { onReaderGone } from './interrupt.ts';
 import { t } from './l10n.ts';
-import { padEnd } from './terminal.ts';
+import { reportError } from './report.ts';
 
 /** Each is loaded when it is needed: starting must not cost what isn't used. */
 const commands: Record<string, { summary: string; load(): Promise<Command> }> = {
@@ -13,67 +15,62 @@ const commands: Record<string, { summary: string; load(): Promise<Command> }> = 
   replay: { summary: 'Run a stored rollout again from its record, or fork it', load: async () => (await import('./commands/replay.ts')).replay },
   rejudge: { summary: 'Score stored rollouts again with a changed judge; no model is called', load: async () => (await import('./commands/rejudge.ts')).rejudge },
   check: { summary: 'Check configuration, workflow, data, model and judge before a run', load: async () => (await import('./commands/check.ts')).check },
-  runs: { summary: 'List runs, show one, or attach to one that is running', load: async () => (await import('./commands/runs.ts')).runs },
+  runs: { summary: 'List stored runs; show, export or delete one, or attach to one that is running', load: async () => (await import('./commands/runs.ts')).runs },
   status: { summary: 'Show the backbone of this project', load: async () => (await import('./commands/backbone.ts')).status },
   stop: { summary: 'Stop the backbone of this project', load: async () => (await import('./commands/backbone.ts')).stop },
 };
 
-export async function main(argv: string[]): Promise<number> {
-  const json = argv.includes('--json');
-  try {
-    const [first, ...rest] = argv;
-    if (first === undefined || first === '--help' || first === '-h' || first === 'help') return help(rest[0]);
-    if (first === '--version' || first === '-v') return version();
-    // The seeds' own call shape: options without a command.
-    if (first.startsWith('-')) return await run((await import('./commands/launch.ts')).launch, argv);
-    const entry = Object.hasOwn(commands, first) ? commands[first] : undefined;
-    if (entry === undefined) {
-      const meant = nearest(first, Object.keys(commands));
-      throw new TuningForkError('usage', meant === undefined ? t('There is no command "{0}".', first) : t('There is no command "{0}"; did you mean "{1}"?', first, meant), { next: t('Run "tuning-fork --help".') });
-    }
-    return await run(await entry.load(), rest);
-  } catch (error) {
-    return reportError(error, json);
-  }
-}
+async function main(argv: string[], json: boolean): Promise<number> {
+  const words = argv.filter((word) => word !== '--json');
+  const [first, second] = words;
+  if (first === undefined || first === '--help' || first === '-h') return tell('help', help());
+  if (first === 'help') return second === undefined ? tell('help', help()) : run(await (await find(second)).load(), ['--help']);
+  if (first === '--version' || first === '-v') return tell('version', (await import('../backbone/version.ts')).VERSION.split('+')[0]!);
+  // The seeds' own call shape: options without a command.
+  if (first.startsWith('-')) return run((await import('./commands/launch.ts')).launch, argv);
+  return run(await (await find(first)).load(), argv.toSpliced(argv.indexOf(first), 1));
 
-async function run(command: Command, argv: string[]): Promise<number> {
-  const args = parse(command, argv);
-  if (args.on('help')) {
-    print(helpOf(command, paint));
+  async function run(command: Command, rest: string[]): Promise<number> {
+    const args = parse(command, rest);
+    return args.on('help') ? tell('help', helpOf(command, paint, out.width)) : command.run(args);
+  }
+
+  function tell(type: string, text: string): number {
+    if (json) printJson({ type, text });
+    else print(text);
     return EXIT.ok;
   }
-  return command.run(args);
 }
 
-async function help(name: string | undefined): Promise<number> {
-  if (name !== undefined && Object.hasOwn(commands, name)) return run(await commands[name]!.load(), ['--help']);
-  const width = Math.max(...Object.keys(commands).map((each) => each.length)) + 2;
-  print([
-    t('Tuning Fork: write an agent, run it on real weights, see every token, train the model behind it.'),
+async function find(name: string): Promise<(typeof commands)[string]> {
+  if (Object.hasOwn(commands, name)) return commands[name]!;
+  const meant = nearest(name, Object.keys(commands));
+  throw new TuningForkError('usage', meant === undefined ? t('There is no command "{0}".', name) : t('There is no command "{0}"; did you mean "{1}"?', name, meant), { next: t('Run "{0}".', 'tuning-fork --help') });
+}
+
+function help(): string {
+  const width = Math.min(100, out.width);
+  return [
+    ...hanging(t('Tuning Fork: write an agent, run it on real weights, see every token, train the model behind it.'), 0, width),
     '',
     `${paint.bold(t('Usage:'))} tuning-fork <${t('command')}> [${t('options')}]`,
-    `       tuning-fork --conf <yaml> [--backbone debug|embedded|gpu|trinity|verl]`,
+    ...hanging('tuning-fork --conf <yaml> [--backbone debug|embedded|gpu|trinity|verl]', 0, width - 7).map((line) => `       ${line}`),
     '',
     paint.bold(t('Commands:')),
-    ...Object.entries(commands).map(([each, { summary }]) => `  ${padEnd(each, width)}${t(summary)}`),
+    ...table(Object.entries(commands).map(([name, { summary }]) => [name, t(summary)]), 12, width),
     '',
     t('"tuning-fork <command> --help" explains each of them.'),
-    t('Exit codes: 0 done, 1 some rollouts or checks failed, 2 the call or a file is wrong, 3 a fault of ours, 130 cancelled.'),
-  ].join('\n'));
-  return EXIT.ok;
+    ...hanging(t('With --json every line on stdout is one JSON object with a "type".'), 0, width),
+    ...hanging(t('Exit codes: 0 done; 1 some rollouts or checks failed; 2 the call, a file or a model it names is wrong; 3 a fault of ours; 130 cancelled.'), 12, width),
+  ].join('\n');
 }
 
-async function version(): Promise<number> {
-  print((await import('../backbone/version.ts')).VERSION);
-  return EXIT.ok;
-}
-
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // `tuning-fork … | head`: the reader has gone, and that is fine.
-  if (error.code === 'EPIPE') process.exit(EXIT.ok);
-});
-
-process.exitCode = await main(process.argv.slice(2));
+const argv = process.argv.slice(2);
+const json = argv.includes('--json');
+const fault = (error: unknown): void => process.exit(reportError(error, json));
+process.on('uncaughtException', fault);
+process.on('unhandledRejection', fault);
+onReaderGone([process.stdout, process.stderr]);
+process.exitCode = await main(argv, json).catch((error: unknown) => reportError(error, json));
 // What still runs is a connection to the backbone; the answer has been given.
 process.stdout.write('', () => process.exit());

@@ -2,41 +2,43 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChatMessage } from '../protocol/chat.ts';
+import { formatPlace } from '../protocol/errors.ts';
 import type { CallRecord, RolloutRecord, RunInfo } from '../protocol/trace.ts';
 import { loadTokenizer } from '../policy/tokenizer.ts';
 import type { Tokenizer } from '../policy/policy.ts';
 import { tokenizerFolder } from '../backbone/tokenizers.ts';
 import { whyUntrained } from '../tracker/index.ts';
-import { describeError, paint, print } from './io.ts';
-import { t } from './l10n.ts';
-import { count, decimal, duration } from './statistics.ts';
-import { padEnd, padStart, visible } from './terminal.ts';
+import { count, decimal, duration } from './format.ts';
+import { out, paint, print } from './io.ts';
+import { plural, t } from './l10n.ts';
+import { describeError, nearby } from './report.ts';
+import { clip, padEnd, padStart, visible, widthOf } from './terminal.ts';
 
 export async function showRollout(record: RolloutRecord, info: RunInfo, runsRoot: string, withTokens: boolean): Promise<void> {
+  const tokenizer = withTokens ? await tokenizerOf(info, runsRoot) : undefined;
   printHead(record);
-  let shown = 0;
   for (const call of record.calls) {
     if (call.history.from === null && call.index > 0) print(paint.yellow(`  ── ${t('a conversation of its own')} (${call.continuation}) ──`));
     for (const message of call.history.add) printMessage(message);
     printMessage(call.reply, call);
-    if (withTokens) await printTokens(call, record, await tokenizerOf(info, runsRoot));
-    shown++;
+    if (withTokens) printTokens(call, record, tokenizer);
   }
-  if (shown === 0) print(paint.dim(`  ${t('no model call')}`));
+  if (record.calls.length === 0) print(paint.dim(`  ${t('no model call')}`));
   printEnd(record);
 }
 
 function printHead(record: RolloutRecord): void {
-  const reward = record.reward === null ? paint.red(record.status) : paint.bold(decimal(record.reward, 3));
-  print(`${paint.bold(record.rollout)} ${paint.dim('·')} ${visible(record.taskId)} ${paint.dim('·')} ${t('reward')} ${reward} ${paint.dim('·')} ${duration(record.duration)}${record.attempt > 1 ? ` ${paint.dim('·')} ${t('attempt {0}', record.attempt)}` : ''}`);
-  if (record.parent !== undefined) print(paint.dim(t('forked from {0} after its call {1}', record.parent.rollout, record.parent.call)));
+  const outcome = record.status === 'finished' ? `${t('reward')} ${paint.bold(decimal(record.reward ?? NaN, 3))}` : paint.red(record.status);
+  const attempt = record.attempt > 1 ? [t('attempt {0}', record.attempt)] : [];
+  print([paint.bold(record.rollout), visible(record.taskId), outcome, duration(record.duration), ...attempt].join(paint.dim(' · ')));
+  if (record.parent !== undefined) print(paint.dim(t('forked from {0} after its first {1}', record.parent.rollout, plural(record.parent.call, '{0} call', '{0} calls'))));
   print();
 }
 
 const colors = { system: paint.dim, user: paint.blue, assistant: paint.green, tool: paint.magenta } as const;
 
 function printMessage(message: ChatMessage, call?: CallRecord): void {
-  const site = call?.site === undefined ? '' : paint.dim(`  ${call.site.file.split(/[\\/]/).at(-1)}:${call.site.line}`);
+  const site = call?.site === undefined ? '' : paint.dim(`  ${visible(formatPlace({ ...nearby(call.site), column: undefined, key: undefined }))}`);
   const facts = call === undefined ? '' : paint.dim(`  ${call.role} · ${count(call.usage.prompt)}→${count(call.usage.completion)} · ${duration(call.duration)}${call.finish === 'length' ? ` · ${t('truncated')}` : ''}`);
   print(`${colors[message.role](padEnd(message.role, 10))}${facts}${site}`);
   if (message.reasoning !== undefined) print(paint.dim(indent(visible(message.reasoning))));
@@ -56,7 +58,7 @@ function printEnd(record: RolloutRecord): void {
     print(`${paint.dim(t('judge'))}  ${record.judge.name}: ${decimal(record.judge.reward, 3)}${parts === '' ? '' : ` (${parts})`}${record.judge.reason === undefined ? '' : ` – ${visible(record.judge.reason)}`}`);
   }
   if (record.error !== undefined) print(`${paint.red(t('error'))}  ${describeError(record.error, paint)}`);
-  for (const line of record.log ?? []) print(`${paint.dim(t('log'))}    ${visible(line.replace(/\n$/, ''))}`);
+  for (const line of visible(record.log?.join('') ?? '').split('\n').filter(Boolean)) print(`${paint.dim(`${t('log')} │`)} ${line}`);
 }
 
 async function tokenizerOf(info: RunInfo, runsRoot: string): Promise<Tokenizer | undefined> {
@@ -66,24 +68,29 @@ async function tokenizerOf(info: RunInfo, runsRoot: string): Promise<Tokenizer |
 }
 
 /** Every sampled token: id, text, log-probability, and whether it is trained or the one reason why not. */
-async function printTokens(call: CallRecord, record: RolloutRecord, tokenizer: Tokenizer | undefined): Promise<void> {
+function printTokens(call: CallRecord, record: RolloutRecord, tokenizer: Tokenizer | undefined): void {
   if (call.tokens === undefined) return print(paint.dim(`  ${t('This model does not tell its token ids.')}`));
   const why = whyUntrained(record, call);
-  const { tail, sampled, logprobs } = call.tokens;
-  print(paint.dim(`  ${t('{0} prompt tokens, {1} of them new', count(call.usage.prompt), count(tail.length))}${call.tokens.from === null ? '' : ` ${t('(continues call {0} token for token)', call.tokens.from)}`}`));
-  print(paint.dim(`  ${padStart('#', 4)} ${padStart('id', 6)}  ${padEnd(t('token'), 18)} ${padStart('logprob', 9)} ${padStart('p', 6)}`));
+  const { from, tail, sampled, logprobs } = call.tokens;
+  const prompt = t('{0}, {1} of them new', plural(call.usage.prompt, '{0} prompt token', '{0} prompt tokens'), count(tail.length));
+  print(paint.dim(`  ${prompt}${from === null ? '' : ` ${t('(continues call {0} token for token)', from)}`}`));
+  const texts = sampled.map((id) => (tokenizer === undefined ? '' : tokenText(id, tokenizer)));
+  const [ids, words] = [sampled.map(String), texts].map((cells) => Math.min(24, Math.max(5, ...cells.map(widthOf)))) as [number, number];
+  const line = (cells: string[]): void => print(clip(`  ${cells.join('  ').trimEnd()}`, out.width));
+  line([paint.dim(padStart('#', 4)), paint.dim(padStart('id', ids)), paint.dim(padEnd(t('token'), words)), paint.dim(padStart('logprob', 9)), paint.dim(padStart('p', 5))]);
   for (const [index, id] of sampled.entries()) {
     const logprob = logprobs?.[index];
-    const p = logprob === undefined ? undefined : Math.exp(logprob);
-    const bar = p === undefined ? '' : '█'.repeat(Math.round(p * 10)).padEnd(10, '░');
-    const state = why === undefined ? paint.cyan(t('trained')) : paint.dim(why);
-    print(`  ${paint.dim(padStart(String(index), 4))} ${padStart(String(id), 6)}  ${padEnd(tokenText(id, tokenizer), 18)} ${padStart(logprob === undefined ? '–' : logprob.toFixed(4), 9)} ${padStart(p === undefined ? '–' : p.toFixed(3), 6)}  ${paint.dim(bar)} ${state}`);
+    const p = logprob === undefined ? NaN : Math.exp(logprob);
+    const bar = Number.isNaN(p) ? '' : paint.dim(padEnd('━'.repeat(Math.round(p * 10)), 10));
+    line([
+      paint.dim(padStart(String(index), 4)), padStart(String(id), ids), padEnd(texts[index]!, words), padStart(decimal(logprob ?? NaN, 4), 9), padStart(decimal(p, 3), 5), bar,
+      why === undefined ? paint.cyan(t('trained')) : paint.dim(`✗ ${why}`),
+    ]);
   }
 }
 
 /** A token as it is: spaces and newlines visible, bytes of half a character as hex, specials in brackets. */
-function tokenText(id: number, tokenizer: Tokenizer | undefined): string {
-  if (tokenizer === undefined) return '';
+function tokenText(id: number, tokenizer: Tokenizer): string {
   const bytes = tokenizer.bytes(id);
   if (tokenizer.isSpecial(id)) return `[${visible(Buffer.from(bytes).toString())}]`;
   try {

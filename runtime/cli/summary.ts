@@ -1,93 +1,128 @@
 /** What a person reads when a run is over: how it went, where to look, what to type next. */
 import { relative } from 'node:path';
+import { projectFolder } from '../backbone/location.ts';
+import type { RunProgress, RunStatus } from '../protocol/backbone.ts';
 import type { IndexEntry } from '../protocol/trace.ts';
 import { openRunReader, type RunReader } from '../trace/index.ts';
 import type { Followed } from './follow.ts';
-import { describeError, err, errPaint, note, paint, print } from './io.ts';
-import { t } from './l10n.ts';
-import { count, decimal, duration, histogram, mean, meanMargin, percent, shareInterval } from './statistics.ts';
-import { fit, padEnd, padStart } from './terminal.ts';
+import { count, decimal, duration, percent } from './format.ts';
+import { doneOf } from './frame.ts';
+import { COMMAND } from './invocation.ts';
+import { err, errPaint, note, out, paint, print } from './io.ts';
+import { plural, t } from './l10n.ts';
+import { describeError } from './report.ts';
+import type { Failure } from './run-view.ts';
+import { histogram, mean, meanMargin, shareInterval } from './statistics.ts';
+import { clip, fit, padEnd, padStart, widthOf } from './terminal.ts';
 
 const TASK_ROWS = 12;
+const KINDS_OF_FAILURE = 5;
 
-export async function summarize({ status, state, error, failures }: Followed): Promise<void> {
-  const { progress, info, dir, elapsed } = status;
+export async function summarize({ status, state, error }: Followed, failures: readonly Failure[]): Promise<void> {
   if (error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);
-  const done = progress.finished + progress.failed;
-  if (done === 0 && progress.cancelled === 0) return;
-  const reader = await openRunReader(dir);
-  const entries = readEntries(reader);
-  print();
-  print(`${paint.bold(info.workflow)} ${paint.dim('·')} ${info.policy} ${paint.dim('·')} ${t('{0} rollouts of {1} tasks in {2}', count(entries.length), count(new Set(entries.map((entry) => entry.taskIndex)).size), duration(elapsed))}${state === 'cancelled' ? ` ${paint.yellow(t('(cancelled)'))}` : ''}`);
-  print();
-  printFigures(progress, entries, elapsed);
-  printTasks(entries);
+  if (doneOf(status.progress) === 0) return;
   printFailures(failures);
-  printNext(entries, status.run, dir);
+  const entries = readEntries(await openRunReader(status.dir));
+  print();
+  printHead(status, entries, state === 'cancelled');
+  print();
+  printFigures(status, entries);
+  printTasks(entries);
+  printNext(entries, status);
 }
 
 export function readEntries(reader: RunReader): IndexEntry[] {
   return Array.from({ length: reader.count }, (_, index) => reader.entry(index));
 }
 
-function printFigures(progress: Followed['status']['progress'], entries: IndexEntry[], elapsed: number): void {
-  const row = (name: string, value: string, more = ''): void => print(`  ${padEnd(paint.dim(t(name)), 12)}${padEnd(value, 16)}${paint.dim(more)}`);
-  const rewards = entries.flatMap(({ reward }) => (reward === null ? [] : [reward]));
-  if (rewards.length > 0) {
-    row('reward', `${paint.bold(decimal(mean(rewards), 3))} ±${decimal(meanMargin(rewards.length, progress.rewardSum, progress.rewardSquares), 3)}`, `${decimal(Math.min(...rewards))} ${histogram(rewards, 12)} ${decimal(Math.max(...rewards))}`);
-  }
-  if (progress.judgedSuccess > 0) {
-    const [low, high] = shareInterval(progress.successes, progress.judgedSuccess);
-    row('success', paint.bold(percent(progress.successes / progress.judgedSuccess)), `95 %: ${percent(low)} – ${percent(high)}`);
-  }
-  const groups = [...Map.groupBy(entries.filter((entry) => entry.reward !== null), (entry) => entry.taskIndex).values()].filter((group) => group.length > 1);
-  if (groups.length > 0) {
-    const spread = groups.filter((group) => group.some((entry) => entry.reward !== group[0]!.reward)).length;
-    row('groups', t('{0} of {1}', spread, groups.length), t('have different rewards: only these teach'));
-  }
-  row('calls', count(progress.calls), t('{0} per rollout', decimal(progress.calls / Math.max(1, entries.length), 1)));
-  row('tokens', t('{0} sampled', count(progress.sampled)), t('{0} trainable, {1} prompt', count(progress.trained), count(progress.prompt)));
-  row('speed', t('{0} tokens/s', count(progress.sampled / (elapsed / 1_000))), t('{0} rollouts/s', decimal(entries.length / (elapsed / 1_000), 1)));
-  if (progress.failed > 0) row('failed', paint.red(count(progress.failed)));
+/** What to type for this run: its name, or its folder where the name would be looked for elsewhere. */
+export function nameOfRun({ run, dir }: Pick<RunStatus, 'run' | 'dir'>): string {
+  const path = relative(process.cwd(), dir) || dir;
+  return relative(projectFolder(process.cwd()), dir).startsWith('runs') ? run : path;
+}
+
+function printHead({ info, elapsed }: RunStatus, entries: IndexEntry[], cancelled: boolean): void {
+  const tasks = new Set(entries.map(({ taskIndex }) => taskIndex)).size;
+  const done = t('{0} of {1} in {2}', plural(entries.length, '{0} rollout', '{0} rollouts'), plural(tasks, '{0} task', '{0} tasks'), duration(elapsed));
+  print([paint.bold(fit(info.workflow, 60)), fit(info.policy, 60), done, ...(cancelled ? [paint.yellow(t('cancelled'))] : [])].join(paint.dim(' · ')));
+}
+
+function printFigures({ progress, elapsed }: RunStatus, entries: IndexEntry[]): void {
+  const rewards = entries.flatMap(({ reward }) => reward ?? []);
+  const groups = [...Map.groupBy(entries.filter(({ reward }) => reward !== null), ({ taskIndex }) => taskIndex).values()].filter((group) => group.length > 1);
+  const spread = groups.filter((group) => group.some(({ reward }) => reward !== group[0]!.reward)).length;
+  const seconds = elapsed / 1_000;
+  const rows: [name: string, value: string, more: string][] = [
+    ...(rewards.length === 0 ? [] : [rewardRow(rewards, progress)]),
+    ...(progress.judgedSuccess === 0 ? [] : [successRow(progress)]),
+    ...(groups.length === 0 ? [] : [[t('groups'), t('{0} of {1}', spread, groups.length), t('have different rewards: only these teach')] as [string, string, string]]),
+    [t('calls'), count(progress.calls), t('{0} per rollout', decimal(progress.calls / entries.length, 1))],
+    [t('tokens'), t('{0} sampled', count(progress.sampled)), t('{0} trainable, {1} prompt', count(progress.trained), count(progress.prompt))],
+    [t('speed'), t('{0} tokens/s', count(progress.sampled / seconds)), t('{0} rollouts/s', decimal(entries.length / seconds, 1))],
+    ...(progress.failed === 0 ? [] : [[t('failed'), paint.red(`✗ ${count(progress.failed)}`), ''] as [string, string, string]]),
+    ...(progress.cancelled === 0 ? [] : [[t('cancelled'), paint.yellow(count(progress.cancelled)), ''] as [string, string, string]]),
+  ];
+  const [names, values] = [0, 1].map((column) => Math.max(...rows.map((row) => widthOf(row[column]!))));
+  for (const [name, value, more] of rows) print(clip(`  ${padEnd(paint.dim(name), names!)}  ${padEnd(value, values!)}  ${paint.dim(more)}`.trimEnd(), out.width));
+}
+
+function rewardRow(rewards: number[], { rewardSum, rewardSquares }: RunProgress): [string, string, string] {
+  const margin = meanMargin(rewards.length, rewardSum, rewardSquares);
+  const [low, high] = [rewards.reduce((a, b) => Math.min(a, b)), rewards.reduce((a, b) => Math.max(a, b))];
+  const value = paint.bold(decimal(mean(rewards), 3)) + (Number.isFinite(margin) && margin > 0 ? ` ±${decimal(margin, 3)}` : '');
+  return [t('reward'), value, low === high ? '' : `${decimal(low)} ${histogram(rewards, 12)} ${decimal(high)}`];
+}
+
+function successRow({ successes, judgedSuccess }: RunProgress): [string, string, string] {
+  const [low, high] = shareInterval(successes, judgedSuccess);
+  return [t('success'), paint.bold(percent(successes / judgedSuccess)), t('95 % sure: {0} to {1}', percent(low), percent(high))];
 }
 
 function printTasks(entries: IndexEntry[]): void {
-  const tasks = [...Map.groupBy(entries, (entry) => entry.taskIndex).values()];
-  if (tasks.length < 2) return;
-  const width = Math.min(40, Math.max(...tasks.map((group) => group[0]!.task.length)));
+  const tasks = [...Map.groupBy(entries, ({ taskIndex }) => taskIndex)].toSorted(([a], [b]) => a - b).map(([, group]) => group.toSorted((a, b) => a.sample - b.sample));
+  if (tasks.length < 2 || entries.every(({ reward }) => reward === null)) return;
+  const shown = tasks.slice(0, TASK_ROWS);
+  const names = Math.min(28, Math.max(...shown.map((group) => widthOf(fit(group[0]!.task, 28)))));
+  const marks = Math.max(...shown.flatMap((group) => group.map((entry) => widthOf(mark(entry)))));
   print();
-  for (const group of tasks.slice(0, TASK_ROWS)) {
-    const rewards = group.toSorted((a, b) => a.sample - b.sample).map((entry) => mark(entry)).join(' ');
-    const scored = group.flatMap(({ reward }) => (reward === null ? [] : [reward]));
-    print(`  ${padEnd(fit(group[0]!.task, width), width)}  ${padStart(scored.length === 0 ? '–' : decimal(mean(scored)), 6)}  ${rewards}`);
+  for (const group of shown) {
+    const rewards = group.flatMap(({ reward }) => reward ?? []);
+    const line = `  ${padEnd(fit(group[0]!.task, names), names)}  ${padStart(decimal(mean(rewards)), 5)}  ${group.map((entry) => padStart(mark(entry), marks)).join(' ')}`;
+    print(clip(line, out.width));
   }
-  if (tasks.length > TASK_ROWS) print(paint.dim(`  ${t('… and {0} more tasks', count(tasks.length - TASK_ROWS))}`));
+  if (tasks.length > TASK_ROWS) print(paint.dim(`  ${t('… and {0} more', plural(tasks.length - TASK_ROWS, '{0} task', '{0} tasks'))}`));
 }
 
 /** A reward as one word: colour and number, never colour alone. */
 function mark({ reward, success, status }: IndexEntry): string {
-  if (status !== 'finished' || reward === null) return paint.red('✗');
-  const text = Number.isInteger(reward) ? String(reward) : decimal(reward, 2).replace(/^0/, '');
+  if (status === 'cancelled') return paint.dim('–');
+  if (status === 'failed' || reward === null) return paint.red('✗');
+  const text = Number.isInteger(reward) ? String(reward) : decimal(reward).replace(/^(-?)0\./, '$1.');
   return success === true ? paint.green(text) : success === false ? paint.dim(text) : text;
 }
 
-function printFailures(failures: Followed['failures']): void {
-  const real = failures.filter(({ error }) => error.code !== 'rollout-cancelled');
-  if (real.length <= 3) return;
-  note('');
-  const kinds = [...Map.groupBy(real, ({ error }) => `${error.code} ${error.message}`).values()].sort((a, b) => b.length - a.length);
-  for (const kind of kinds.slice(0, 5)) {
-    note(`  ${errPaint.red(`✗ ${count(kind.length)}×`)} ${describeError({ ...kind[0]!.error, stack: undefined }, errPaint)}`);
-    note(errPaint.dim(`    ${fit(kind.map(({ rollout }) => rollout).join(' '), err.width - 6)}`));
+/** Told in full when they first happened; here how often each came, and where to look. */
+function printFailures(failures: readonly Failure[]): void {
+  const often = failures.filter(({ error, rollouts }) => error.code !== 'rollout-cancelled' && rollouts.length > 1).toSorted((a, b) => b.rollouts.length - a.rollouts.length);
+  for (const { error, rollouts } of often.slice(0, KINDS_OF_FAILURE)) {
+    const head = `${errPaint.red(`✗ ${plural(rollouts.length, '{0} rollout', '{0} rollouts')}:`)} `;
+    note(head + fit(error.message, Math.max(20, err.width - widthOf(head))));
+    note(errPaint.dim(`  ${fit(rollouts.join(' '), err.width - 2)}`));
   }
 }
 
-function printNext(entries: IndexEntry[], run: string, dir: string): void {
-  const best = entries.filter((entry) => entry.status === 'finished').toSorted((a, b) => (b.reward ?? -Infinity) - (a.reward ?? -Infinity))[0] ?? entries[0];
+function printNext(entries: IndexEntry[], status: RunStatus): void {
+  const [best] = entries.filter((entry) => entry.status === 'finished').toSorted((a, b) => (b.reward ?? -Infinity) - (a.reward ?? -Infinity));
+  const failed = entries.find((entry) => entry.status === 'failed');
+  const show = `${COMMAND} runs show ${nameOfRun(status)}`;
   print();
-  print(`${paint.dim(t('Stored in'))} ${relative(process.cwd(), dir) || dir}`);
+  print(`${paint.dim(t('Stored in'))} ${relative(process.cwd(), status.dir) || status.dir}`);
   if (best !== undefined) {
-    print(`${paint.dim(t('Every token of its best rollout:'))}`);
-    print(`  tuning-fork runs show ${run} --rollout ${best.id} --tokens`);
+    print(paint.dim(t('The best rollout, token by token:')));
+    print(`  ${show} --rollout ${best.id} --tokens`);
+  }
+  if (failed !== undefined) {
+    print(paint.dim(t('What happened in one that failed:')));
+    print(`  ${show} --rollout ${failed.id}`);
   }
 }

@@ -58,14 +58,17 @@ export async function listRuns(root: string): Promise<{ runs: RunSummary[]; prob
 }
 
 /**
- * The run of this name: its folder, `latest`, `<project>/<experiment>/<time>`, a part of that from behind, or the beginning of
- * its time where only one run fits.
+ * The run of this name: its folder, `latest` (the newest, or the newest of these `kinds`), `<project>/<experiment>/<time>`, a part
+ * of that from behind, or the beginning of its time where only one run fits.
  */
-export async function findRun(root: string, nameOrPrefix: string): Promise<RunPlace> {
+export async function findRun(root: string, nameOrPrefix: string, kinds?: readonly RunInfo['kind'][]): Promise<RunPlace> {
   const asFolder = resolve(nameOrPrefix);
   if (nameOrPrefix !== '' && await isRun(asFolder)) return { dir: asFolder, info: await readRunInfo(asFolder) };
   const { places } = await findPlaces(root);
-  if (nameOrPrefix === 'latest' && places[0]) return places[0];
+  if (nameOrPrefix === 'latest') {
+    const latest = places.find(({ info }) => kinds === undefined || kinds.includes(info.kind));
+    if (latest !== undefined) return latest;
+  }
   const wanted = nameOrPrefix.replaceAll('\\', '/').replace(/\/+$/, '');
   const named = places.map((place) => ({ place, name: relative(resolve(root), place.dir).split(sep).join('/') }));
   const exact = named.filter(({ name }) => name === wanted || (wanted !== '' && name.endsWith(`/${wanted}`)));

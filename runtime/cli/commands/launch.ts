@@ -1,7 +1,8 @@
+import { loadConfig } from '../../config/load.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { Command } from '../args.ts';
 import { t } from '../l10n.ts';
-import { runOptions, startAndFollow } from './rollout.ts';
+import { runOptions, runRollouts } from './rollout.ts';
 
 /** `tuning-fork --conf <yaml> --backbone debug`: the call as AgentJet has it. */
 export const launch: Command = {
@@ -11,14 +12,13 @@ export const launch: Command = {
   about: ['debug runs the first debug.debug_first_n_tasks validation tasks, rollout.num_repeat times each, and trains nothing.'],
   options: {
     ...runOptions,
-    backbone: { value: 'backbone', help: 'debug runs rollouts; the others train', choices: ['debug', 'embedded', 'gpu', 'trinity', 'verl'] },
+    backbone: { value: 'backbone', help: 'debug runs rollouts; the others train (default: backbone in the configuration)', choices: ['debug', 'embedded', 'gpu', 'trinity', 'verl'] },
   },
   run: async (args) => {
-    const { loadConfig } = await import('../../config/load.ts');
     const { config } = await loadConfig(args.text('conf')!);
     const backbone = args.text('backbone') ?? config.backbone;
     if (backbone !== 'debug') throw notHereYet(backbone);
-    return startAndFollow(args, {
+    return runRollouts(args, {
       split: 'validation', tasks: { first: config.debug.debug_first_n_tasks }, repeats: config.rollout.num_repeat,
       concurrency: config.debug.debug_max_parallel, temperature: args.number('temperature') ?? config.rollout.temperature,
     });
@@ -32,5 +32,5 @@ function notHereYet(backbone: string): TuningForkError {
     trinity: t('Training on Trinity-RFT (backbone "trinity") is not part of this version.'),
     verl: t('Training on verl (backbone "verl") is not part of this version.'),
   };
-  return new TuningForkError('not-here-yet', what[backbone]!, { next: t('Run the same file with --backbone debug: rollouts on real weights, every token kept.') });
+  return new TuningForkError('not-here-yet', what[backbone] ?? t('There is no backbone "{0}".', backbone), { next: t('Run the same file with --backbone debug: rollouts on real weights, every token kept.') });
 }

@@ -1,12 +1,15 @@
-import { join } from 'node:path';
-import { findRun, openRunReader } from '../../trace/index.ts';
+import { openRunReader } from '../../trace/index.ts';
 import type { Command } from '../args.ts';
-import { connect, environment, projectOf } from '../connect.ts';
-import { follow } from '../follow.ts';
-import { EXIT, paint, print, printJson } from '../io.ts';
-import { t } from '../l10n.ts';
-import { count, decimal, mean } from '../statistics.ts';
+import { runNamed } from '../find-run.ts';
+import { startAndFollow } from '../follow.ts';
+import { count, decimal } from '../format.ts';
+import { errPaint, note, paint, print, printJson } from '../io.ts';
+import { plural, t } from '../l10n.ts';
+import { describeError } from '../report.ts';
+import { mean } from '../statistics.ts';
+import { nameOfRun } from '../summary.ts';
 import { fit, padEnd, padStart } from '../terminal.ts';
+import { exitCode, tellSummary, viewFor } from './rollout.ts';
 
 const ROWS = 20;
 
@@ -19,21 +22,21 @@ export const rejudge: Command = {
   options: { conf: { value: 'yaml', short: 'c', help: 'The configuration whose judge grades (default: the one of the run)' } },
   words: { least: 1, most: 1 },
   run: async (args) => {
-    const { dir, info } = await findRun(join(projectOf(args), 'runs'), args.words[0]!);
-    const client = await connect(args);
-    const { run } = await client.request('start', {
-      kind: 'rejudge', conf: args.text('conf') ?? info.conf, env: environment(), cwd: process.cwd(), rejudge: { dir },
-    });
-    const followed = await follow(client, run, { json: args.on('json'), owner: true });
-    client.close();
+    const { dir, info } = await runNamed(args, args.words[0]!);
+    const followed = await startAndFollow(args, { kind: 'rejudge', conf: args.text('conf') ?? info.conf, rejudge: { dir } }, viewFor(args));
     const [before, after] = await Promise.all([openRunReader(dir), openRunReader(followed.status.dir)]);
-    const changes = Array.from({ length: after.count }, (_, index) => {
-      const now = after.entry(index);
-      return { id: now.id, task: now.task, before: before.entry(before.find(now.id)).reward, after: now.reward };
+    const changes = Array.from({ length: after.count }, (_, index): Change => {
+      const { id, task, reward } = after.entry(index);
+      return { id, task, before: before.entry(before.find(id)).reward, after: reward };
     });
-    if (args.on('json')) for (const change of changes) printJson({ type: 'rejudged', ...change });
-    else report(changes, run);
-    return followed.interrupted ? EXIT.cancelled : followed.state === 'finished' && followed.status.progress.failed === 0 ? EXIT.ok : EXIT.failed;
+    if (args.on('json')) {
+      for (const change of changes) printJson({ type: 'rejudged', ...change });
+      tellSummary(followed);
+    } else {
+      if (followed.error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(followed.error, errPaint)}`);
+      if (changes.length > 0) report(changes, nameOfRun(followed.status));
+    }
+    return exitCode(followed);
   },
 };
 
@@ -45,13 +48,13 @@ interface Change {
 }
 
 function report(changes: Change[], run: string): void {
-  const moved = changes.filter((change) => change.before !== change.after);
-  const rewards = (pick: (change: Change) => number | null): number => mean(changes.flatMap((change) => pick(change) ?? []));
-  print();
-  print(t('{0} rollouts judged again: mean reward {1} → {2}; {3} changed.', count(changes.length), decimal(rewards((each) => each.before), 3), paint.bold(decimal(rewards((each) => each.after), 3)), count(moved.length)));
+  const moved = changes.filter(({ before, after }) => before !== after);
+  const meanOf = (pick: (change: Change) => number | null): string => decimal(mean(changes.flatMap((change) => pick(change) ?? [])), 3);
+  print(t('{0} judged again: mean reward {1} → {2}, {3} changed.', plural(changes.length, '{0} rollout', '{0} rollouts'), meanOf(({ before }) => before), paint.bold(meanOf(({ after }) => after)), count(moved.length)));
+  const width = Math.max(...moved.map(({ id }) => id.length));
   for (const { id, task, before, after } of moved.slice(0, ROWS)) {
     const arrow = (after ?? -Infinity) > (before ?? -Infinity) ? paint.green('▲') : paint.red('▼');
-    print(`  ${padEnd(id, 12)} ${padEnd(fit(task, 30), 30)} ${padStart(before === null ? '–' : decimal(before), 7)} → ${padStart(after === null ? '–' : decimal(after), 7)} ${arrow}`);
+    print(`  ${padEnd(id, width)}  ${padEnd(fit(task, 24), 24)}  ${padStart(decimal(before ?? NaN), 6)} → ${padStart(decimal(after ?? NaN), 6)} ${arrow}`);
   }
   if (moved.length > ROWS) print(paint.dim(`  ${t('… and {0} more', count(moved.length - ROWS))}`));
   print(`${paint.dim(t('Stored as'))} ${run}`);

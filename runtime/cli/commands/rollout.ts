@@ -1,8 +1,11 @@
 import type { StartRun } from '../../protocol/backbone.ts';
-import type { Args, Command, Options } from '../args.ts';
-import { connect, environment } from '../connect.ts';
-import { follow } from '../follow.ts';
+import { wholeNumber, type Args, type Command, type Options } from '../args.ts';
+import { startAndFollow, type Followed, type Watcher } from '../follow.ts';
+import { doneOf } from '../frame.ts';
 import { EXIT, printJson } from '../io.ts';
+import { JsonView } from '../json-view.ts';
+import { exitCodeOf } from '../report.ts';
+import { RunView } from '../run-view.ts';
 import { summarize } from '../summary.ts';
 
 /** What `rollout`, `check` and `--backbone debug` have in common. */
@@ -10,42 +13,43 @@ export const runOptions: Options = {
   conf: { value: 'yaml', short: 'c', help: 'The configuration', required: true },
   model: { value: 'path|provider:model', short: 'm', help: 'Another model than the one in the configuration, e.g. embedded, ./weights or ollama:qwen3' },
   train: { value: 'roles', help: 'Roles to train, comma separated, instead of the ones the workflow names', many: true },
-  temperature: { value: 't', help: 'Sampling temperature; 0 is greedy', number: 'real' },
-  seed: { value: 'n', help: 'Seed; the same one gives the same rollouts', number: 'integer' },
+  temperature: { value: 't', help: 'Sampling temperature; 0 is greedy', number: { integer: false, least: 0 } },
+  seed: { value: 'n', help: 'Seed; the same one gives the same rollouts', number: wholeNumber(0) },
 };
+
+/** Ten tasks tell most in seconds; the whole data set is a word away. */
+const FIRST_TASKS = 10;
 
 export const rollout: Command = {
   name: 'rollout',
   summary: 'Run a workflow on tasks and keep every token',
   usage: '--conf <yaml> [options]',
-  about: ['Runs the tasks of the configuration as rollouts, live, and stores them under runs/.'],
+  about: ['Runs the tasks of the configuration as rollouts, live, and stores them under runs/. Ctrl-C stops it; what has finished is kept.'],
   examples: [
     'tuning-fork rollout --conf examples/countdown/countdown.yaml',
-    'tuning-fork rollout --conf countdown.yaml --task countdown-3 -n 8 --temperature 1',
+    'tuning-fork rollout --conf countdown.yaml --task training-3 -n 8 --temperature 1',
     'tuning-fork rollout --conf math-agent.yaml --model ollama:qwen3 --split validation',
   ],
   options: {
     ...runOptions,
     task: { value: 'id', short: 't', help: 'Only this task; may be given more than once', many: true },
     split: { value: 'split', help: 'Which tasks (default: training)', choices: ['training', 'validation'] },
-    tasks: { value: 'n', help: 'Only the first n tasks (0: all)', number: 'integer' },
-    repeats: { value: 'n', short: 'n', help: 'Rollouts of each task (default: rollout.num_repeat)', number: 'integer' },
-    concurrency: { value: 'k', short: 'k', help: 'Rollouts under way at once (default: rollout.max_env_worker)', number: 'integer' },
-    workers: { value: 'n', help: 'Worker processes they are shared out among (default: rollout.workers)', number: 'integer' },
+    tasks: { value: 'n', help: 'Only the first n tasks (default: 10; 0: all)', number: wholeNumber(0) },
+    repeats: { value: 'n', short: 'n', help: 'Rollouts of each task (default: rollout.num_repeat)', number: wholeNumber(1) },
+    concurrency: { value: 'k', short: 'k', help: 'Rollouts under way at once (default: rollout.max_env_worker)', number: wholeNumber(1) },
+    workers: { value: 'n', help: 'Worker processes they are shared out among (default: rollout.workers)', number: wholeNumber(1) },
     inspect: { help: 'Open the worker for a debugger and wait until one is attached' },
   },
-  run: (args) => startAndFollow(args, {
+  run: (args) => runRollouts(args, {
     split: args.text('split') as StartRun['split'],
     tasks: chosenTasks(args),
     repeats: args.number('repeats'),
     concurrency: args.number('concurrency'),
     workers: args.number('workers'),
     inspect: args.on('inspect'),
+    temperature: args.number('temperature'),
   }),
 };
-
-/** Ten tasks tell most in seconds; the whole data set is a word away. */
-const FIRST_TASKS = 10;
 
 function chosenTasks(args: Args): StartRun['tasks'] {
   const ids = args.list('task');
@@ -54,19 +58,27 @@ function chosenTasks(args: Args): StartRun['tasks'] {
   return first === 0 ? {} : { first };
 }
 
-export async function startAndFollow(args: Args, request: Partial<StartRun>): Promise<number> {
-  const json = args.on('json');
-  const client = await connect(args);
-  const { run } = await client.request('start', {
-    kind: 'rollout', conf: args.text('conf')!, env: environment(), cwd: process.cwd(),
-    model: args.text('model'), train: args.list('train'), temperature: args.number('temperature'), seed: args.number('seed'),
-    ...request,
-  });
-  const followed = await follow(client, run, { json, owner: true });
-  client.close();
-  if (json) printJson({ type: 'summary', run, dir: followed.status.dir, state: followed.state, progress: followed.status.progress, error: followed.error });
-  else await summarize(followed);
-  if (followed.interrupted || followed.state === 'cancelled') return EXIT.cancelled;
-  if (followed.state === 'failed') return followed.error?.code === 'workflow' || followed.error?.code === 'data' ? EXIT.usage : EXIT.failed;
-  return followed.status.progress.failed > 0 ? EXIT.failed : EXIT.ok;
+export async function runRollouts(args: Args, request: Partial<StartRun>): Promise<number> {
+  const view = viewFor(args);
+  const followed = await startAndFollow(args, {
+    kind: 'rollout', conf: args.text('conf')!, model: args.text('model'), train: args.list('train'), seed: args.number('seed'), ...request,
+  }, view);
+  if (view instanceof RunView) await summarize(followed, [...view.failures.values()]);
+  else tellSummary(followed);
+  return exitCode(followed);
+}
+
+export function viewFor(args: Args): Watcher {
+  return args.on('json') ? new JsonView() : new RunView();
+}
+
+export function tellSummary({ status: { run, dir, progress, elapsed }, state, error }: Followed): void {
+  printJson({ type: 'summary', run, dir, state, progress, elapsed, error });
+}
+
+export function exitCode({ interrupted, state, error, status: { progress } }: Followed): number {
+  if (interrupted || state === 'cancelled') return EXIT.cancelled;
+  // Before anything has run it is what was asked for that is wrong.
+  if (error !== undefined) return doneOf(progress) === 0 ? exitCodeOf(error) : EXIT.failed;
+  return state === 'failed' || progress.failed > 0 ? EXIT.failed : EXIT.ok;
 }

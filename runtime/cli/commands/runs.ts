@@ -1,23 +1,36 @@
 import { join } from 'node:path';
-import { TuningForkError } from '../../protocol/errors.ts';
-import { deleteRun, exportRun, findRun, listRuns, openRunReader, type RunSummary } from '../../trace/index.ts';
+import { Writable } from 'node:stream';
+import { emptyProgress, countEntry } from '../../backbone/progress.ts';
+import { connectBackbone, type BackboneClient } from '../../backbone/client.ts';
+import { TuningForkError, type ErrorInfo } from '../../protocol/errors.ts';
+import { nearest } from '../../protocol/suggest.ts';
+import type { IndexEntry } from '../../protocol/trace.ts';
+import { deleteRun, exportRun, listRuns, openRunReader, type ExportFormat, type RunSummary } from '../../trace/index.ts';
 import type { Args, Command } from '../args.ts';
-import { connectIfRunning, projectOf } from '../connect.ts';
-import { follow } from '../follow.ts';
-import { EXIT, note, out, paint, print, printJson } from '../io.ts';
-import { t } from '../l10n.ts';
+import { indexOfRollout, runNamed } from '../find-run.ts';
+import { watch } from '../follow.ts';
+import { count, decimal } from '../format.ts';
+import { COMMAND } from '../invocation.ts';
+import { errPaint, EXIT, note, out, paint, print, printJson } from '../io.ts';
+import { plural, t } from '../l10n.ts';
+import { projectOf, runsOf } from '../project.ts';
+import { describeError } from '../report.ts';
+import { RunView, type Failure } from '../run-view.ts';
 import { showRollout } from '../show-rollout.ts';
-import { count, decimal } from '../statistics.ts';
 import { readEntries, summarize } from '../summary.ts';
-import { fit, padEnd, padStart, widthOf } from '../terminal.ts';
+import { printTable } from '../table.ts';
+import { exitCode, tellSummary, viewFor } from './rollout.ts';
 
-const actions = ['list', 'show', 'attach', 'export', 'delete'] as const;
+const actions: Record<string, (args: Args, name: string | undefined) => Promise<number>> = { list, show, attach, export: exportTo, delete: remove };
 
 export const runs: Command = {
   name: 'runs',
-  summary: 'List runs, show one, or attach to one that is running',
-  usage: 'list | show <run> | attach <run> | export <run> | delete <run>',
-  about: ['A run is named by its time, the beginning of it, or "latest".'],
+  summary: 'List stored runs; show, export or delete one, or attach to one that is running',
+  usage: '[list | show <run> | attach <run> | export <run> | delete <run>]',
+  about: [
+    'A run is named by its time, the beginning of it, its folder, or "latest": the newest rollouts or training, not a check, a replay or a rejudged run.',
+    'attach looks at a running one; Ctrl-C stops the looking, not the run.',
+  ],
   examples: [
     'tuning-fork runs list',
     'tuning-fork runs show latest',
@@ -32,64 +45,51 @@ export const runs: Command = {
   },
   words: { least: 0, most: 2 },
   run: async (args) => {
-    const [action = 'list', name = 'latest'] = args.words;
-    switch (action) {
-      case 'list': return list(args);
-      case 'show': return show(args, name);
-      case 'attach': return attach(args, name);
-      case 'export': return exportTo(args, name);
-      case 'delete': return remove(args, args.words[1]);
-      default: throw new TuningForkError('usage', t('"runs {0}" is not known.', action), { next: t('There are {0}.', actions.join(', ')) });
-    }
+    const [action = 'list', name] = args.words;
+    if (Object.hasOwn(actions, action)) return actions[action]!(args, name);
+    const meant = nearest(action, Object.keys(actions));
+    throw new TuningForkError('usage', t('There is no "runs {0}".', action), { next: meant === undefined ? t('There are {0}.', Object.keys(actions).join(', ')) : t('Did you mean {0}?', `"tuning-fork runs ${meant}"`) });
   },
 };
 
-function rootOf(args: Args): string {
-  return join(projectOf(args), 'runs');
-}
-
-async function list(args: Args): Promise<number> {
-  const { runs: found, problems } = await listRuns(rootOf(args));
-  for (const problem of problems) note(`! ${problem.message}`);
+async function list(args: Args, name: string | undefined): Promise<number> {
+  if (name !== undefined) throw new TuningForkError('usage', t('"{0}" is one word too many.', name), { next: t('To see one run: {0}', `tuning-fork runs show ${name}`) });
+  const { runs: found, problems } = await listRuns(runsOf(args));
+  warn(problems);
   if (args.on('json')) {
-    for (const { info, dir, counts } of found) printJson({ run: info.run, dir, kind: info.kind, state: info.state, project: info.project, experiment: info.experiment, created: info.created, policy: info.policy, counts });
-    return EXIT.ok;
+    for (const { info, dir, counts } of found) printJson({ type: 'run', run: info.run, dir, kind: info.kind, state: info.state, project: info.project, experiment: info.experiment, created: info.created, workflow: info.workflow, policy: info.policy, planned: info.planned, counts });
+  } else if (found.length === 0) {
+    print(t('There are no runs in {0}.', runsOf(args)));
+    print(`  ${paint.yellow('→')} ${COMMAND} rollout --conf <yaml>`);
+  } else {
+    table(found);
   }
-  if (found.length === 0) {
-    print(t('There are no runs in {0}.', rootOf(args)));
-    print(`  ${paint.yellow('→')} tuning-fork rollout --conf <yaml>`);
-    return EXIT.ok;
-  }
-  table(found);
   return EXIT.ok;
 }
 
 function table(found: RunSummary[]): void {
-  const rows = found.map(({ info, counts }) => [
-    info.run, `${info.project}/${info.experiment}`, info.kind, info.state, `${count(counts.rollouts)}/${count(info.planned)}`,
-    counts.meanReward === null ? '–' : decimal(counts.meanReward, 3), count(counts.sampled), info.policy,
-  ]);
-  const head = ['run', 'experiment', 'kind', 'state', 'rollouts', 'reward', 'tokens', 'model'].map((text) => t(text));
-  const widths = head.map((text, column) => Math.max(widthOf(text), ...rows.map((row) => widthOf(row[column]!))));
-  const line = (cells: string[]): string => cells.map((cell, column) => (column >= 4 && column <= 6 ? padStart(cell, widths[column]!) : padEnd(cell, widths[column]!))).join('  ').trimEnd();
-  print(paint.dim(line(head)));
-  for (const [index, row] of rows.entries()) {
-    const { state } = found[index]!.info;
-    const text = fit(line(row), Math.max(out.width, 100));
-    print(state === 'failed' ? text.replace('failed', paint.red('failed')) : state === 'running' ? text.replace('running', paint.green('running')) : text);
-  }
+  const state = ({ info }: RunSummary): string => (info.state === 'failed' ? paint.red(info.state) : info.state === 'running' ? paint.green(info.state) : info.state);
+  printTable([
+    { head: t('run'), cells: found.map(({ info }) => info.run) },
+    { head: t('experiment'), cells: found.map(({ info }) => `${info.project}/${info.experiment}`), drop: 3 },
+    { head: t('kind'), cells: found.map(({ info }) => info.kind), drop: 4 },
+    { head: t('state'), cells: found.map(state) },
+    { head: t('rollouts'), cells: found.map(({ info, counts }) => `${count(counts.rollouts)}/${count(info.planned)}`), right: true },
+    { head: t('reward'), cells: found.map(({ counts }) => decimal(counts.meanReward ?? NaN, 3)), right: true },
+    { head: t('tokens'), cells: found.map(({ counts }) => count(counts.sampled)), right: true, drop: 1 },
+    { head: t('model'), cells: found.map(({ info }) => info.policy || '–'), drop: 2 },
+  ], out.interactive ? out.width : Infinity);
 }
 
-async function show(args: Args, name: string): Promise<number> {
-  const { dir, info } = await findRun(rootOf(args), name);
+async function show(args: Args, name = 'latest'): Promise<number> {
+  const { dir, info } = await runNamed(args, name);
   const reader = await openRunReader(dir);
-  for (const problem of reader.problems) note(`! ${problem.message}`);
+  warn(reader.problems);
   const rollout = args.text('rollout');
   if (rollout !== undefined) {
-    if (reader.find(rollout) < 0) throw new TuningForkError('usage', t('There is no rollout {0} in {1}.', rollout, info.run), { next: t('It has {0} to {1}.', reader.count > 0 ? reader.entry(0).id : '–', reader.count > 0 ? reader.entry(reader.count - 1).id : '–') });
-    const record = await reader.read(rollout);
-    if (args.on('json')) printJson(record);
-    else await showRollout(record, info, rootOf(args), args.on('tokens'));
+    const record = await reader.read(indexOfRollout(reader, rollout));
+    if (args.on('json')) printJson({ type: 'record', ...record });
+    else await showRollout(record, info, join(dir, '../../..'), args.on('tokens'));
     return EXIT.ok;
   }
   const entries = readEntries(reader);
@@ -98,7 +98,7 @@ async function show(args: Args, name: string): Promise<number> {
     for (const entry of entries) printJson({ type: 'rollout', ...entry });
     return EXIT.ok;
   }
-  const { emptyProgress, countEntry } = await import('../../backbone/progress.ts');
+  if (entries.length === 0) print(t('{0} ({1}) has no rollout yet.', info.run, info.state));
   const progress = { ...emptyProgress(), planned: info.planned };
   for (const entry of entries) {
     countEntry(progress, entry);
@@ -106,43 +106,69 @@ async function show(args: Args, name: string): Promise<number> {
     progress.prompt += entry.prompt;
     progress.sampled += entry.sampled;
   }
-  const ended = info.finished === undefined ? Date.now() : Date.parse(info.finished);
-  await summarize({
-    status: { run: info.run, dir, info, progress, elapsed: ended - Date.parse(info.created), seq: 0 },
-    state: info.state, error: info.error, failures: [], interrupted: false,
-  });
-  for (const entry of entries.filter((each) => each.status === 'failed').slice(0, 20)) {
-    print(`  ${paint.red('✗')} ${entry.id}  ${entry.task}  ${entry.flags.find((flag) => flag.startsWith('error:'))?.slice(6) ?? ''}`);
-  }
+  const elapsed = (info.finished === undefined ? Date.now() : Date.parse(info.finished)) - Date.parse(info.created);
+  await summarize({ status: { run: info.run, dir, info, progress, elapsed, seq: 0 }, state: info.state, error: info.error, interrupted: false }, await storedFailures(entries));
   return EXIT.ok;
+
+  async function storedFailures(all: IndexEntry[]): Promise<Failure[]> {
+    const failed = all.filter(({ status }) => status === 'failed');
+    return Promise.all([...Map.groupBy(failed, ({ flags }) => flags.find((flag) => flag.startsWith('error:')) ?? '').values()].map(async (group) => {
+      const { error } = await reader.read(reader.find(group[0]!.id));
+      return { error: error ?? { code: 'internal', message: t('It failed without a reason.') } satisfies ErrorInfo, rollouts: group.map(({ id }) => id) };
+    }));
+  }
 }
 
-async function attach(args: Args, name: string): Promise<number> {
-  const client = await connectIfRunning(args);
-  const { dir, info } = await findRun(rootOf(args), name);
-  const known = client === undefined ? [] : (await client.request('status', null)).runs;
-  if (client === undefined || !known.some((run) => run.run === info.run)) {
-    if (!args.on('json')) note(t('{0} is not running; this is what is stored.', info.run));
+async function attach(args: Args, name: string | undefined): Promise<number> {
+  const client = await connectBackbone({ project: projectOf(args), client: 'cli', startIfAbsent: false });
+  const run = client && await runningRun(client, args, name);
+  if (client === undefined || run === undefined) {
     client?.close();
+    const { dir, info } = await runNamed(args, name ?? 'latest');
+    if (!args.on('json')) note(t('{0} is not running; this is what is stored.', info.run));
     return show(args, dir);
   }
-  const followed = await follow(client, info.run, { json: args.on('json'), owner: false });
+  const view = viewFor(args);
+  const followed = await watch(client, run, view);
   client.close();
-  if (!args.on('json')) await summarize(followed);
-  return followed.state === 'finished' ? EXIT.ok : EXIT.failed;
+  if (view instanceof RunView) await summarize(followed, [...view.failures.values()]);
+  else tellSummary(followed);
+  return exitCode(followed);
 }
 
-async function exportTo(args: Args, name: string): Promise<number> {
-  const { dir } = await findRun(rootOf(args), name);
-  await exportRun(await openRunReader(dir), (args.text('format') ?? 'jsonl') as 'jsonl' | 'csv', process.stdout);
-  return EXIT.ok;
+/** The one named; without a name the newest that is running. */
+async function runningRun(client: BackboneClient, args: Args, name = 'latest'): Promise<string | undefined> {
+  const { runs: known } = await client.request('status', null);
+  const running = known.filter(({ info }) => info.state === 'running');
+  if (name === 'latest') return running.at(-1)?.run;
+  const { info } = await runNamed(args, name);
+  return running.find(({ run }) => run === info.run)?.run;
+}
+
+async function exportTo(args: Args, name = 'latest'): Promise<number> {
+  const format = (args.text('format') ?? 'jsonl') as ExportFormat;
+  if (format === 'csv' && args.on('json')) throw new TuningForkError('usage', t('--json and --format csv contradict each other.'), { next: t('Leave one of them out.') });
+  const { dir } = await runNamed(args, name);
+  const reader = await openRunReader(dir);
+  // Through a stream of its own: the export ends it, and ours must stay open.
+  const through = new Writable({ write: (chunk: Buffer, _encoding, done) => void process.stdout.write(chunk, done) });
+  const { problems, rollouts } = await exportRun(reader, format, through);
+  warn([...reader.problems, ...problems]);
+  if (problems.length === 0) return EXIT.ok;
+  note(errPaint.yellow(t('{0} exported; {1} could not be read.', plural(rollouts, '{0} rollout', '{0} rollouts'), count(problems.length))));
+  return EXIT.failed;
 }
 
 async function remove(args: Args, name: string | undefined): Promise<number> {
-  if (name === undefined) throw new TuningForkError('usage', t('"runs delete" needs the name of a run.'), { next: t('"tuning-fork runs list" shows the names.') });
-  const { dir, info } = await findRun(rootOf(args), name);
+  if (name === undefined) throw new TuningForkError('usage', t('Which run?'), { next: t('"tuning-fork runs list" shows their names.') });
+  const { dir, info } = await runNamed(args, name);
   if (!args.on('yes')) throw new TuningForkError('usage', t('This would delete {0} ({1}).', info.run, dir), { next: t('Repeat the command with --yes.') });
-  await deleteRun(rootOf(args), dir);
-  if (!args.on('json')) print(t('Deleted {0}.', info.run));
+  await deleteRun(runsOf(args), dir);
+  if (args.on('json')) printJson({ type: 'deleted', run: info.run, dir });
+  else print(t('Deleted {0}.', info.run));
   return EXIT.ok;
+}
+
+function warn(problems: readonly TuningForkError[]): void {
+  for (const problem of problems) note(`${errPaint.yellow('!')} ${describeError({ ...problem, message: problem.message, stack: undefined }, errPaint)}`);
 }

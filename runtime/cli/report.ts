@@ -1,0 +1,51 @@
+/** Errors as a person reads them, and the exit code each stands for. */
+import { isAbsolute, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorInfo, formatPlace, type ErrorCode, type ErrorInfo, type Place } from '../protocol/errors.ts';
+import { asTyped } from './invocation.ts';
+import { err, errPaint, EXIT, note, printJson } from './io.ts';
+import { t } from './l10n.ts';
+import { visible, widthOf, type Paint } from './terminal.ts';
+
+const OURS = fileURLToPath(new URL('../', import.meta.url));
+const FRAMES = 6;
+
+/** `place: sentence`, the lines of user code that led there, and the next step. */
+export function describeError(info: ErrorInfo, colors: Paint, width: number = err.width): string {
+  const message = visible(info.message);
+  const place = info.where === undefined ? '' : visible(formatPlace(nearby(info.where)));
+  const short = !message.includes('\n') && widthOf(`${place}: ${message}`) < width - 20;
+  return [
+    place === '' ? message : short ? `${colors.cyan(place)}: ${message}` : `${colors.cyan(place)}\n  ${message}`,
+    ...userFrames(info).map((frame) => colors.dim(`    ${frame}`)),
+    ...(info.next === undefined ? [] : [`  ${colors.yellow('→')} ${visible(asTyped(info.next))}`]),
+  ].join('\n');
+}
+
+/** A fault of ours shows all of its stack; others only what is the reader's own code, where it says more than the place. */
+function userFrames({ code, stack, where }: ErrorInfo): string[] {
+  const all = visible(stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)).map((line) => line.trim());
+  const frames = code === 'internal' ? all : all.filter((frame) => !frame.includes(OURS) && !frame.includes('node:'));
+  const only = frames.length === 1 && where !== undefined && frames[0]!.includes(formatPlace({ ...where, key: undefined }));
+  return only ? [] : frames.slice(0, FRAMES).map((frame) => frame.replaceAll('file://', '').replaceAll(`${process.cwd()}${sep}`, ''));
+}
+
+/** Files below the working directory are named from there, as a person would. */
+export function nearby(place: Place): Place {
+  const path = relative(process.cwd(), place.file);
+  return path === '' || path.startsWith('..') || isAbsolute(path) ? place : { ...place, file: path };
+}
+
+/** The call, a file or the model it names is wrong: whoever typed it can put it right. */
+const CALLERS: ReadonlySet<ErrorCode> = new Set(['usage', 'config', 'workflow', 'judge', 'data', 'policy', 'provider', 'not-here-yet']);
+
+export function exitCodeOf({ code }: ErrorInfo): number {
+  return CALLERS.has(code) ? EXIT.usage : code === 'internal' ? EXIT.internal : EXIT.failed;
+}
+
+export function reportError(error: unknown, json: boolean): number {
+  const info = errorInfo(error);
+  if (json) printJson({ type: 'error', error: info });
+  else note(`${errPaint.red(t('Error:'))} ${describeError(info, errPaint)}`);
+  return exitCodeOf(info);
+}
