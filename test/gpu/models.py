@@ -1,0 +1,45 @@
+"""Small decoders of transformers with random weights, and their train step."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from tuning_fork_gpu.export_train import open_step
+from tuning_fork_gpu.train_step import Objective, TrainStep
+
+VOCABULARY = 40
+SMALL = {
+    "vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "max_position_embeddings": 128, "initializer_range": 0.25, "attn_implementation": "eager",
+}  # fmt: skip
+LLAMA3 = {"rope_theta": 1000.0, "rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+KINDS = {
+    "qwen2": {"tie_word_embeddings": True, "rope_parameters": {"rope_theta": 1000.0, "rope_type": "default"}},
+    "llama": {"tie_word_embeddings": False, "rope_parameters": LLAMA3},
+}
+
+
+@cache
+def small(kind: str) -> tuple[PreTrainedModel, TrainStep, Tensor]:
+    """(transformers' model, our step, its weights)."""
+    torch.manual_seed(7)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL, **KINDS[kind]))
+    for name, weight in model.named_parameters():
+        if weight.ndim == 1:  # biases start as 0 and norms as 1, which would hide mistakes
+            torch.nn.init.normal_(weight, 1.0 if "norm" in name else 0.0, 0.2)
+    directory = Path(mkdtemp())
+    model.save_pretrained(directory)
+    step = open_step(directory)
+    return model, step, step.layout.flatten(model.state_dict())
+
+
+def objective(**changes: float) -> Objective:
+    values = {
+        "denominator": 3.0, "temperature": 0.8, "clip_low": 0.2, "clip_high": 0.28, "dual_clip": 3.0, "truncation": 2.0, "kl_coefficient": 0.1, "entropy_coefficient": 0.02,
+    }  # fmt: skip
+    return Objective(**{name: torch.tensor(value, dtype=torch.float64) for name, value in {**values, **changes}.items()})
