@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { TuningForkError } from '../../../../runtime/protocol/errors.ts';
@@ -227,11 +227,14 @@ test('new weights are another version, and nothing cached survives them', async 
   assert.notDeepEqual(after.ids, before.ids);
   assert.deepEqual(tokensOf(after), tokensOf(await (await open(other)).sample(request(prompt(40, 1), 1))));
 
+  assert.equal(await policy.swap(await readFile(join(grouped, 'onnx', 'model.onnx'))), 2, 'from memory');
+  assert.deepEqual(tokensOf(await policy.sample(request(prompt(40, 1), 1))), tokensOf(before));
+
   const endless = policy.sample(request(prompt(40, 3), 3, { maxTokens: 470 }));
   const dropped = codeOf(endless);
-  await policy.swap(grouped, { waitMs: 0 });
+  await policy.swap(other, { waitMs: 0 });
   assert.match((await dropped).message, /weights changed/);
-  assert.deepEqual(tokensOf(await policy.sample(request(prompt(40, 1), 1))), tokensOf(before));
+  assert.deepEqual(tokensOf(await policy.sample(request(prompt(40, 1), 1))), tokensOf(after));
 });
 
 test('closing refuses what runs and what comes', async () => {
