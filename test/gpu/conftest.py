@@ -3,5 +3,6 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "runtime/gpu"))
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "runtime/gpu"))
 torch.set_num_threads(1)
