@@ -1,30 +1,39 @@
 /** One try at one rollout: its conversation at the gateway, its clock, its worker, and in the end its record. */
-import { HoldGate } from '../gateway/hooks.ts';
+import type { HoldGate } from '../gateway/hooks.ts';
 import type { RolloutClock } from '../gateway/clock.ts';
-import type { ErrorInfo, Place } from '../protocol/errors.ts';
+import type { ErrorCode, ErrorInfo, Place } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { OutputData, Task, Verdict } from '../protocol/task.ts';
 import { TRACE_VERSION, type CallRecord, type RolloutRecord, type ToolRecord } from '../protocol/trace.ts';
 import type { Seat } from './crew.ts';
-import type { Job } from './jobs.ts';
+import { keyOf, type Job } from './jobs.ts';
 
 /** Console output kept per rollout; more is cut, so that a chatty loop can't fill the trace. */
 const LOG_LIMIT = 64 * 1024;
+
+interface Step {
+  what: string;
+  site: Place | undefined;
+  /** On the rollout's clock. */
+  began: number;
+}
+
+/** Errors that come over a rollout from outside, so that they know nothing of what it was doing. */
+const FROM_OUTSIDE = new Set<ErrorCode>(['rollout-timeout', 'rollout-crashed', 'rollout-blocked']);
 
 export class Attempt {
   readonly job: Job;
   readonly seat: Seat;
   readonly clock: RolloutClock;
   readonly gate: HoldGate;
-  readonly tools: ToolRecord[] = [];
+  private readonly tools: ToolRecord[] = [];
   readonly started = new Date();
   calls = 0;
-  /** The line of user code that called a model or a tool last. */
-  lastSite: Place | undefined;
   output: OutputData | undefined;
   /** Set once: whatever comes later does not count. */
   over = false;
   callOffTimeout: () => void = () => {};
+  private lastTool: Step | undefined;
   private readonly log: string[] = [];
   private logged = 0;
 
@@ -36,19 +45,26 @@ export class Attempt {
   }
 
   get key(): string {
-    return `${this.job.place.rollout}/${this.job.attempt}`;
+    return keyOf(this.job);
   }
 
-  called({ site }: CallRecord): void {
-    this.calls++;
-    this.lastSite = site ?? this.lastSite;
+  beginTool({ name, site }: Pick<ToolRecord, 'name' | 'site'>): void {
+    this.lastTool = { what: `the tool "${name}"`, site, began: this.clock.now() };
   }
 
   addTool(tool: Omit<ToolRecord, 'index' | 'afterCalls'>): ToolRecord {
     const record: ToolRecord = { index: this.tools.length, afterCalls: this.calls, ...tool };
     this.tools.push(record);
-    this.lastSite = tool.site ?? this.lastSite;
     return record;
+  }
+
+  /** The error with the last that the rollout is known to have done, where it has no place of its own. */
+  located(error: ErrorInfo, calls: readonly CallRecord[]): ErrorInfo {
+    if (error.where !== undefined || !FROM_OUTSIDE.has(error.code)) return error;
+    const steps = calls.map((call): Step => ({ what: `model call ${call.index} (role "${call.role}")`, site: call.site, began: call.start }));
+    if (this.lastTool !== undefined) steps.push(this.lastTool);
+    const last = steps.sort((a, b) => a.began - b.began).at(-1);
+    return last === undefined ? error : { ...error, message: `${error.message} The last it is known to have done is ${last.what}.`, where: last.site };
   }
 
   addLog(text: string): void {

@@ -6,11 +6,12 @@ import { endOrphans } from './orphans.ts';
 import { PolicyCache } from './policies.ts';
 import { Rejudge } from './rejudge.ts';
 import { Run, type BackboneRun } from './run.ts';
-import { VERSION } from './version.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 /** How many finished runs stay known for clients that attach late; all of them are on disk. */
 const KEPT_RUNS = 20;
+/** Whatever hangs in a shutdown is left behind after this time. */
+const STOP_MS = 10_000;
 
 /** Everything of one project but user code and weight updates. */
 export class Backbone {
@@ -21,20 +22,26 @@ export class Backbone {
   onIdle: () => void = () => {};
   private readonly runs = new Map<string, BackboneRun>();
   private readonly started = Date.now();
+  private readonly version: string;
   private readonly quit: () => void;
   private spare: WorkerProcess | undefined;
-  private stopping: Promise<void> | undefined;
+  private stopped: Promise<void> | undefined;
 
-  private constructor(project: string, gateway: Gateway, quit: () => void) {
+  private constructor(project: string, version: string, gateway: Gateway, quit: () => void) {
     this.project = project;
+    this.version = version;
     this.gateway = gateway;
     this.quit = quit;
     this.spare = new WorkerProcess();
   }
 
-  static async open(project: string, quit: () => void): Promise<Backbone> {
+  static async open(project: string, version: string, quit: () => void): Promise<Backbone> {
     await endOrphans(join(project, 'runs'));
-    return new Backbone(project, await startGateway(), quit);
+    return new Backbone(project, version, await startGateway(), quit);
+  }
+
+  get stopping(): boolean {
+    return this.stopped !== undefined;
   }
 
   get busy(): boolean {
@@ -42,11 +49,11 @@ export class Backbone {
   }
 
   identity(): { pid: number; version: string; project: string } {
-    return { pid: process.pid, version: VERSION, project: this.project };
+    return { pid: process.pid, version: this.version, project: this.project };
   }
 
   async start(request: StartRun): Promise<{ run: string; dir: string }> {
-    if (this.stopping !== undefined) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
+    if (this.stopping) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
     const run = request.kind === 'rejudge' ? await Rejudge.prepare(request, this) : await Run.prepare(request, this);
     this.runs.set(run.id, run);
     void run.done.then(() => {
@@ -67,9 +74,9 @@ export class Backbone {
     const spare = this.spare;
     this.spare = undefined;
     setTimeout(() => {
-      if (this.stopping === undefined) this.spare ??= new WorkerProcess();
+      if (!this.stopping) this.spare ??= new WorkerProcess();
     }, 1_000).unref();
-    return spare;
+    return spare?.ended === false ? spare : undefined;
   }
 
   status(clients: number): BackboneStatus {
@@ -82,8 +89,9 @@ export class Backbone {
   /** `force`: running rollouts are cancelled; otherwise they are refused to be left. */
   async shutdown(force: boolean): Promise<void> {
     if (!force && this.busy) throw new TuningForkError('backbone', 'Rollouts are still running.', { next: 'Cancel them first, or force the shutdown.' });
-    this.stopping ??= this.stop().finally(() => setTimeout(this.quit, 20));
-    return this.stopping;
+    const tooLong = new Promise<void>((resolve) => void setTimeout(resolve, STOP_MS).unref());
+    this.stopped ??= Promise.race([this.stop(), tooLong]).finally(() => setTimeout(this.quit, 20));
+    return this.stopped;
   }
 
   private async stop(): Promise<void> {

@@ -1,7 +1,8 @@
 /** The one way to a backbone: find it or start it, then call it. The CLI and the extension both stand on this. */
 import { spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { closeSync, openSync, realpathSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PROTOCOL_VERSION, type BackboneLine, type BackboneMethod, type BackboneRequests, type RunEvent } from '../protocol/backbone.ts';
 import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
@@ -10,8 +11,12 @@ import { Location, type Address } from './location.ts';
 import { killStamped } from './stamp.ts';
 import { VERSION } from './version.ts';
 
-/** How long a backbone that was asked to go may take. */
+/** How long a backbone may take to say hello, and one that was asked to go to be gone. */
+const HELLO_MS = 5_000;
 const SHUTDOWN_MS = 3_000;
+const POLL_MS = 50;
+/** Exit code of a backbone that found the project taken by another. */
+export const LOCKED = 3;
 
 export interface ConnectOptions {
   project: string;
@@ -52,7 +57,16 @@ export class BackboneClient {
       socket.once('error', reject);
     });
     const opened = new BackboneClient(socket);
-    await opened.request('hello', { token: address.token, protocol: PROTOCOL_VERSION, client });
+    // A stopped process still takes connections.
+    const timer = setTimeout(() => socket.destroy(), HELLO_MS);
+    try {
+      await opened.request('hello', { token: address.token, protocol: PROTOCOL_VERSION, client });
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
     return opened;
   }
 
@@ -89,51 +103,71 @@ export class BackboneClient {
 }
 
 export async function connectBackbone(options: ConnectOptions): Promise<BackboneClient | undefined> {
-  const location = new Location(options.project);
+  const project = realpathSync(options.project);
+  const location = new Location(project);
   const deadline = Date.now() + (options.timeout ?? 20_000);
-  let starting: Promise<void> | undefined;
+  let starting: Promise<Started> | undefined;
   for (;;) {
     const address = location.read();
-    if (address !== undefined) {
-      const client = await BackboneClient.open(address, options.client).catch((error: Error) => {
-        if (error instanceof TuningForkError) throw error;
-        return undefined;
-      });
-      // A backbone of another version serves nobody new; it is asked to go, and does once its runs are over.
-      if (client !== undefined && address.version === VERSION) return client;
-      if (client !== undefined) {
-        const status = await client.request('status', null);
-        if (status.runs.some((run) => run.info.state === 'running')) {
-          throw new TuningForkError('backbone', `A backbone of version ${address.version} is still running rollouts of this project.`, { next: 'Wait for it, or stop it with "tuning-fork stop".' });
-        }
-        await client.request('shutdown', { force: false }).catch(() => {});
-        await Promise.race([client.closed, new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
-        // It runs nothing and does not go: what is left of it stands in the way.
-        killStamped(address.process);
-      }
-    }
+    const client = address === undefined ? undefined : await greet(address, options.client);
+    if (client !== undefined && address!.version === VERSION) return client;
+    if (client !== undefined) await dismiss(client, address!);
     if (options.startIfAbsent === false) return undefined;
-    starting ??= startBackbone(location, options);
-    await Promise.race([starting, new Promise((resolve) => setTimeout(resolve, 100))]);
-    if (Date.now() > deadline) {
-      throw new TuningForkError('backbone', 'The backbone did not start in time.', { where: { file: location.log }, next: 'Its log says why.' });
-    }
+    if (Date.now() > deadline) throw unreachable(location);
+    if (starting === undefined && location.holder() === undefined) starting = startBackbone(location, project, options.node);
+    const started = await Promise.race([starting, sleep(POLL_MS)]);
+    // Somebody else's backbone holds the lock and is about to publish its address; or it dies, and another one is needed.
+    if (started === 'locked') await sleep(POLL_MS);
+    if (started !== undefined) starting = undefined;
   }
 }
 
-/** Detached: it outlives whoever started it. Resolves when it listens. */
-function startBackbone(location: Location, options: ConnectOptions): Promise<void> {
+/** Undefined where nobody answers, or somebody who is about to go. */
+async function greet(address: Address, client: string): Promise<BackboneClient | undefined> {
+  try {
+    return await BackboneClient.open(address, client);
+  } catch (error) {
+    if (error instanceof TuningForkError && error.code !== 'backbone') throw error;
+    return undefined;
+  }
+}
+
+/** A backbone of another version serves nobody new: it is asked to go, unless it still runs something. */
+async function dismiss(client: BackboneClient, { version, process }: Address): Promise<void> {
+  const tooLong = sleep(SHUTDOWN_MS);
+  const status = await Promise.race([client.request('status', null), tooLong]);
+  if (status?.runs.some((run) => run.info.state === 'running')) {
+    client.close();
+    throw new TuningForkError('backbone', `A backbone of version ${version} is still running rollouts of this project.`, { next: 'Wait for it, or stop it with "tuning-fork stop".' });
+  }
+  client.request('shutdown', { force: false }).catch(() => {});
+  await Promise.race([client.closed, tooLong]);
+  // It runs nothing and does not go: what is left of it stands in the way.
+  killStamped(process);
+}
+
+function unreachable(location: Location): TuningForkError {
+  const holder = location.holder();
+  return holder === undefined
+    ? new TuningForkError('backbone', 'The backbone did not start in time.', { where: { file: location.log }, next: 'Its log says why.' })
+    : new TuningForkError('backbone', `The backbone of this project (process ${holder.pid}) does not answer.`, { where: { file: location.log }, next: 'Its log may say why. End that process, then run the command again.' });
+}
+
+type Started = 'listening' | 'locked';
+
+/** Detached: it outlives whoever started it. */
+function startBackbone(location: Location, project: string, node = process.execPath): Promise<Started> {
   const log = openSync(location.log, 'a', 0o600);
   const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
-  const child = spawn(options.node ?? process.execPath, [entry, options.project], {
+  const child = spawn(node, [entry, project, VERSION], {
     detached: true, stdio: ['ignore', log, log, 'ipc'], windowsHide: true, env: cleanEnvironment(),
   });
+  closeSync(log);
   return new Promise((resolve, reject) => {
-    child.once('message', () => { child.disconnect(); child.unref(); resolve(); });
+    child.once('message', () => { child.disconnect(); child.unref(); resolve('listening'); });
     child.once('error', reject);
     child.once('exit', (code) => {
-      // 3: somebody else's backbone holds the lock and is about to publish its address.
-      if (code === 3) return resolve();
+      if (code === LOCKED) return resolve('locked');
       reject(new TuningForkError('backbone', `The backbone ended at once (exit code ${code}).`, { where: { file: location.log }, next: 'Its log says why.' }));
     });
   });

@@ -2,7 +2,7 @@
  * The workers of one run: places to run rollouts in, filled, emptied and replaced. When a worker dies, finds out whose fault it was:
  * a rollout that ran alone or was named by the watchdog is guilty; where several were in flight and nothing tells, each is run again alone.
  */
-import type { ErrorInfo } from '../protocol/errors.ts';
+import { fromErrorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import type { BlockedReport, FromWorker, LoadedWorkflow, WorkerLoad } from '../protocol/worker.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -14,15 +14,19 @@ export interface Seat {
   leave(tainted: boolean): void;
 }
 
-export type Loss =
-  | { guilt: 'guilty'; error: ErrorInfo }
-  | { guilt: 'innocent'; error: ErrorInfo }
-  | { guilt: 'suspect'; error: ErrorInfo };
+/** `suspect`: it or another one in the same worker. */
+export interface Loss {
+  guilt: 'guilty' | 'innocent' | 'suspect';
+  error: ErrorInfo;
+}
 
 export interface CrewOptions {
   load: WorkerLoad;
+  /** Milliseconds that importing the user's files may take; null while a debugger may stop it. */
+  loadTimeout: number | null;
   workers: number;
-  perWorker: number;
+  /** Rollouts at once, in all workers together. */
+  concurrency: number;
   /** Megabytes a worker may fill. */
   memory: number;
   /** A worker that was started ahead of time. */
@@ -69,7 +73,6 @@ export class Crew {
     });
   }
 
-  /** A debugger or a person looks at a rollout here, so the worker's own watchdog must not. */
   get stamps(): ProcessStamp[] {
     return [...this.members].map((member) => member.process.stamp);
   }
@@ -100,14 +103,15 @@ export class Crew {
 
   /** Rollouts under suspicion share no worker; the others go where most room is, so that they spread. */
   private freeMember(alone: boolean): Member | undefined {
-    const mine = [...this.members].filter((member) => member.alone === alone);
-    const usable = mine.filter((member) => !member.process.draining);
-    const limit = alone ? 1 : this.options.perWorker;
+    const { workers, concurrency } = this.options;
+    const members = [...this.members];
+    if (members.reduce((sum, member) => sum + member.inFlight.size, 0) >= concurrency) return undefined;
+    const usable = members.filter((member) => member.alone === alone && !member.process.draining);
+    const limit = alone ? 1 : Math.ceil(concurrency / workers);
     const free = usable.filter((member) => member.ready && member.inFlight.size < limit).sort((a, b) => a.inFlight.size - b.inFlight.size)[0];
-    const wanted = alone ? 1 : this.options.workers;
     const booting = usable.some((member) => !member.ready);
     const full = free === undefined || free.inFlight.size > 0;
-    if (full && !booting && usable.length < wanted) this.hire(alone);
+    if (full && !booting && usable.length < workers) this.hire(alone);
     return free;
   }
 
@@ -116,63 +120,99 @@ export class Crew {
     if (process === this.spare) this.spare = undefined;
     const member: Member = { process, inFlight: new Set(), ready: false, alone, loaded: undefined as never };
     this.members.add(member);
-    member.loaded = process.load(this.options.load, {
-      message: (message) => this.options.message(message),
-      blocked: (report) => { member.blocked = report; process.kill(); },
-      exit: (how) => this.exited(member, how),
-    });
+    member.loaded = this.load(member);
     member.loaded.then(
-      () => { member.ready = true; this.options.changed(this.stamps); this.fill(); },
+      () => { member.ready = true; this.fill(); },
       (error: Error) => { this.members.delete(member); process.kill(); if (!this.ended) this.options.broken(error); },
     );
+    this.options.changed(this.stamps);
     return member;
+  }
+
+  private async load(member: Member): Promise<LoadedWorkflow> {
+    const { load, loadTimeout } = this.options;
+    const { process } = member;
+    let late = false;
+    const timer = loadTimeout === null ? undefined : setTimeout(() => { late = true; process.kill(); }, loadTimeout);
+    try {
+      return await process.load(load, {
+        message: (message) => {
+          if (message.type === 'late-error' && message.tainted) this.drain(member);
+          this.options.message(message);
+        },
+        blocked: (report) => { member.blocked = report; process.kill(); },
+        exit: (how) => this.exited(member, how),
+      });
+    } catch (error) {
+      if (member.blocked !== undefined) throw fromErrorInfo({ ...blockedError(member.blocked, 'Importing the workflow'), code: 'workflow' });
+      if (late) {
+        throw new TuningForkError('workflow', `Importing the workflow did not end within ${loadTimeout! / 1000} s.`, {
+          where: { file: load.workflow.file }, next: 'Look for an "await" outside of all functions; it, or one in a file it imports, never ends.',
+        });
+      }
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   private leave(member: Member, key: string, tainted: boolean): void {
     member.inFlight.delete(key);
-    if (tainted) member.process.draining = true;
-    if (member.process.draining && member.inFlight.size === 0) {
-      this.members.delete(member);
-      member.process.kill();
-      this.options.changed(this.stamps);
-    }
+    if (tainted || member.process.draining) this.drain(member);
     this.fill();
   }
 
-  private exited(member: Member, how: { code: number | null; signal: NodeJS.Signals | null; told: string }): void {
-    this.members.delete(member);
-    if (this.ended) return;
+  private drain(member: Member): void {
+    member.process.draining = true;
+    if (member.inFlight.size > 0 || !this.members.delete(member)) return;
+    member.process.kill();
+    this.options.changed(this.stamps);
+  }
+
+  private exited(member: Member, how: Exit): void {
+    const known = this.members.delete(member);
+    // While it was loading, the promise of that tells.
+    if (this.ended || !known || !member.ready) return;
     const keys = [...member.inFlight];
-    const blocked = member.blocked;
-    const blamed = blocked?.rollout === undefined ? undefined : `${blocked.rollout}/${blocked.attempt}`;
-    for (const key of keys) {
-      if (blocked !== undefined && (key === blamed || (blamed === undefined && keys.length === 1))) {
-        this.options.lost(key, { guilt: 'guilty', error: blockedError(blocked) });
-      } else if (blamed !== undefined) {
-        this.options.lost(key, { guilt: 'innocent', error: { code: 'rollout-crashed', message: `Another rollout of the same worker (${blocked!.rollout}) blocked it.` } });
-      } else if (keys.length === 1) {
-        this.options.lost(key, { guilt: 'guilty', error: crashError(how) });
-      } else {
-        this.options.lost(key, { guilt: 'suspect', error: crashError(how) });
-      }
-    }
+    for (const key of keys) this.options.lost(key, lossOf(key, keys.length, member.blocked, how));
     this.options.changed(this.stamps);
     this.fill();
   }
 }
 
-function blockedError({ blockedFor, stack }: BlockedReport): ErrorInfo {
-  const place = /\((\/?[^()]+):(\d+):(\d+)\)/.exec(stack);
+interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  told: string;
+}
+
+function lossOf(key: string, inFlight: number, blocked: BlockedReport | undefined, how: Exit): Loss {
+  if (blocked === undefined) {
+    return inFlight === 1 ? { guilt: 'guilty', error: crashError(how) } : { guilt: 'suspect', error: doubt(`ended (${how.signal ?? `exit code ${how.code}`})`, inFlight) };
+  }
+  if (blocked.rollout === undefined) {
+    return inFlight === 1 ? { guilt: 'guilty', error: blockedError(blocked) } : { guilt: 'suspect', error: doubt('was blocked', inFlight) };
+  }
+  return key === `${blocked.rollout}/${blocked.attempt}`
+    ? { guilt: 'guilty', error: blockedError(blocked) }
+    : { guilt: 'innocent', error: { code: 'rollout-crashed', message: `Rollout ${blocked.rollout} blocked the process they shared.` } };
+}
+
+function doubt(what: string, inFlight: number): ErrorInfo {
+  return { code: 'rollout-crashed', message: `Its process ${what}, and nothing tells which of the ${inFlight} rollouts in it was the cause; each is tried alone.` };
+}
+
+function blockedError({ blockedFor, stack, where }: BlockedReport, who = 'The workflow'): ErrorInfo {
   return {
     code: 'rollout-blocked',
-    message: `The workflow blocked its process for ${(blockedFor / 1000).toFixed(1)} s: a loop that never ends, or work that never yields.`,
+    message: `${who} blocked its process for ${(blockedFor / 1000).toFixed(1)} s: a loop that never ends, or work that never yields.`,
     next: 'The stack shows where it was. Await something in long loops, or raise rollout.block_timeout.',
-    where: place === null ? undefined : { file: place[1]!, line: Number(place[2]), column: Number(place[3]) },
-    stack: stack === '' ? undefined : stack,
+    where,
+    stack,
   };
 }
 
-function crashError({ code, signal, told }: { code: number | null; signal: NodeJS.Signals | null; told: string }): ErrorInfo {
+function crashError({ code, signal, told }: Exit): ErrorInfo {
   const memory = /heap out of memory|allocation failed/i.test(told);
   const words = told.split('\n').find((line) => line.startsWith('FATAL')) ?? told.split('\n').at(-1) ?? '';
   return {

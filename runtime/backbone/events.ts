@@ -1,4 +1,5 @@
 import type { RunEvent, RunEventBody } from '../protocol/backbone.ts';
+import { Redactor } from '../trace/redact.ts';
 
 /** Enough for a client that comes late to see what happened; the rest is in the trace. */
 const KEPT = 4_000;
@@ -9,9 +10,13 @@ export class EventLog {
   #kept: RunEvent[] = [];
   readonly #listeners = new Set<(event: RunEvent) => void>();
   readonly #run: string;
+  readonly #redactor: Redactor;
+  #ended = false;
 
-  constructor(run: string) {
+  /** `secrets` are shown to no client, whatever user code prints. */
+  constructor(run: string, secrets: readonly string[]) {
     this.#run = run;
+    this.#redactor = new Redactor(secrets);
   }
 
   get seq(): number {
@@ -19,7 +24,9 @@ export class EventLog {
   }
 
   emit(body: RunEventBody): void {
-    const event = { ...body, run: this.#run, seq: ++this.#seq, time: Date.now() } as RunEvent;
+    if (this.#ended) return;
+    this.#ended = body.type === 'finished';
+    const event = { ...this.#redactor.redact(body), run: this.#run, seq: ++this.#seq, time: Date.now() } as RunEvent;
     if (body.type !== 'progress') {
       this.#kept.push(event);
       if (this.#kept.length > KEPT * 1.25) this.#kept = this.#kept.slice(-KEPT);

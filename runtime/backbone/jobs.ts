@@ -14,6 +14,11 @@ export interface Job {
   record?: { rollout: RolloutRecord; calls: number; fork: number };
 }
 
+/** An attempt at a rollout, in one word. */
+export function keyOf({ place, attempt }: Pick<Job, 'place' | 'attempt'>): string {
+  return `${place.rollout}/${attempt}`;
+}
+
 export interface JobPlan {
   run: string;
   split: Split;

@@ -1,11 +1,14 @@
 /** Where the backbone of a project listens, and the lock that lets only one be there. */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import { isAlive, stampOf } from './stamp.ts';
+
+/** What macOS takes; Linux takes four more. */
+const LONGEST_SOCKET = 103;
 
 export interface Address {
   socket: string;
@@ -29,10 +32,13 @@ export class Location {
 
   constructor(project: string) {
     const base = process.env.TUNING_FORK_RUNTIME_DIR ?? join(tmpdir(), `tuning-fork-${userInfo().username.replace(/[^\w-]/g, '_')}`);
-    // A socket's path may be no longer than about 100 characters, so the project is named by a short hash.
+    // The path must stay short, so the project is named by a few letters of a hash.
     this.dir = join(base, createHash('sha256').update(project).digest('hex').slice(0, 12));
     this.addressFile = join(this.dir, 'backbone.json');
     this.lockFile = join(this.dir, 'lock');
+    if (process.platform !== 'win32' && join(this.dir, '00000000.sock').length > LONGEST_SOCKET) {
+      throw new TuningForkError('backbone', `${base} is too long a path for a socket.`, { next: 'Set TUNING_FORK_RUNTIME_DIR to a short one of your own.' });
+    }
     privateFolder(base);
     privateFolder(this.dir);
   }
@@ -64,38 +70,59 @@ export class Location {
 
   /** True when this process now holds the project. A lock of a dead process is taken over. */
   lock(): boolean {
-    const mine = stampOf(process.pid)!;
-    for (let attempt = 0; attempt < 3; attempt++) {
-      try {
-        const fd = openSync(this.lockFile, 'wx', 0o600);
-        writeSync(fd, JSON.stringify(mine));
-        closeSync(fd);
-        return true;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-        if (this.lockHolder() !== undefined) return false;
-        // Renaming away first: of two processes that both found the lock stale only one succeeds.
-        try {
-          renameSync(this.lockFile, `${this.lockFile}.stale-${process.pid}`);
-          rmSync(`${this.lockFile}.stale-${process.pid}`, { force: true });
-        } catch { /* another process was quicker */ }
-      }
-    }
-    return false;
-  }
-
-  private lockHolder(): ProcessStamp | undefined {
+    const mine = `${this.lockFile}.${process.pid}`;
+    // Written first and then linked: a lock that can be seen says whose it is.
+    writeFileSync(mine, JSON.stringify(stampOf(process.pid)), { mode: 0o600 });
     try {
-      const stamp = JSON.parse(readFileSync(this.lockFile, 'utf8')) as ProcessStamp;
-      return isAlive(stamp) ? stamp : undefined;
-    } catch {
-      return undefined;
+      for (let attempt = 0; attempt < 3; attempt++) {
+        try {
+          linkSync(mine, this.lockFile);
+          this.removeDeadSockets();
+          return true;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+          if (this.holder() !== undefined) return false;
+          this.removeStaleLock();
+        }
+      }
+      return false;
+    } finally {
+      rmSync(mine, { force: true });
     }
   }
 
+  /** The living process that holds the project. */
+  holder(): ProcessStamp | undefined {
+    return livingHolder(this.lockFile);
+  }
+
+  /** Only what is this process's own: the lock may have gone to another meanwhile. */
   release(socket: string): void {
-    for (const file of [this.addressFile, this.lockFile]) rmSync(file, { force: true });
+    if (this.holder()?.pid === process.pid) for (const file of [this.addressFile, this.lockFile]) rmSync(file, { force: true });
     if (process.platform !== 'win32') rmSync(socket, { force: true });
+  }
+
+  /** Of two processes that both found it stale, the slower one may get hold of the quicker one's new lock, and puts it back. */
+  private removeStaleLock(): void {
+    const aside = `${this.lockFile}.stale-${process.pid}`;
+    try {
+      renameSync(this.lockFile, aside);
+      if (livingHolder(aside) !== undefined) linkSync(aside, this.lockFile);
+    } catch { /* another process was quicker */ }
+    rmSync(aside, { force: true });
+  }
+
+  private removeDeadSockets(): void {
+    for (const name of readdirSync(this.dir)) if (name.endsWith('.sock')) rmSync(join(this.dir, name), { force: true });
+  }
+}
+
+function livingHolder(lockFile: string): ProcessStamp | undefined {
+  try {
+    const stamp = JSON.parse(readFileSync(lockFile, 'utf8')) as ProcessStamp;
+    return isAlive(stamp) ? stamp : undefined;
+  } catch {
+    return undefined;
   }
 }
 

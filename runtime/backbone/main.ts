@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { enableCompileCache } from 'node:module';
 import { Backbone } from './backbone.ts';
+import { LOCKED } from './client.ts';
 import { Location } from './location.ts';
 import { listen } from './server.ts';
 import { stampOf } from './stamp.ts';
@@ -10,28 +11,29 @@ import { VERSION } from './version.ts';
 enableCompileCache();
 
 const IDLE_MS = Number(process.env.TUNING_FORK_IDLE_MS ?? 120_000);
-/** Somebody else's backbone has this project. */
-const LOCKED = 3;
 
 const project = process.argv[2]!;
+/** As whoever started this one told it: a client that reads our files anew would else take it for another version at once. */
+const version = process.argv[3] ?? VERSION;
 const location = new Location(project);
 if (!location.lock()) process.exit(LOCKED);
 
 const token = randomBytes(24).toString('base64url');
 const socket = location.newSocket();
-const backbone = await Backbone.open(project, quit);
+const backbone = await Backbone.open(project, version, quit);
 
 let idle: NodeJS.Timeout | undefined;
 let clients = 0;
 const server = await listen(backbone, socket, { token, onClients: (count) => { clients = count; watchIdle(); } });
 backbone.onIdle = watchIdle;
-location.publish({ socket, token, version: VERSION, process: stampOf(process.pid)! });
+if (location.holder()?.pid !== process.pid) process.exit(LOCKED);
+location.publish({ socket, token, version, process: stampOf(process.pid)! });
 process.send?.('listening');
 watchIdle();
 
 function watchIdle(): void {
   clearTimeout(idle);
-  if (clients === 0 && !backbone.busy) idle = setTimeout(() => void backbone.shutdown(false), IDLE_MS);
+  if (clients === 0 && !backbone.busy) idle = setTimeout(() => void backbone.shutdown(false).catch(() => {}), IDLE_MS);
 }
 
 function quit(): void {

@@ -1,29 +1,29 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPolicy, type PolicySpec } from '../policy/open.ts';
 import type { Policy } from '../policy/policy.ts';
 
 /** Models that are loaded stay loaded: the second run on the same weights starts at once. */
 export class PolicyCache {
-  private readonly open = new Map<string, Promise<Policy>>();
+  private readonly open = new Map<string, { label: string; policy: Promise<Policy> }>();
 
   get(spec: PolicySpec, dir: string, env: Record<string, string>): Promise<Policy> {
-    const key = JSON.stringify([spec, dir, weightsTime(spec)]);
-    let policy = this.open.get(key);
-    if (policy === undefined) {
-      policy = openPolicy(spec, { dir, env });
-      this.open.set(key, policy);
-      policy.catch(() => this.open.delete(key));
+    const key = JSON.stringify([spec, dir, weightsTime(spec), providerSettings(spec, env)]);
+    let opened = this.open.get(key);
+    if (opened === undefined) {
+      opened = { label: typeof spec === 'string' ? spec : spec.model, policy: openPolicy(spec, { dir, env }) };
+      this.open.set(key, opened);
+      opened.policy.catch(() => this.open.delete(key));
     }
-    return policy;
+    return opened.policy;
   }
 
   labels(): string[] {
-    return [...this.open.keys()].map((key) => String((JSON.parse(key) as unknown[])[0]));
+    return [...this.open.values()].map(({ label }) => label);
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([...this.open.values()].map(async (policy) => (await policy).close()));
+    await Promise.allSettled([...this.open.values()].map(async ({ policy }) => (await policy).close()));
     this.open.clear();
   }
 }
@@ -31,9 +31,18 @@ export class PolicyCache {
 /** New weights under the same path are another model. */
 function weightsTime(spec: PolicySpec): number {
   if (typeof spec !== 'string') return 0;
-  try {
-    return statSync(join(spec, 'config.json')).mtimeMs;
-  } catch {
-    return 0;
-  }
+  const times = [spec, join(spec, 'onnx')].flatMap((folder) => {
+    try {
+      return readdirSync(folder).map((name) => statSync(join(folder, name)).mtimeMs);
+    } catch {
+      return [];
+    }
+  });
+  return Math.max(0, ...times);
+}
+
+/** A client with another key or address of the same provider means another model. */
+function providerSettings(spec: PolicySpec, env: Record<string, string>): string[] {
+  const provider = typeof spec === 'string' ? /^([\w-]+):/.exec(spec)?.[1] : undefined;
+  return provider === undefined ? [] : Object.entries(env).filter(([name]) => name.startsWith(`${provider.toUpperCase()}_`)).flat();
 }

@@ -18,12 +18,18 @@ import type { TaskSource } from '../tasks/source.ts';
 import { openRunReader } from '../trace/index.ts';
 import { createRun, type NewRun, type RunWriter } from '../trace/writer.ts';
 import { plannedJobs, replayJobs, type Job } from './jobs.ts';
+import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
 import { stampOf } from './stamp.ts';
+
+/** Importing the user's files takes less than a second; the packages of some take a few. */
+const LONGEST_IMPORT_MS = 60_000;
 
 export interface Prepared {
   config: LoadedConfig;
   writer: RunWriter;
+  /** What no file and no client may be shown. */
+  secrets: string[];
   /** The folder all runs of the project are in. */
   runsRoot: string;
   load: WorkerLoad;
@@ -32,6 +38,8 @@ export interface Prepared {
   door: Pick<SessionOptions, 'seed' | 'mode' | 'sampling' | 'top' | 'maxModelLength' | 'withoutTools'>;
   /** Milliseconds; null while a debugger may stop the code. */
   rolloutTimeout: number | null;
+  /** Milliseconds the import of the user's files may take; null likewise. */
+  loadTimeout: number | null;
   concurrency: number;
   workers: number;
   /** Megabytes for each of them. */
@@ -44,8 +52,8 @@ export interface Prepared {
 export async function prepareRun(request: StartRun, project: string): Promise<Prepared> {
   const config = await loadRunConfig(request);
   const { rollout } = config.config;
-  const split = request.split ?? 'training';
   const replayed = request.replay === undefined ? undefined : await storedRollout(request.replay);
+  const split = replayed?.split ?? request.split ?? 'training';
   const tasks = replayed === undefined ? openTasks(config, split) : undefined;
   const judge = judgeOf(config, splitTarget(rollout.user_workflow).className);
   const repeats = request.repeats ?? (split === 'training' ? rollout.num_repeat : rollout.val_kwargs.num_repeat);
@@ -60,16 +68,19 @@ export async function prepareRun(request: StartRun, project: string): Promise<Pr
     backbone: stampOf(process.pid), workers: [],
   };
   const root = runsRoot(project, config);
-  const writer = await createRun(root, info, { secrets: secretsOf(config, request.env) });
+  const secrets = secretsOf(config, request.env);
+  await endOrphans(root);
+  const writer = await createRun(root, info, { secrets });
   const { run } = writer.info;
 
   return {
-    config, writer, runsRoot: root, judge, load, concurrency, workers, workerMemory: rollout.worker_memory,
+    config, writer, secrets, runsRoot: root, judge, load, concurrency, workers, workerMemory: rollout.worker_memory,
     door: {
       seed: rollout.seed, mode: split === 'training' ? 'train' : 'eval', sampling: { ...samplingOf(config.config, split), ...(request.temperature !== undefined && { temperature: request.temperature }) },
       top: rollout.top_logprobs, maxModelLength: rollout.max_model_len, withoutTools: rollout.force_disable_toolcalls,
     },
     rolloutTimeout: request.inspect ? null : rollout.timeout * 1_000,
+    loadTimeout: request.inspect ? null : Math.min(rollout.timeout * 1_000, LONGEST_IMPORT_MS),
     jobs: () => replayed === undefined
       ? plannedJobs(tasks!.tasks(), { run, split, repeats, ids: request.tasks?.ids, first: request.tasks?.first })
       : replayJobs(replayed, run, request.replay!.untilCall ?? replayed.calls.length, request.replay!.forks),
@@ -129,7 +140,7 @@ async function storedRollout({ dir, rollout }: NonNullable<StartRun['replay']>):
 }
 
 /** Keys of providers may stand in the environment under any name; their values must not reach the trace. */
-function secretsOf(config: LoadedConfig, env: Record<string, string>): string[] {
+export function secretsOf(config: LoadedConfig, env: Record<string, string>): string[] {
   const named = Object.entries(env).filter(([name, value]) => /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL/i.test(name) && value.length >= 8);
   return [...new Set([...config.secrets, ...named.map(([, value]) => value)])];
 }

@@ -1,21 +1,33 @@
 /** Stored rollouts graded again by the judge as it is now. No workflow runs, no model is called; the result is a run of its own. */
 import { splitTarget } from '../config/target.ts';
-import { judgeOf } from '../judges/resolve.ts';
+import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
 import type { RunProgress, RunStatus, RunEvent, StartRun } from '../protocol/backbone.ts';
-import { errorInfo, type ErrorInfo } from '../protocol/errors.ts';
+import { errorInfo, fromErrorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { OutputData } from '../protocol/task.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import { openRunReader, type RunReader } from '../trace/index.ts';
 import { createRun, type RunWriter } from '../trace/writer.ts';
 import type { Backbone } from './backbone.ts';
-import { Crew } from './crew.ts';
+import { Crew, type CrewOptions } from './crew.ts';
 import { EventLog } from './events.ts';
-import { taskOf } from './jobs.ts';
+import { keyOf, taskOf } from './jobs.ts';
 import { Judging } from './judging.ts';
-import { loadRunConfig, runsRoot, workerLoad } from './prepare.ts';
+import { endOrphans } from './orphans.ts';
+import { loadRunConfig, runsRoot, secretsOf, workerLoad } from './prepare.ts';
 import { countEntry, emptyProgress } from './progress.ts';
 import type { BackboneRun } from './run.ts';
 import { stampOf } from './stamp.ts';
+
+interface RejudgeParts {
+  reader: RunReader;
+  writer: RunWriter;
+  judge: ResolvedJudge;
+  secrets: string[];
+  /** Milliseconds the judge may take for one rollout. */
+  timeout: number;
+  /** For a judge of the user's own. */
+  crew: Pick<CrewOptions, 'load' | 'loadTimeout' | 'workers' | 'concurrency' | 'memory' | 'spare'> | undefined;
+}
 
 export class Rejudge implements BackboneRun {
   readonly id: string;
@@ -26,6 +38,8 @@ export class Rejudge implements BackboneRun {
   readonly #writer: RunWriter;
   readonly #reader: RunReader;
   readonly #judging: Judging;
+  readonly #timeout: number;
+  readonly #judgeFile: string | undefined;
   readonly #crew: Crew | undefined;
   readonly #events: EventLog;
   readonly #progress: RunProgress = emptyProgress();
@@ -36,33 +50,39 @@ export class Rejudge implements BackboneRun {
     const config = await loadRunConfig(request);
     const reader = await openRunReader(request.rejudge!.dir);
     const judge = judgeOf(config, splitTarget(config.config.rollout.user_workflow).className);
-    const { project_name: project, experiment_name: experiment } = config.config;
+    const { project_name: project, experiment_name: experiment, rollout: { timeout, worker_memory: memory } } = config.config;
+    const load = judge.kind === 'user' ? workerLoad(config, judge, request, backbone.project) : undefined;
     const { workflow, policy, tokenizer } = reader.info;
-    const writer = await createRun(runsRoot(backbone.project, config), {
+    const secrets = secretsOf(config, request.env);
+    const root = runsRoot(backbone.project, config);
+    await endOrphans(root);
+    const writer = await createRun(root, {
       project, experiment, kind: 'rejudge', conf: config.file, config: config.shown, workflow, policy, tokenizer,
       planned: reader.count, backbone: stampOf(process.pid), workers: [],
-    }, { secrets: config.secrets });
-    return new Rejudge(reader, writer, new Judging(judge), judge.kind !== 'user' ? undefined : (rejudge) => new Crew({
-      load: workerLoad(config, judge, request, backbone.project), workers: 1, perWorker: 1, memory: config.config.rollout.worker_memory, spare: backbone.takeSpare(),
-      message: (message) => {
-        if (message.type === 'judged') rejudge.#judging.receive(`${message.rollout}/${message.attempt}`, message);
-        if (message.type === 'log') rejudge.#events.emit({ type: 'log', rollout: message.rollout, stream: message.stream, text: message.text });
-      },
-      lost: (_key, { error }) => rejudge.#crashed({ ...error, code: 'judge', message: error.message.replace('workflow', 'judge') }),
-      broken: (error) => rejudge.#crashed(errorInfo(error)),
-      changed: (workers) => void writer.updateRun({ workers }).catch(() => {}),
-    }));
+    }, { secrets });
+    return new Rejudge({ reader, writer, judge, secrets, timeout: timeout * 1_000, crew: load && { load, loadTimeout: timeout * 1_000, workers: 1, concurrency: 1, memory, spare: backbone.takeSpare() } });
   }
 
-  private constructor(reader: RunReader, writer: RunWriter, judging: Judging, crew: ((rejudge: Rejudge) => Crew) | undefined) {
+  private constructor({ reader, writer, judge, secrets, timeout, crew }: RejudgeParts) {
     this.#reader = reader;
     this.#writer = writer;
-    this.#judging = judging;
+    this.#judging = new Judging(judge);
+    this.#timeout = timeout;
+    this.#judgeFile = crew?.load.judge?.file;
     this.id = writer.info.run;
     this.dir = writer.dir;
-    this.#events = new EventLog(this.id);
+    this.#events = new EventLog(this.id, secrets);
     this.#progress.planned = reader.count;
-    this.#crew = crew?.(this);
+    this.#crew = crew && new Crew({
+      ...crew,
+      message: (message) => {
+        if (message.type === 'judged') this.#judging.receive(`${message.rollout}/${message.attempt}`, message);
+        if (message.type === 'log') this.#events.emit({ type: 'log', rollout: message.rollout, stream: message.stream, text: message.text });
+      },
+      lost: (_key, { error }) => this.#crashed({ ...error, code: 'judge', message: error.message.replace(/^The workflow /, 'The judge ') }),
+      broken: (error) => this.#crashed(errorInfo(error)),
+      changed: (workers) => void writer.updateRun({ workers }).catch(() => {}),
+    });
     this.#events.emit({ type: 'started', info: writer.info, dir: this.dir });
     this.done = this.#go().finally(() => void (this.running = false));
   }
@@ -78,6 +98,7 @@ export class Rejudge implements BackboneRun {
   async cancel(): Promise<void> {
     this.#cancelled = true;
     this.#crashed({ code: 'rollout-cancelled', message: 'Cancelled.' });
+    this.#crew?.kill();
     await this.done;
   }
 
@@ -92,14 +113,15 @@ export class Rejudge implements BackboneRun {
     let failure: ErrorInfo | undefined;
     try {
       await this.#crew?.start();
-      for (let index = 0; index < this.#reader.count && !this.#cancelled; index++) {
+      for (let index = 0; index < this.#reader.count; index++) {
         const record = await this.#graded(await this.#reader.read(index));
+        if (this.#cancelled) break;
         const entry = await this.#writer.seal(record);
         countEntry(this.#progress, entry);
         this.#events.emit({ type: 'rollout-finished', entry, error: record.error });
       }
     } catch (error) {
-      failure = errorInfo(error);
+      if (!this.#cancelled) failure = errorInfo(error);
     }
     this.#crew?.stop();
     const state = this.#cancelled ? 'cancelled' : failure === undefined ? 'finished' : 'failed';
@@ -110,21 +132,27 @@ export class Rejudge implements BackboneRun {
   }
 
   /** Only what a judge gave, or failed to give, is graded anew: a workflow's own reward and a failed rollout stay. */
-  async #graded(record: RolloutRecord): Promise<RolloutRecord> {
+  async #graded(stored: RolloutRecord): Promise<RolloutRecord> {
+    const record = { ...stored, run: this.id };
     const judged = record.judge !== undefined || record.error?.code === 'judge' || record.error?.code === 'reward';
     if (!judged) return record;
     const { error: _error, judge: _judge, ...rest } = record;
     const output: OutputData = { reward: null, isSuccess: null, metadata: record.metadata, logMetrics: record.metrics ?? {} };
-    const key = `${record.rollout}/${record.attempt}`;
-    const seat = await this.#crew?.seat(key, false);
-    const crashed = new Promise<never>((_, reject) => void (this.#crashed = (error) => reject(Object.assign(new Error(error.message), error))));
+    const key = keyOf({ place: record, attempt: record.attempt });
+    const broken = new Promise<never>((_, reject) => void (this.#crashed = (error) => reject(fromErrorInfo(error))));
+    broken.catch(() => {});
+    const seat = this.#crew && await Promise.race([this.#crew.seat(key, false), broken]);
+    const tooLate: ErrorInfo = { code: 'judge', message: `The judge had not answered after ${this.#timeout / 1000} s.`, where: this.#judgeFile === undefined ? undefined : { file: this.#judgeFile }, next: 'Give what it waits for a time-out, or raise rollout.timeout.' };
+    let late = false;
+    const timer = setTimeout(() => { late = true; this.#crashed(tooLate); }, this.#timeout);
     try {
-      const { verdict, judge } = await Promise.race([this.#judging.grade({ key, task: taskOf(record), output, worker: seat?.worker }), crashed]);
+      const { verdict, judge } = await Promise.race([this.#judging.grade({ key, task: taskOf(record), output, worker: seat?.worker }), broken]);
       return { ...rest, status: 'finished', reward: verdict!.reward, success: verdict!.success, judge: { name: judge!, ...verdict! } };
     } catch (error) {
       return { ...rest, status: 'failed', reward: null, success: null, error: errorInfo(error, 'judge') };
     } finally {
-      seat?.leave(false);
+      clearTimeout(timer);
+      seat?.leave(late);
     }
   }
 }

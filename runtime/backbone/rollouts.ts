@@ -7,22 +7,21 @@ import type { SessionOptions } from '../gateway/session.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { CallDecision, PendingCall, RunProgress } from '../protocol/backbone.ts';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
-import type { ProcessStamp, RolloutRecord } from '../protocol/trace.ts';
+import type { CallRecord, ProcessStamp, RolloutRecord } from '../protocol/trace.ts';
 import type { FromWorker, LoadedWorkflow } from '../protocol/worker.ts';
 import type { RunWriter } from '../trace/writer.ts';
 import { Attempt } from './attempt.ts';
 import { Crew, type Loss, type Seat } from './crew.ts';
 import type { EventLog } from './events.ts';
-import type { Job } from './jobs.ts';
+import { keyOf, type Job } from './jobs.ts';
 import { Judging } from './judging.ts';
 import type { Prepared } from './prepare.ts';
 import { countEntry } from './progress.ts';
 import { RoleRoutes, type RoutesOptions } from './routes.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
-/** A rollout whose worker dies again and again through no fault that can be pinned on it is given up. */
-const MOST_ATTEMPTS = 4;
 const PROGRESS_MS = 200;
+const CANCELLED: ErrorInfo = { code: 'rollout-cancelled', message: 'Cancelled.' };
 
 /** How the calls of some jobs are answered. */
 export interface Answering {
@@ -49,7 +48,10 @@ export class Rollouts {
   readonly #judging: Judging;
   readonly #attempts = new Map<string, { attempt: Attempt; routes: RoleRoutes; answering: Answering }>();
   readonly #requeued: { job: Job; answering: Answering }[] = [];
+  /** Jobs that wait for a place in a worker. */
+  #waiting = 0;
   readonly #heldBeforeStart = new Set<string>();
+  readonly #cancelledBeforeStart = new Set<string>();
   readonly #started = performance.now();
   /** Resolved when nothing new may begin. */
   readonly #stopped = Promise.withResolvers<undefined>();
@@ -64,7 +66,7 @@ export class Rollouts {
     const { prepared } = options;
     const { workers, concurrency, workerMemory } = prepared;
     this.#crew = new Crew({
-      load: prepared.load, loadTimeout: prepared.rolloutTimeout, workers, concurrency, memory: workerMemory, spare: options.spare,
+      load: prepared.load, loadTimeout: prepared.loadTimeout, workers, concurrency, memory: workerMemory, spare: options.spare,
       message: (message) => this.#receive(message),
       lost: (key, loss) => this.#lost(key, loss),
       broken: (error) => this.#fail(error),
@@ -88,51 +90,53 @@ export class Rollouts {
 
   /** Runs all jobs of the source to their end. Throws what ends the run as a whole; returns early when cancelled. */
   async run(source: AsyncGenerator<Job>, answering: Answering): Promise<void> {
-    let exhausted = false;
     while (!this.#cancelled) {
       if (this.#failure !== undefined) throw this.#failure;
-      let next = this.#requeued.shift();
-      if (next === undefined && !exhausted) {
-        const { done, value } = await source.next();
-        if (done) exhausted = true;
-        else next = { job: value, answering };
-      }
+      const next = this.#requeued.shift() ?? await following(source, answering);
       if (next !== undefined) {
-        const { job } = next;
-        const seat = await Promise.race([this.#crew.seat(`${job.place.rollout}/${job.attempt}`, job.alone), this.#stopped.promise]);
-        if (seat !== undefined) await this.#begin(job, seat, next.answering);
-      } else if (this.#attempts.size === 0 && this.#requeued.length === 0) {
-        return;
-      } else if (!exhausted || this.#requeued.length === 0) {
+        const placed = this.#place(next.job, next.answering);
+        // One under suspicion waits for a worker of its own; the others needn't wait for it.
+        if (!next.job.alone) await placed;
+      } else if (this.#requeued.length === 0) {
+        if (this.#attempts.size === 0 && this.#waiting === 0) return;
         // Those still in flight may come back as new attempts.
         await new Promise<void>((resolve) => void (this.#wake = resolve));
       }
     }
   }
 
-  /** All rollouts, or one. */
+  /** Settles once nothing new begins any more, so that what else a run waits for need not be waited for. */
+  async stopped(): Promise<undefined> {
+    await this.#stopped.promise;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** All rollouts, or one, begun or not. */
   async cancel(rollout?: string): Promise<void> {
-    if (rollout === undefined) {
-      this.#cancelled = true;
-      this.#stopped.resolve(undefined);
-      this.#wake();
+    if (rollout !== undefined) {
+      const attempt = this.#attemptOf(rollout);
+      if (attempt === undefined) this.#cancelledBeforeStart.add(rollout);
+      else await this.#end(attempt, { error: CANCELLED, cancelled: true, tainted: true });
+      return;
     }
-    const error: ErrorInfo = { code: 'rollout-cancelled', message: 'Cancelled.' };
-    const wanted = [...this.#attempts.values()].filter(({ attempt }) => rollout === undefined || attempt.job.place.rollout === rollout);
-    await Promise.all(wanted.map(({ attempt }) => this.#end(attempt, { error, cancelled: true, tainted: true })));
-    if (rollout === undefined) this.#crew.kill();
+    this.#cancelled = true;
+    this.#stop();
+    await this.#endAll(CANCELLED);
+    this.#crew.kill();
   }
 
   /** Ends what is left, then the workers. */
   async close(): Promise<void> {
-    const error: ErrorInfo = this.#failure === undefined ? { code: 'rollout-cancelled', message: 'Cancelled.' } : errorInfo(this.#failure);
-    await Promise.all([...this.#attempts.values()].map(({ attempt }) => this.#end(attempt, { error, cancelled: true, tainted: true })));
+    await this.#endAll(this.#failure === undefined ? CANCELLED : errorInfo(this.#failure));
     this.#crew.stop();
     clearTimeout(this.#progressTimer);
     this.#emitProgress();
   }
 
   hold(rollout: string): void {
+    if (this.#options.writer.isSealed(rollout)) {
+      throw new TuningForkError('usage', `Rollout ${rollout} has ended already.`, { next: 'Replay it to stop inside it: tuning-fork replay.' });
+    }
     const attempt = this.#attemptOf(rollout);
     if (attempt === undefined) this.#heldBeforeStart.add(rollout);
     else attempt.gate.hold();
@@ -145,12 +149,14 @@ export class Rollouts {
   release(rollout: string, decision?: CallDecision): void {
     this.#heldBeforeStart.delete(rollout);
     const attempt = this.#attemptOf(rollout);
-    if (attempt === undefined) return;
-    if (attempt.gate.waiting.length > 0) {
-      this.#options.progress.held--;
-      this.#options.events.emit({ type: 'released', rollout });
-    }
-    attempt.gate.release(decision);
+    if (attempt !== undefined) this.#letGo(attempt, decision);
+  }
+
+  async #place(job: Job, answering: Answering): Promise<void> {
+    this.#waiting++;
+    const seat = await Promise.race([this.#crew.seat(keyOf(job), job.alone), this.#stopped.promise]);
+    this.#waiting--;
+    if (seat !== undefined) this.#begin(job, seat, answering).catch((error: unknown) => this.#fail(error));
   }
 
   async #begin(job: Job, seat: Seat, answering: Answering): Promise<void> {
@@ -158,7 +164,7 @@ export class Rollouts {
     const { place } = job;
     const clock = new RolloutClock();
     const gate = new HoldGate((call) => {
-      progress.held++;
+      if (gate.waiting.length === 1) progress.held++;
       events.emit({ type: 'held', call });
     });
     if (this.#heldBeforeStart.delete(place.rollout)) gate.hold();
@@ -166,16 +172,18 @@ export class Rollouts {
     const routes = new RoleRoutes({ model: answering.model, targets: this.#workflow!.trainableTargets, open: answering.openDefault });
     this.#attempts.set(attempt.key, { attempt, routes, answering });
     progress.running++;
+    if (this.#cancelledBeforeStart.delete(place.rollout)) return this.#end(attempt, { error: CANCELLED, cancelled: true, tainted: false });
     const timeout = prepared.rolloutTimeout;
-    if (timeout !== null) attempt.callOffTimeout = clock.after(timeout, () => void this.#end(attempt, { error: timeoutError(timeout, attempt), tainted: true }));
+    if (timeout !== null) attempt.callOffTimeout = clock.after(timeout, () => void this.#end(attempt, { error: this.#timeoutError(timeout, attempt), tainted: true }));
 
     await writer.journal.begin(place, job.attempt);
+    if (attempt.over) return;
     const replay = job.record === undefined ? undefined : new ReplaySource(job.record.rollout, { untilCall: job.record.calls, fork: job.record.fork });
     const door = gateway.open({
       ...answering.door, place, attempt: job.attempt, clock, hooks: gate, replay,
       route: (role) => routes.find(role),
       onCall: async (call) => {
-        attempt.called(call);
+        attempt.calls++;
         progress.calls++;
         progress.prompt += call.usage.prompt;
         progress.sampled += call.usage.completion;
@@ -205,6 +213,7 @@ export class Rollouts {
     const { attempt, routes } = found;
     switch (message.type) {
       case 'register': return routes.register(message.role, message.defaultModel);
+      case 'tool-started': return attempt.beginTool(message);
       case 'tool': return void writer.journal.tool(message.rollout, message.attempt, attempt.addTool(message.tool)).catch((error: unknown) => this.#fail(error));
       case 'ask-tool': {
         const result = gateway.session(attempt.job.place, attempt.job.attempt)?.replay?.tool(message.name, message.arguments);
@@ -233,40 +242,58 @@ export class Rollouts {
   /** The one place where a rollout ends, whatever the cause. */
   async #end(attempt: Attempt, how: Parameters<Attempt['record']>[2] & { tainted: boolean }): Promise<void> {
     if (attempt.over) return;
-    // While it waits at the gate: a held call must be let go before its rollout is closed.
-    if (attempt.gate.waiting.length > 0) this.release(attempt.job.place.rollout);
-    attempt.over = true;
-    attempt.callOffTimeout();
-    const { gateway, writer } = this.#options;
-    const { place, rollout } = { place: attempt.job.place, rollout: attempt.job.place.rollout };
-    const calls = gateway.close(place, attempt.job.attempt);
-    if (how.error !== undefined) attempt.seat.worker.send({ type: 'cancel', rollout, attempt: attempt.job.attempt, error: how.error });
-    const record = attempt.record(this.#workflow?.name ?? '', calls, how);
+    const { rollout } = attempt.job.place;
+    const calls = this.#retire(attempt);
+    const error = how.error && attempt.located(how.error, calls);
+    if (error !== undefined) attempt.seat.worker.send({ type: 'cancel', rollout, attempt: attempt.job.attempt, error });
+    const record = attempt.record(this.#workflow?.name ?? '', calls, { ...how, error });
     try {
-      const entry = await writer.seal(record);
+      const entry = await this.#options.writer.seal(record);
       countEntry(this.#options.progress, entry);
-      this.#options.events.emit({ type: 'rollout-finished', entry, error: how.error });
+      this.#options.events.emit({ type: 'rollout-finished', entry, error });
       this.#attempts.get(attempt.key)?.answering.onRecord?.(record);
       this.#tellProgress();
-    } catch (error) {
-      this.#fail(error);
+    } catch (problem) {
+      this.#fail(problem);
     }
     this.#forget(attempt, how.tainted);
   }
 
-  #lost(key: string, loss: Loss): void {
+  async #endAll(error: ErrorInfo): Promise<void> {
+    await Promise.all([...this.#attempts.values()].map(({ attempt }) => this.#end(attempt, { error, cancelled: true, tainted: true })));
+  }
+
+  #lost(key: string, { guilt, error }: Loss): void {
     const found = this.#attempts.get(key);
     if (found === undefined || found.attempt.over) return;
     const { attempt, answering } = found;
-    const { job } = attempt;
-    if (loss.guilt === 'guilty' || job.attempt >= MOST_ATTEMPTS) return void this.#end(attempt, { error: loss.error, tainted: true });
+    if (guilt === 'guilty') return void this.#end(attempt, { error: attempt.output === undefined ? error : this.#ofJudge(error), tainted: true });
+    const { job, gate } = attempt;
+    const { rollout } = job.place;
+    if (gate.holding) this.#heldBeforeStart.add(rollout);
+    this.#retire(attempt);
+    this.#options.writer.discardAttempt(rollout, job.attempt).catch((problem: unknown) => this.#fail(problem));
+    this.#options.events.emit({ type: 'requeued', rollout, attempt: job.attempt + 1, cause: error });
+    // Twice the victim of others it gets a worker for itself too: so each rollout comes to an end.
+    this.#requeued.push({ answering, job: { ...job, attempt: job.attempt + 1, alone: job.alone || guilt === 'suspect' || job.attempt > 1 } });
+    this.#forget(attempt, true);
+  }
+
+  /** From here on nothing of this attempt counts. Gives its calls. */
+  #retire(attempt: Attempt): CallRecord[] {
     attempt.over = true;
     attempt.callOffTimeout();
-    this.#options.gateway.close(job.place, job.attempt);
-    this.#options.writer.discardAttempt(job.place.rollout, job.attempt).catch((error: unknown) => this.#fail(error));
-    this.#options.events.emit({ type: 'requeued', rollout: job.place.rollout, attempt: job.attempt + 1, cause: loss.error });
-    this.#requeued.push({ answering, job: { ...job, attempt: job.attempt + 1, alone: job.alone || loss.guilt === 'suspect' } });
-    this.#forget(attempt, true);
+    const calls = this.#options.gateway.close(attempt.job.place, attempt.job.attempt);
+    this.#letGo(attempt);
+    return calls;
+  }
+
+  #letGo({ gate, job }: Attempt, decision?: CallDecision): void {
+    if (gate.waiting.length > 0) {
+      this.#options.progress.held--;
+      this.#options.events.emit({ type: 'released', rollout: job.place.rollout });
+    }
+    gate.release(decision);
   }
 
   #forget(attempt: Attempt, tainted: boolean): void {
@@ -277,7 +304,12 @@ export class Rollouts {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= error instanceof TuningForkError ? error : new TuningForkError('internal', errorInfo(error).message, { cause: error });
+    // What breaks because the run was cancelled is no failure.
+    if (!this.#cancelled) this.#failure ??= error instanceof TuningForkError ? error : new TuningForkError('internal', errorInfo(error).message, { cause: error });
+    this.#stop();
+  }
+
+  #stop(): void {
     this.#stopped.resolve(undefined);
     this.#wake();
   }
@@ -296,12 +328,22 @@ export class Rollouts {
   #attemptOf(rollout: string): Attempt | undefined {
     return [...this.#attempts.values()].find(({ attempt }) => attempt.job.place.rollout === rollout && !attempt.over)?.attempt;
   }
+
+  #timeoutError(milliseconds: number, attempt: Attempt): ErrorInfo {
+    const seconds = milliseconds / 1000;
+    return attempt.output === undefined
+      ? { code: 'rollout-timeout', message: `The rollout took longer than ${seconds} s.`, next: 'Look at its last call in the trace, or raise rollout.timeout.' }
+      : this.#ofJudge({ code: 'judge', message: `The judge had not answered when the ${seconds} s of its rollout were over.`, next: 'Give what it waits for a time-out, or raise rollout.timeout.' });
+  }
+
+  /** A rollout whose judge failed can be judged again; what a workflow itself does wrong is another matter. */
+  #ofJudge(error: ErrorInfo): ErrorInfo {
+    const { judge } = this.#options.prepared.load;
+    return { ...error, code: 'judge', message: error.message.replace(/^The workflow /, 'The judge '), where: error.where ?? (judge && { file: judge.file }) };
+  }
 }
 
-function timeoutError(milliseconds: number, attempt: Attempt): ErrorInfo {
-  return {
-    code: 'rollout-timeout', where: attempt.lastSite,
-    message: `The rollout took longer than ${milliseconds / 1000} s.`,
-    next: 'Look at its last call in the trace, or raise rollout.timeout.',
-  };
+async function following(source: AsyncGenerator<Job>, answering: Answering): Promise<{ job: Job; answering: Answering } | undefined> {
+  const { done, value } = await source.next();
+  return done ? undefined : { job: value, answering };
 }

@@ -1,4 +1,5 @@
 /** One run of rollouts, from a client's request to its end. */
+import type { Policy } from '../policy/policy.ts';
 import type { CallDecision, PendingCall, RunEvent, RunProgress, RunStatus, StartRun } from '../protocol/backbone.ts';
 import { errorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { RunInfo } from '../protocol/trace.ts';
@@ -47,7 +48,7 @@ export class Run implements BackboneRun {
     this.#backbone = backbone;
     this.id = writer.info.run;
     this.dir = writer.dir;
-    this.#events = new EventLog(this.id);
+    this.#events = new EventLog(this.id, prepared.secrets);
     this.#progress.planned = writer.info.planned;
     this.#events.emit({ type: 'started', info: writer.info, dir: this.dir });
     for (const notice of prepared.config.warnings) this.#events.emit({ type: 'notice', level: 'warning', notice });
@@ -91,24 +92,16 @@ export class Run implements BackboneRun {
   }
 
   async #go(): Promise<void> {
-    const { policies } = this.#backbone;
     let failure: ErrorInfo | undefined;
     try {
-      const opening = performance.now();
-      // The model loads while the worker does: both are slow, neither needs the other.
-      const [model, workflow] = await Promise.all([
-        this.#prepared.openModel(policies).then((policy) => {
-          this.#events.emit({ type: 'model-ready', label: policy.label, milliseconds: performance.now() - opening });
-          return policy;
-        }),
-        this.#rollouts.start(),
-      ]);
-      const { directory } = model.kind === 'tokens' ? model : {};
-      if (model.kind === 'tokens' && directory !== undefined) await keepTokenizer(this.#prepared.runsRoot, model.tokenizer.sha256, directory);
-      await this.#update({ policy: model.label, workflow: workflow.name, ...(model.kind === 'tokens' && { tokenizer: { sha256: model.tokenizer.sha256, template: model.format.sha256 } }) });
-      await this.#rollouts.run(this.#prepared.jobs(), { model, door: this.#prepared.door, openDefault: (name) => this.#prepared.openDefault(policies, name) });
+      const model = await Promise.race([this.#load(), this.#rollouts.stopped()]);
+      if (model !== undefined) {
+        const { door, jobs, openDefault } = this.#prepared;
+        await this.#rollouts.run(jobs(), { model, door, openDefault: (name) => openDefault(this.#backbone.policies, name) });
+      }
     } catch (error) {
-      failure = errorInfo(error);
+      // What breaks because it was cancelled is no failure.
+      if (!this.#cancelled) failure = errorInfo(error);
     }
     await this.#rollouts.close();
     const state = this.#cancelled ? 'cancelled' : failure === undefined ? 'finished' : 'failed';
@@ -119,6 +112,22 @@ export class Run implements BackboneRun {
       failure ??= errorInfo(error, 'trace');
     }
     this.#events.emit({ type: 'finished', state, error: failure });
+  }
+
+  /** The model loads while the worker does: both are slow, neither needs the other. */
+  async #load(): Promise<Policy> {
+    const opening = performance.now();
+    const [model, workflow] = await Promise.all([
+      this.#prepared.openModel(this.#backbone.policies).then((policy) => {
+        this.#events.emit({ type: 'model-ready', label: policy.label, milliseconds: performance.now() - opening });
+        return policy;
+      }),
+      this.#rollouts.start(),
+    ]);
+    const { directory } = model.kind === 'tokens' ? model : {};
+    if (model.kind === 'tokens' && directory !== undefined) await keepTokenizer(this.#prepared.runsRoot, model.tokenizer.sha256, directory);
+    await this.#update({ policy: model.label, workflow: workflow.name, ...(model.kind === 'tokens' && { tokenizer: { sha256: model.tokenizer.sha256, template: model.format.sha256 } }) });
+    return model;
   }
 
   async #update(patch: Partial<RunInfo>): Promise<void> {

@@ -3,11 +3,15 @@ import { timingSafeEqual } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { PROTOCOL_VERSION, type BackboneMethod, type BackboneRequests, type ClientLine, type RunEvent } from '../protocol/backbone.ts';
 import { errorInfo, TuningForkError } from '../protocol/errors.ts';
+import { checkParams, isMethod } from '../protocol/requests.ts';
 import type { Backbone } from './backbone.ts';
 import { onJsonLines, sendLine } from './lines.ts';
+import type { BackboneRun } from './run.ts';
 
-/** A client that doesn't read must not fill our memory; live calls and progress are dropped for it first. */
+/** A client that doesn't read must not fill our memory; calls, progress and output are dropped for it first. */
 const SLOW_CLIENT_BYTES = 8 * 1024 * 1024;
+/** Whoever connects and doesn't say hello is no client. */
+const HELLO_MS = 5_000;
 
 export interface ServerOptions {
   token: string;
@@ -17,14 +21,20 @@ export interface ServerOptions {
 export function listen(backbone: Backbone, path: string, options: ServerOptions): Promise<Server> {
   const clients = new Set<Socket>();
   const server = createServer((socket) => {
-    clients.add(socket);
-    options.onClients(clients.size);
     socket.on('error', () => {});
-    const connection = new Connection(backbone, socket, options.token, () => clients.size);
+    const patience = setTimeout(() => socket.destroy(), HELLO_MS);
+    const connection = new Connection(backbone, socket, {
+      token: options.token,
+      onKnown: () => {
+        clearTimeout(patience);
+        options.onClients(clients.add(socket).size);
+      },
+      countClients: () => clients.size,
+    });
     socket.once('close', () => {
+      clearTimeout(patience);
       connection.end();
-      clients.delete(socket);
-      options.onClients(clients.size);
+      if (clients.delete(socket)) options.onClients(clients.size);
     });
   });
   return new Promise((resolve, reject) => {
@@ -33,19 +43,23 @@ export function listen(backbone: Backbone, path: string, options: ServerOptions)
   });
 }
 
+interface ConnectionOptions {
+  token: string;
+  onKnown(): void;
+  countClients(): number;
+}
+
 class Connection {
   private known = false;
   private readonly subscriptions = new Map<string, () => void>();
   private readonly backbone: Backbone;
   private readonly socket: Socket;
-  private readonly token: string;
-  private readonly countClients: () => number;
+  private readonly options: ConnectionOptions;
 
-  constructor(backbone: Backbone, socket: Socket, token: string, countClients: () => number) {
+  constructor(backbone: Backbone, socket: Socket, options: ConnectionOptions) {
     this.backbone = backbone;
     this.socket = socket;
-    this.token = token;
-    this.countClients = countClients;
+    this.options = options;
     onJsonLines(socket, (value) => void this.receive(value), (reason) => sendLine(socket, { id: 0, error: { code: 'protocol', message: reason } }));
   }
 
@@ -60,7 +74,7 @@ class Connection {
       return sendLine(this.socket, { id: 0, error: { code: 'protocol', message: 'A request is {"id": number, "method": string, "params": …}.' } });
     }
     try {
-      const result = await this.answer(line.method, line.params as never);
+      const result = await this.answer(line.method, line.params);
       sendLine(this.socket, { id: line.id, result: result ?? null });
     } catch (error) {
       sendLine(this.socket, { id: line.id, error: errorInfo(error) });
@@ -68,30 +82,28 @@ class Connection {
     }
   }
 
-  private answer(method: BackboneMethod, params: never): unknown {
+  private answer(method: string, params: unknown): unknown {
     if (!this.known && method !== 'hello') throw new TuningForkError('auth', 'The first request must be "hello" with the token.');
-    const handler = (this.handlers as Record<string, ((params: never) => unknown) | undefined>)[method];
-    if (handler === undefined) throw new TuningForkError('protocol', `There is no request "${method}".`);
-    return handler(params);
+    if (!isMethod(method)) throw new TuningForkError('protocol', `There is no request "${method}".`);
+    return this.handlers[method](checkParams(method, params) as never);
   }
 
   private readonly handlers: { [M in BackboneMethod]: (params: BackboneRequests[M][0]) => BackboneRequests[M][1] | Promise<BackboneRequests[M][1]> } = {
     hello: ({ token, protocol }) => {
-      if (!sameText(String(token), this.token)) throw new TuningForkError('auth', 'The token is wrong.');
+      if (!sameText(token, this.options.token)) throw new TuningForkError('auth', 'The token is wrong.');
       if (protocol !== PROTOCOL_VERSION) {
         throw new TuningForkError('protocol', `This backbone speaks protocol ${PROTOCOL_VERSION}, the client ${protocol}.`, { next: 'Use the same version of Tuning Fork for both.' });
       }
+      if (this.backbone.stopping) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
+      if (!this.known) this.options.onKnown();
       this.known = true;
       return this.backbone.identity();
     },
     start: (request) => this.backbone.start(request),
     attach: ({ run, since }) => {
       const found = this.backbone.run(run);
-      this.subscriptions.get(run)?.();
-      const status = found.status();
-      // The answer goes out before the events, so that a client can draw its frame first.
-      queueMicrotask(() => this.subscriptions.set(run, found.subscribe((event) => this.tell(event), since ?? 0)));
-      return status;
+      this.subscribe(found, since ?? 0);
+      return found.status();
     },
     detach: ({ run }) => {
       this.subscriptions.get(run)?.();
@@ -102,7 +114,7 @@ class Connection {
       await this.backbone.run(run).cancel(rollout);
       return null;
     },
-    status: () => this.backbone.status(this.countClients()),
+    status: () => this.backbone.status(this.options.countClients()),
     hold: ({ run, rollout }) => {
       this.backbone.run(run).hold(rollout);
       return null;
@@ -117,6 +129,14 @@ class Connection {
       return null;
     },
   };
+
+  /** The answer goes out before the events, so that a client can draw its frame first. */
+  private subscribe(run: BackboneRun, since: number): void {
+    this.subscriptions.get(run.id)?.();
+    let unsubscribe = (): void => clearImmediate(soon);
+    const soon = setImmediate(() => void (unsubscribe = run.subscribe((event) => this.tell(event), since)));
+    this.subscriptions.set(run.id, () => unsubscribe());
+  }
 
   private tell(event: RunEvent): void {
     const droppable = event.type === 'call' || event.type === 'progress' || event.type === 'log';

@@ -27,10 +27,11 @@ export class WorkerProcess {
   readonly memory: number;
   /** No new rollouts: it runs code that was given up, or its state is doubtful. */
   draining = false;
+  /** The process is gone. */
+  ended = false;
   private told = '';
   private loading: { resolve(workflow: LoadedWorkflow): void; reject(error: Error): void } | undefined;
   private events: WorkerEvents | undefined;
-  private ended = false;
 
   constructor(memory = DEFAULT_MEMORY) {
     this.memory = memory;
@@ -39,10 +40,10 @@ export class WorkerProcess {
     });
     this.stamp = (this.child.pid === undefined ? undefined : stampOf(this.child.pid)) ?? { pid: this.child.pid ?? 0, started: 'unknown' };
     this.ready = new Promise((resolve, reject) => {
-      this.child.once('error', (error) => reject(new TuningForkError('worker', `A worker could not be started: ${error.message}`)));
-      this.child.on('message', (message: FromWorker) => {
-        if (message.type === 'ready') resolve();
-        else this.receive(message);
+      this.child.on('error', (error) => reject(new TuningForkError('worker', `A worker could not be started: ${error.message}`)));
+      this.child.on('message', (message: FromWorker | null) => {
+        if (message?.type === 'ready') resolve();
+        else if (message !== null) this.receive(message);
       });
       this.child.once('exit', (code, signal) => {
         this.ended = true;
@@ -62,13 +63,14 @@ export class WorkerProcess {
     this.child.stdio[4]!.on('data', (chunk: Buffer) => {
       pipe += chunk.toString();
       const end = pipe.indexOf('\n');
-      if (end !== -1) this.events?.blocked(JSON.parse(pipe.slice(0, end)) as BlockedReport);
+      if (end !== -1) this.events?.blocked(readReport(pipe.slice(0, end)));
     });
   }
 
   async load(load: WorkerLoad, events: WorkerEvents): Promise<LoadedWorkflow> {
     this.events = events;
     await this.ready;
+    if (this.ended) throw new TuningForkError('worker', 'The worker ended while it was waiting for work.');
     return new Promise((resolve, reject) => {
       this.loading = { resolve, reject };
       this.send({ type: 'load', load });
@@ -94,5 +96,14 @@ export class WorkerProcess {
     if (message.type === 'loaded') this.loading?.resolve(message.workflow);
     else if (message.type === 'load-failed') this.loading?.reject(fromErrorInfo(message.error));
     else this.events?.message(message);
+  }
+}
+
+/** User code shares the process, and could write to that pipe too. */
+function readReport(line: string): BlockedReport {
+  try {
+    return JSON.parse(line) as BlockedReport;
+  } catch {
+    return { blockedFor: 0 };
   }
 }

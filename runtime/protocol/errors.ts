@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'rollout-cancelled' | 'reward' | 'no-model-call' | 'diverged'
   // models
   | 'policy' | 'model-request' | 'context-length' | 'non-finite' | 'provider'
+  // a trainer that refused or failed, and one that is dead or silent: start another, load, replay
+  | 'trainer' | 'trainer-gone'
   // processes and files
   | 'backbone' | 'worker' | 'protocol' | 'auth' | 'trace' | 'not-here-yet' | 'internal';
 
@@ -32,6 +34,8 @@ export class TuningForkError extends Error {
   readonly code: ErrorCode;
   readonly next: string | undefined;
   readonly where: Place | undefined;
+  /** Of user code. Our own frames would only hide the sentence. */
+  readonly userStack: string | undefined;
 
   constructor(code: ErrorCode, message: string, extra: { next?: string | undefined; where?: Place | undefined; cause?: unknown; stack?: string | undefined } = {}) {
     super(message, { cause: extra.cause });
@@ -39,13 +43,14 @@ export class TuningForkError extends Error {
     this.code = code;
     this.next = extra.next;
     this.where = extra.where;
+    this.userStack = extra.stack;
     if (extra.stack !== undefined) this.stack = extra.stack;
   }
 }
 
 export function errorInfo(error: unknown, code: ErrorCode = 'internal'): ErrorInfo {
   if (error instanceof TuningForkError) {
-    return { code: error.code, message: error.message, next: error.next, where: error.where, stack: error.stack };
+    return { code: error.code, message: error.message, next: error.next, where: error.where, stack: error.userStack };
   }
   if (error instanceof Error) return { code, message: `${error.name}: ${error.message}`, stack: error.stack };
   return { code, message: String(error) };

@@ -1,4 +1,4 @@
-import type { ErrorInfo } from './errors.ts';
+import type { ErrorInfo, Place } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import type { OutputData, Task, Verdict } from './task.ts';
 import type { RolloutPlace, ToolRecord } from './trace.ts';
@@ -58,6 +58,8 @@ export type FromWorker =
   | { type: 'loaded'; workflow: LoadedWorkflow }
   | { type: 'load-failed'; error: ErrorInfo }
   | { type: 'register'; rollout: string; attempt: number; role: string; defaultModel?: DefaultModel }
+  /** Told before it runs, so that one that never ends can be named. */
+  | { type: 'tool-started'; rollout: string; attempt: number; name: string; site?: Place }
   | { type: 'tool'; rollout: string; attempt: number; tool: Omit<ToolRecord, 'index' | 'afterCalls'> }
   | { type: 'ask-tool'; ask: number; rollout: string; attempt: number; name: string; arguments: string }
   | { type: 'log'; rollout?: string; attempt?: number; stream: 'out' | 'err'; text: string }
@@ -72,7 +74,9 @@ export interface BlockedReport {
   rollout?: string;
   attempt?: number;
   blockedFor: number;
-  stack: string;
+  /** Absent where the main thread is stuck in native code. */
+  stack?: string;
+  where?: Place;
 }
 
 /** File descriptor of that pipe in the worker. */

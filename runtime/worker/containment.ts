@@ -6,7 +6,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { FromWorker } from '../protocol/worker.ts';
 import { userPlace, userStack } from './stack.ts';
-import { CURRENT_ROLLOUT } from './watchdog.ts';
+import { WHAT_RUNS, type WhatRuns } from './watchdog.ts';
 
 export interface Charge {
   rollout: string;
@@ -22,12 +22,7 @@ export const exitProcess = process.exit.bind(process);
 export const charged = new AsyncLocalStorage<Charge>();
 
 export function installContainment(send: (message: FromWorker) => void): void {
-  Object.defineProperty(globalThis, CURRENT_ROLLOUT, {
-    value: () => {
-      const charge = charged.getStore();
-      return charge === undefined ? undefined : { rollout: charge.rollout, attempt: charge.attempt };
-    },
-  });
+  Object.defineProperty(globalThis, WHAT_RUNS, { value: whatRuns });
 
   process.exit = ((code?: number) => {
     const charge = charged.getStore();
@@ -58,6 +53,18 @@ export function installContainment(send: (message: FromWorker) => void): void {
 
   forwardOutput('stdout', 'out', send);
   forwardOutput('stderr', 'err', send);
+}
+
+/** Asked by the watchdog from a paused main thread: the frames below this one are those that block it, source maps applied. */
+function whatRuns(): WhatRuns {
+  const charge = charged.getStore();
+  const holder = new Error('blocked');
+  Error.captureStackTrace(holder, whatRuns);
+  const lines = holder.stack!.split('\n');
+  // The first frame is the watchdog's question.
+  holder.stack = [lines[0], ...lines.slice(2)].join('\n');
+  const frames = userStack(holder)?.split('\n').slice(1).join('\n');
+  return { ...(charge && { rollout: charge.rollout, attempt: charge.attempt }), stack: frames, where: userPlace(frames) };
 }
 
 /** Output of user code reaches the backbone with the rollout it belongs to. */

@@ -11,7 +11,10 @@ import { startWatchdog } from './watchdog.ts';
 
 enableCompileCache();
 
-const send = (message: FromWorker): void => void process.send?.(message);
+const channel = process.send!.bind(process);
+const send = (message: FromWorker): void => void (process.connected && channel(message, undefined, {}, () => {}));
+// Some packages report to whoever started the process if they can; here nobody would understand them.
+process.send = undefined;
 
 installLoader();
 installContainment(send);
@@ -34,7 +37,7 @@ process.on('SIGINT', () => {});
 
 async function load(request: WorkerLoad): Promise<void> {
   try {
-    Object.assign(process.env, request.env);
+    replaceEnvironment(request.env);
     process.chdir(request.projectDir);
     if (request.inspect) {
       inspector.open(0, '127.0.0.1');
@@ -56,6 +59,12 @@ async function load(request: WorkerLoad): Promise<void> {
   } catch (error) {
     send({ type: 'load-failed', error: error instanceof TuningForkError ? errorInfo(error) : errorInfo(error, 'workflow') });
   }
+}
+
+/** Whoever started the backbone may have had other variables than the client that runs this. */
+function replaceEnvironment(env: Record<string, string>): void {
+  for (const name of Object.keys(process.env)) if (!Object.hasOwn(env, name)) delete process.env[name];
+  Object.assign(process.env, env);
 }
 
 function judgeName(code: UserCode): string | null {

@@ -1,4 +1,4 @@
-import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { OutputData, Task } from '../protocol/task.ts';
 import type { FromWorker, RolloutStart, WorkerLoad } from '../protocol/worker.ts';
 import { isToolError, runInRollout, ToolError, type ToolRecorder } from '../sdk/context.ts';
@@ -116,6 +116,7 @@ export class RolloutRunner {
     return {
       run: async (name, args, site, execute) => {
         const started = performance.now();
+        if (!running.over) this.send({ type: 'tool-started', rollout: running.rollout, attempt: running.attempt, name, ...(site && { site }) });
         const recorded = running.start.replay ? await this.askRecord(running, name, args) : undefined;
         const { result, error } = recorded ?? await outcome(execute);
         if (!running.over) {
@@ -172,14 +173,19 @@ async function outcome(execute: () => Promise<string>): Promise<{ result: string
 
 function rolloutError(error: unknown): ErrorInfo {
   const stack = userStack(error);
-  if (error instanceof TuningForkError) return { ...errorInfo(error), where: error.where ?? userPlace(stack), stack };
+  if (isOurs(error)) return { code: error.code, message: error.message, next: error.next, where: error.where ?? userPlace(stack), stack };
   if (error instanceof Error) {
     return { code: 'rollout-threw', message: `The workflow threw ${error.name}: ${error.message}`, where: userPlace(stack), stack, next: 'The stack starts at the line that threw.' };
   }
   return { code: 'rollout-threw', message: `The workflow threw ${typeof error === 'string' ? `"${error}"` : String(error)}, which is not an Error and has no stack.`, next: 'Throw an Error, so that its line is known.' };
 }
 
+/** By name: a project may carry its own copy of this package beside the worker's. */
+function isOurs(error: unknown): error is TuningForkError {
+  return error instanceof Error && error.name === 'TuningForkError' && 'code' in error;
+}
+
 function judgeError(error: unknown): ErrorInfo {
   const info = rolloutError(error);
-  return info.code === 'rollout-threw' ? { ...info, code: 'judge', message: info.message.replace('The workflow threw', 'The judge threw') } : info;
+  return { ...info, code: 'judge', message: info.message.replace(/^The workflow /, 'The judge ') };
 }

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { Session, type Debugger } from 'node:inspector';
 import { workerData } from 'node:worker_threads';
 import { BLOCKED_FD, type BlockedReport } from '../protocol/worker.ts';
-import { isUserFrame } from './stack.ts';
+import { WHAT_RUNS, type WhatRuns } from './watchdog.ts';
 
 const { beat, blockLimit, parent } = workerData as { beat: BigInt64Array<SharedArrayBuffer>; blockLimit: number; parent: number };
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
@@ -34,9 +34,6 @@ for (;;) {
 
 async function askMainThread(blockedFor: number): Promise<BlockedReport> {
   const session = new Session();
-  const urls = new Map<string, string>();
-  // The frames of a pause name their script by id alone.
-  session.on('Debugger.scriptParsed', ({ params }) => void urls.set(params.scriptId, params.url));
   session.connectToMainThread();
   try {
     const paused = await new Promise<Debugger.PausedEventDataType | undefined>((resolve) => {
@@ -45,23 +42,20 @@ async function askMainThread(blockedFor: number): Promise<BlockedReport> {
       session.post('Debugger.enable');
       session.post('Debugger.pause');
     });
-    if (paused === undefined) return { blockedFor, stack: '' };
-    const frames = paused.callFrames.map(({ functionName, location }) =>
-      `    at ${functionName || '<anonymous>'} (${(urls.get(location.scriptId) ?? '').replace('file://', '')}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})`);
-    const first = frames.findIndex(isUserFrame);
-    const current = await currentRollout(session, paused.callFrames[0]!.callFrameId);
+    if (paused === undefined) return { blockedFor };
+    const told = await whatRuns(session, paused.callFrames[0]!.callFrameId);
     session.post('Debugger.resume');
-    return { ...current, blockedFor, stack: frames.slice(Math.max(0, first)).join('\n') };
+    return { ...told, blockedFor };
   } finally {
     session.disconnect();
   }
 }
 
-function currentRollout(session: Session, callFrameId: string): Promise<{ rollout?: string; attempt?: number }> {
-  const expression = `JSON.stringify(globalThis[Symbol.for('tuning-fork.worker.current')]?.() ?? {})`;
+function whatRuns(session: Session, callFrameId: string): Promise<WhatRuns> {
+  const expression = `JSON.stringify(globalThis[Symbol.for('${WHAT_RUNS.description}')]())`;
   return new Promise((resolve) => {
     session.post('Debugger.evaluateOnCallFrame', { callFrameId, expression, returnByValue: true, silent: true }, (error, answer) => {
-      resolve(error === null && typeof answer.result.value === 'string' ? JSON.parse(answer.result.value) : {});
+      resolve(error === null && typeof answer.result.value === 'string' ? JSON.parse(answer.result.value) as WhatRuns : {});
     });
   });
 }

@@ -1,7 +1,10 @@
 import { Worker } from 'node:worker_threads';
+import type { BlockedReport } from '../protocol/worker.ts';
 
-/** Names the rollout whose code is on the stack, for the watchdog to ask while the main thread is paused. */
-export const CURRENT_ROLLOUT = Symbol.for('tuning-fork.worker.current');
+/** A function under this name tells whose code is on the stack, for the watchdog to ask while the main thread is paused. */
+export const WHAT_RUNS = Symbol.for('tuning-fork.worker.what-runs');
+
+export type WhatRuns = Omit<BlockedReport, 'blockedFor'>;
 
 const BEAT_MS = 50;
 

@@ -135,7 +135,7 @@ describe('a worker', () => {
     assert.equal(signal, 'SIGKILL');
     assert.equal(subject.blocked?.rollout, 'guilty');
     assert.equal(subject.blocked?.attempt, 1);
-    assert.match(subject.blocked!.stack.split('\n')[0]!, /endlessLoop .*workflows\.ts:\d+/);
+    assert.match(subject.blocked!.stack!.split('\n')[0]!, /endlessLoop .*workflows\.ts:\d+/);
   });
 
   it('tells of code that goes on after its rollout has ended', async () => {
