@@ -4,9 +4,12 @@ import type { CallTokens, CallRecord } from '../protocol/trace.ts';
 import type { Tokenizer } from '../policy/policy.ts';
 import type { CallRequest } from './request.ts';
 
+/** What a client is told of a call. */
+export type Told = Pick<CallRecord, 'id' | 'policy' | 'reply' | 'finish' | 'malformed' | 'usage' | 'tokens'>;
+
 /** A call that has been answered and recorded. */
-export interface Answered {
-  readonly record: CallRecord;
+export interface Answered<T extends Told = CallRecord> {
+  readonly record: T;
   /** Seconds since 1970. */
   readonly created: number;
   promptIds(): readonly number[] | undefined;
@@ -16,7 +19,7 @@ export interface Answered {
 
 export type Extras = Pick<CallRequest, 'model' | 'logprobs' | 'topLogprobs' | 'returnTokenIds'>;
 
-export function completion(answered: Answered, asked: Extras): string {
+export function completion(answered: Answered<Told>, asked: Extras): string {
   const { record } = answered;
   const choice: { [key: string]: unknown } = {
     index: 0,
@@ -39,11 +42,11 @@ export interface Chunk {
   token_ids?: readonly number[];
 }
 
-export function head({ record, created }: Answered, asked: Extras, object: string): { [key: string]: unknown } {
+export function head({ record, created }: { record: Pick<Told, 'id' | 'policy'>; created: number }, asked: Pick<Extras, 'model'>, object: string): { [key: string]: unknown } {
   return { id: record.id, object, created, model: asked.model ?? record.policy };
 }
 
-export function usageOf({ usage }: Pick<CallRecord, 'usage'>): object {
+export function usageOf({ usage }: Pick<Told, 'usage'>): object {
   return {
     prompt_tokens: usage.prompt,
     completion_tokens: usage.completion,
@@ -76,7 +79,7 @@ export interface Logprobs {
 }
 
 /** One entry for each sampled token, the end token included, so that they stand beside `token_ids`. */
-export function logprobsOf({ record, tokenizer }: Answered, asked: Extras): Logprobs | null {
+export function logprobsOf({ record, tokenizer }: { record: Pick<Told, 'tokens'>; tokenizer: Tokenizer | undefined }, asked: Pick<Extras, 'topLogprobs'>): Logprobs | null {
   const tokens = record.tokens;
   if (tokens?.logprobs === undefined || tokenizer === undefined) return null;
   return {

@@ -47,7 +47,7 @@ export function errorAnswer(error: unknown): ErrorAnswer {
   const status = api?.status ?? statusOf[info.code] ?? 500;
   return {
     status,
-    retry: status >= 500 && !settled.has(info.code),
+    retry: status === 429 || (status >= 500 && !settled.has(info.code)),
     body: JSON.stringify({
       error: {
         message: info.next === undefined ? info.message : `${info.message} ${info.next}`,

@@ -1,15 +1,16 @@
 /** One request's way back to its client: kept alive while it waits, written once, and known to be delivered or not. */
 import type { ServerResponse } from 'node:http';
-import { completion, type Answered } from './completion.ts';
+import type { CallRecord } from '../protocol/trace.ts';
+import { completion, type Answered, type Told } from './completion.ts';
 import { errorAnswer } from './errors.ts';
 import type { CallRequest } from './request.ts';
 import { PING, streamed, streamedError } from './stream.ts';
 
-export interface Ending {
+export interface Ending<T extends Told = CallRecord> {
   /** Everything was handed to a live connection. */
   delivered: boolean;
   /** Absent where the call failed, or the client left before it was answered. */
-  answered: Answered | undefined;
+  answered: Answered<T> | undefined;
 }
 
 export function sendJson(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {
@@ -22,20 +23,23 @@ export function sendError(response: ServerResponse, error: unknown, headers: Rec
   sendJson(response, status, body, { 'x-should-retry': String(retry), ...headers });
 }
 
-export class Exchange {
+export class Exchange<T extends Told = CallRecord> {
   readonly #response: ServerResponse;
   readonly #request: CallRequest;
+  readonly #ending: (answered: Answered<T>) => string;
   readonly #beat: NodeJS.Timeout;
   #beats = 0;
 
-  constructor(response: ServerResponse, request: CallRequest, heartbeat: number) {
+  /** `ending`: what is left to be streamed once the answer is whole, of a stream that is told in parts. */
+  constructor(response: ServerResponse, request: CallRequest, heartbeat: number, ending = (answered: Answered<T>) => streamed(answered, request)) {
     this.#response = response;
     this.#request = request;
+    this.#ending = ending;
     this.#beat = setInterval(() => this.#keepAlive(), heartbeat);
   }
 
-  answer(call: Promise<Answered>, ended: (ending: Ending) => void): void {
-    let answered: Answered | undefined;
+  answer(call: Promise<Answered<T>>, ended: (ending: Ending<T>) => void): void {
+    let answered: Answered<T> | undefined;
     const onClose = (): void => {
       clearInterval(this.#beat);
       ended({ delivered: this.#response.writableFinished, answered });
@@ -46,6 +50,14 @@ export class Exchange {
       answered = value;
       this.#succeed(value);
     }).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Events of an answer that is not whole yet. */
+  part(events: string): void {
+    const response = this.#response;
+    if (events === '' || response.destroyed) return;
+    if (!response.headersSent) response.writeHead(200, EVENT_STREAM);
+    response.write(events);
   }
 
   /**
@@ -61,13 +73,13 @@ export class Exchange {
     response.write(this.#request.stream ? PING : ' ');
   }
 
-  #succeed(answered: Answered): void {
+  #succeed(answered: Answered<T>): void {
     const response = this.#response;
     if (response.destroyed) return;
     clearInterval(this.#beat);
     if (this.#request.stream) {
       if (!response.headersSent) response.writeHead(200, EVENT_STREAM);
-      response.end(streamed(answered, this.#request));
+      response.end(this.#ending(answered));
     } else if (response.headersSent) {
       response.end(completion(answered, this.#request));
     } else {

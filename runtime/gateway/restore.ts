@@ -42,6 +42,7 @@ export interface History {
 }
 
 const ROOT = '';
+const MOST_LITERAL = 65_536;
 
 export class Conversations {
   /** Calls by the place of their prompt in the chain. */
@@ -64,7 +65,7 @@ export class Conversations {
       place = next(place, turn?.reply ?? message);
       if (turn === undefined) {
         rewritten ||= this.#asked.has(here);
-        if (message.role === 'assistant') this.#literal.add(place);
+        if (message.role === 'assistant') this.#keepLiteral(place);
         add.push(message);
         continue;
       }
@@ -93,12 +94,25 @@ export class Conversations {
     this.#turnOf.set(turn.reply, turn);
   }
 
+  /** What goes on from this call is read as if it had not been. */
+  forget(turn: Turn): void {
+    pull(this.#asked, turn.asked, turn);
+    pull(this.#byEcho, echoKey(turn.reply), turn);
+    for (const call of turn.reply.tool_calls ?? []) if (this.#byToolCall.get(call.id) === turn) this.#byToolCall.delete(call.id);
+    this.#turnOf.delete(turn.reply);
+  }
+
   turnOf(message: ChatMessage): Turn | undefined {
     return this.#turnOf.get(message);
   }
 
   hasToolCall(id: string): boolean {
     return this.#byToolCall.has(id);
+  }
+
+  #keepLiteral(place: string): void {
+    this.#literal.add(place);
+    if (this.#literal.size > MOST_LITERAL) this.#literal.delete(this.#literal.values().next().value!);
   }
 
   #whole(from: Turn | null, add: readonly ChatMessage[]): { messages: ChatMessage[]; turns: Turn[] } {
@@ -146,6 +160,14 @@ function push<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void 
   const list = map.get(key);
   if (list === undefined) map.set(key, [value]);
   else list.push(value);
+}
+
+function pull<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
+  const list = map.get(key);
+  const at = list?.indexOf(value) ?? -1;
+  if (at === -1) return;
+  if (list!.length === 1) map.delete(key);
+  else list!.splice(at, 1);
 }
 
 /** A message's place is a hash over itself and all before it. `name` is left out: LangGraph adds it to tool messages as it likes. */

@@ -1,5 +1,6 @@
 /** Which of the sampling a client asks for takes effect. */
 import type { Sampling } from '../protocol/chat.ts';
+import { sampleKey } from '../policy/random.ts';
 import type { AskedSampling } from './request.ts';
 
 /** The configuration's sampling. */
@@ -20,4 +21,9 @@ export function effectiveSampling(mode: 'train' | 'eval', configured: Configured
   if (asked.stop !== undefined) sampling.stop = asked.stop;
   if (mode === 'eval' && asked.seed !== undefined) sampling.seed = asked.seed;
   return sampling;
+}
+
+/** What fixes a call's tokens. A client's own seed means: the same prompt gives the same answer. */
+export function samplingKey(callKey: bigint, { seed }: Sampling, prompt: readonly number[]): bigint {
+  return seed === undefined ? callKey : sampleKey({ seed, step: 0, task: '', sample: 0, role: '', prompt, occurrence: 0 });
 }

@@ -1,11 +1,12 @@
 /** The OpenAI-compatible door that every model call of a workflow goes through. */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { decodeSite, SITE_HEADER } from '../protocol/site.ts';
 import type { CallRecord, RolloutPlace } from '../protocol/trace.ts';
-import { ApiError, errorAnswer } from './errors.ts';
-import { Exchange, sendError, sendJson } from './exchange.ts';
+import { DOOR_TIMES, KeyCheck, methodNotAllowed, one, readBody, refuse, refuseGarbage } from './door.ts';
+import { ApiError } from './errors.ts';
+import { Exchange, sendJson } from './exchange.ts';
 import { readRequest } from './request.ts';
 import { Retries, type SharedCall } from './retries.ts';
 import { gone, RolloutSession, type SessionOptions } from './session.ts';
@@ -54,7 +55,7 @@ interface OpenRollout {
 
 class HttpGateway implements Gateway {
   readonly token: string;
-  readonly #expected: Buffer;
+  readonly #key: KeyCheck;
   readonly #bodyLimit: number;
   readonly #heartbeat: number;
   readonly #server: Server;
@@ -66,10 +67,10 @@ class HttpGateway implements Gateway {
 
   constructor(options: GatewayOptions) {
     this.token = options.token ?? randomBytes(32).toString('base64url');
-    this.#expected = Buffer.from(`Bearer ${this.token}`);
+    this.#key = new KeyCheck(this.token, 'Use the apiKey of the tuner, together with its baseURL.');
     this.#bodyLimit = options.bodyLimit ?? BODY_LIMIT;
     this.#heartbeat = options.heartbeat ?? HEARTBEAT_MS;
-    this.#server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 300_000 });
+    this.#server = createServer(DOOR_TIMES);
     this.#server.on('request', (request, response) => void this.#handle(request, response));
     this.#server.on('connection', (socket) => void socket.once('close', () => this.#socketClosed(socket)));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseGarbage(error, socket as Socket));
@@ -162,11 +163,7 @@ class HttpGateway implements Gateway {
     if (headers.host !== `127.0.0.1:${this.#port}` && headers.host !== `localhost:${this.#port}`) {
       throw new ApiError(403, `The host "${headers.host ?? ''}" is not this server.`, { code: 'auth', next: `Use ${this.url}.` });
     }
-    const authorization = headers.authorization ?? `Bearer ${one(headers['x-api-key']) ?? ''}`;
-    const given = Buffer.from(authorization);
-    if (given.length !== this.#expected.length || !timingSafeEqual(given, this.#expected)) {
-      throw new ApiError(401, 'The API key is missing or wrong.', { code: 'auth', apiCode: 'invalid_api_key', next: 'Use the apiKey of the tuner, together with its baseURL.' });
-    }
+    this.#key.check(headers);
   }
 
   #find(url: string): { role: string; rest: string; open: OpenRollout } {
@@ -207,47 +204,4 @@ function decodeRole(text: string): string {
 function models(rest: string): string {
   const model = { id: 'tuning-fork', object: 'model', created: 0, owned_by: 'tuning-fork' };
   return JSON.stringify(rest === 'models' ? { object: 'list', data: [model] } : { ...model, id: rest.slice('models/'.length) });
-}
-
-function methodNotAllowed({ method }: IncomingMessage, allowed: string): ApiError {
-  return new ApiError(405, `${method} is not possible here.`, { next: `Use ${allowed}.` });
-}
-
-function one(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
-}
-
-/** Undefined when the client went away before it had sent all. */
-function readBody(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const tooLong = (): void => reject(new ApiError(413, `The request is longer than ${limit} bytes.`, { next: 'Shorten the history or the tool results.' }));
-    if (Number(request.headers['content-length']) > limit) return tooLong();
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > limit) return tooLong();
-      chunks.push(chunk);
-    });
-    request.on('end', () => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
-    request.on('error', () => resolve(undefined));
-    request.on('close', () => resolve(undefined));
-  });
-}
-
-function refuse(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  if (response.headersSent || response.destroyed) return void response.destroy();
-  if (request.complete) return sendError(response, error);
-  // The rest of the request is not read: the connection can't be used again.
-  sendError(response, error, { connection: 'close' });
-  request.resume();
-  response.once('finish', () => request.socket.destroySoon());
-}
-
-function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const answer = errorAnswer(new ApiError(slow ? 408 : 400, slow ? 'The request took too long to arrive.' : 'This is not an HTTP request that can be read.'));
-  const reason = slow ? '408 Request Timeout' : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${reason}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(answer.body)}\r\n\r\n${answer.body}`);
 }

@@ -14,7 +14,7 @@ import { buildPrompt, type Prompt } from './prompt.ts';
 import { shownKey, type ReplaySource } from './replay.ts';
 import type { CallRequest, ToolSet } from './request.ts';
 import { Conversations, type History } from './restore.ts';
-import { effectiveSampling, type ConfiguredSampling } from './sampling.ts';
+import { effectiveSampling, samplingKey, type ConfiguredSampling } from './sampling.ts';
 import { withInstruction } from './schema.ts';
 import { completed, cutOff, forced, replayed, sampled } from './sources.ts';
 
@@ -163,7 +163,7 @@ export class RolloutSession {
     try {
       if (policy.kind === 'chat') return await completed(call, policy, signal, this.#conversations);
       return await sampled(call, policy, {
-        key: samplingKey(call), signal,
+        key: samplingKey(call.key, call.sampling, call.prompt!.ids), signal,
         limit: Math.min(policy.contextLength, this.#options.maxModelLength ?? Infinity),
         top: Math.max(this.#options.top ?? 0, call.request.topLogprobs),
       });
@@ -234,12 +234,6 @@ export class RolloutSession {
   #checkOpen(): void {
     if (this.#ended !== undefined) throw this.#ended;
   }
-}
-
-/** A client's own seed means: the same prompt gives the same answer. */
-function samplingKey(call: Call): bigint {
-  const { seed } = call.sampling;
-  return seed === undefined ? call.key : sampleKey({ seed, step: 0, task: '', sample: 0, role: '', prompt: call.prompt!.ids, occurrence: 0 });
 }
 
 export function gone(rollout: string, attempt: number): ApiError {

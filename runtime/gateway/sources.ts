@@ -1,7 +1,7 @@
 /** The places an answer can come from: a policy, a provider, a debugger, a record, or a call that was cut off. */
 import type { ChatMessage } from '../protocol/chat.ts';
 import type { CallRecord } from '../protocol/trace.ts';
-import type { ChatPolicy, TokenPolicy } from '../policy/policy.ts';
+import type { ChatPolicy, TokenPolicy, ToldToken } from '../policy/policy.ts';
 import { checkSampled, readAnswer, StopWatch, unwanted } from './answer.ts';
 import { mintToolCallId, type Call, type Outcome } from './call.ts';
 import { contextOverflow } from './errors.ts';
@@ -15,6 +15,8 @@ export interface SampleOptions {
   /** Alternatives to tell of each sampled token. */
   top: number;
   signal: AbortSignal;
+  /** Each token as it is sampled. */
+  onToken?(id: number, logprob: number, told?: ToldToken): void;
 }
 
 export async function sampled(call: Call, policy: TokenPolicy, options: SampleOptions): Promise<Outcome> {
@@ -26,9 +28,10 @@ export async function sampled(call: Call, policy: TokenPolicy, options: SampleOp
   const { partial } = call;
   const answer = await policy.sample({
     prompt, sampling: call.sampling, stopIds: policy.format.stopIds, key: options.key, top: options.top === 0 ? undefined : options.top, signal: options.signal,
-    onToken: (id, logprob) => {
+    onToken: (id, logprob, told) => {
       partial.ids.push(id);
       partial.logprobs.push(logprob);
+      options.onToken?.(id, logprob, told);
       return watch?.push(id);
     },
   });

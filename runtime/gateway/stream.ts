@@ -1,11 +1,11 @@
 /** One whole answer as the server-sent events that a streaming client expects: each kind of thing in a chunk of its own. */
-import { head, logprobsOf, usageOf, type Answered, type Chunk } from './completion.ts';
+import { head, logprobsOf, usageOf, type Answered, type Chunk, type Told } from './completion.ts';
 import type { CallRequest } from './request.ts';
 
 export const PING = ': ping\n\n';
-const DONE = 'data: [DONE]\n\n';
+export const DONE = 'data: [DONE]\n\n';
 
-export function streamed(answered: Answered, request: CallRequest): string {
+export function streamed(answered: Answered<Told>, request: CallRequest): string {
   const { record } = answered;
   const common = head(answered, request, 'chat.completion.chunk');
   const chunks = chunksOf(answered, request).map((chunk, index): object => ({
@@ -22,11 +22,11 @@ export function streamedError(body: string): string {
   return `data: ${body}\n\n`;
 }
 
-function event(data: object): string {
+export function event(data: object): string {
   return `data: ${JSON.stringify(data)}\n\n`;
 }
 
-function chunksOf(answered: Answered, request: CallRequest): Chunk[] {
+function chunksOf(answered: Answered<Told>, request: CallRequest): Chunk[] {
   const { reply, finish, malformed, tokens } = answered.record;
   const deltas: Chunk['delta'][] = [{ role: 'assistant', content: '' }];
   if (reply.reasoning !== undefined) deltas.push({ reasoning_content: reply.reasoning });

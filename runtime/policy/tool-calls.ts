@@ -23,6 +23,9 @@ function splitThinking(text: string): { reasoning?: string; rest: string } {
   return { reasoning, rest: close < 0 ? '' : text.slice(close + '</think>'.length).replace(/^\s+/, '') };
 }
 
+/** Where one of these begins, what follows may be a call and no text. */
+export const CALL_OPENINGS = ['<tool_call>', '<function=', '<|python_tag|>'] as const;
+
 type Call = ParsedAnswer['toolCalls'][number];
 
 /** One sentence about a call that cannot be read. */
