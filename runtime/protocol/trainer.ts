@@ -4,6 +4,16 @@ import type { ErrorInfo } from './errors.ts';
 
 export const TRAINER_PROTOCOL = 1;
 
+export interface TrainerAddress {
+  url: string;
+  token: string;
+}
+
+/** Every answer with a status of 400 and more. */
+export interface TrainerRefusal {
+  error: ErrorInfo;
+}
+
 /** `GET /v1/info` */
 export interface TrainerInfo {
   protocol: typeof TRAINER_PROTOCOL;
@@ -40,7 +50,8 @@ export interface SampleBody {
 }
 
 export type SampleLine =
-  | { ids: number[]; logprobs: number[]; top?: { ids: number[]; logprobs: number[] } }
+  /** `version` and `cached` come with the first tokens: whoever stops reading in between knows them. */
+  | { ids: number[]; logprobs: number[]; top?: { ids: number[]; logprobs: number[] }; version?: number; cached?: number }
   | { done: { finish: 'stop' | 'length'; version: number; cached: number } }
   | { error: ErrorInfo };
 
@@ -48,6 +59,8 @@ export type SampleLine =
  * `POST /v1/score` and `POST /v1/step` carry packs as one safetensors body: for pack p the tensors `p/id p/position p/parent p/end`
  * (I32, [rows, length]) and `p/node` (I32, over all rows), `p/sampled p/old p/ref` (F32, NaN: absent), `p/weight p/up p/down` (F64).
  * The header's `__metadata__` holds `request`: the JSON of one of these.
+ *
+ * An `old` that is absent is what the weights say that the step begins with.
  */
 export interface ScoreRequest {
   temperature: number;
@@ -73,9 +86,11 @@ export interface StepSettings {
   betas: [number, number];
   eps: number;
   weightDecay: number;
+  /** Largest norm of a gradient; 0: none. */
   gradClip: number;
   clipLow: number;
   clipHigh: number;
+  /** Bounds the loss of targets with a negative advantage; 0: none. */
   dualClip: number;
   /** Cap of the truncated importance weight exp(old - sampled); 0: none. */
   importanceCap: number;
@@ -96,7 +111,10 @@ export interface StepAnswer {
   metrics: StepMetrics;
 }
 
-/** Means are over the weight of the targets of all updates. */
+/**
+ * Losses are those of an update, mean over the updates; other means are over the targets of all updates. Updates that were skipped
+ * count in `updates` and `skipped` only; where none is left, means are NaN (null on the wire).
+ */
 export interface StepMetrics {
   loss: number;
   policyLoss: number;
@@ -128,6 +146,12 @@ export interface CheckpointBody {
   directory: string;
   /** Without it only weights are kept: enough to use, not to resume. */
   optimizer: boolean;
+}
+
+/** Of `.../load`. */
+export interface LoadBody {
+  /** For a checkpoint this process has not written itself. */
+  directory?: string;
 }
 
 export interface Checkpoint {
