@@ -75,10 +75,11 @@ export const commonOptions: Options = {
 export const wholeNumber = (least: number): NumberOption => ({ integer: true, least });
 
 export function parse(command: Command, argv: string[]): Args {
+  // Whoever asks for help has something wrong, or not all of it yet.
+  if (argv.includes('--help') || argv.includes('-h')) return new Args([], { help: true });
   const options: Options = { ...command.options, ...commonOptions };
   const { values, positionals } = split(command, options, argv);
   const args = new Args(positionals, values);
-  if (args.on('help')) return args;
   for (const [name, option] of Object.entries(options)) check(command, name, option, values[name]);
   const { least, most } = command.words ?? { least: 0, most: 0 };
   if (args.words.length < least) throw usageError(command, t('Something is missing: {0}', called(command)));

@@ -9,6 +9,7 @@ import { onInterrupt } from './interrupt.ts';
 import { asTyped } from './invocation.ts';
 import { EXIT, note } from './io.ts';
 import { t } from './l10n.ts';
+import { nearby } from './report.ts';
 
 /** Whoever shows what happens: a live picture, lines, or JSON. */
 export interface Watcher {
@@ -56,7 +57,7 @@ export async function startAndFollow(args: Args, request: Request, watcher: Watc
   });
   try {
     client = await connect(args, watcher);
-    watcher.phase(t('Reading {0}…', request.conf));
+    watcher.phase(t('Reading {0}…', nearby({ file: request.conf }).file));
     ({ run } = await client.request('start', { ...request, env: environment(), cwd: process.cwd() }));
     if (interrupted) cancel();
     return { ...await follow(client, run, watcher), interrupted };

@@ -12,6 +12,12 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Whole seconds, for what is drawn again and again. */
+export function clock(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1_000);
+  return seconds < 10 ? `${seconds} s` : duration(seconds * 1_000);
+}
+
 export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }

@@ -1,6 +1,6 @@
 /** The live picture of a run: a few lines that keep their places while the numbers in them change. */
 import type { RunProgress } from '../protocol/backbone.ts';
-import { count, decimal, duration, percent } from './format.ts';
+import { clock, count, decimal, percent } from './format.ts';
 import { plural, t } from './l10n.ts';
 import { level, meanMargin } from './statistics.ts';
 import { fit, padEnd, padStart, widthOf, type Paint } from './terminal.ts';
@@ -51,7 +51,7 @@ export function frame(picture: Picture, terminalWidth: number, paint: Paint): st
 }
 
 function head({ workflow, policy, elapsed }: Picture, width: number, paint: Paint): string {
-  const time = duration(Math.floor(elapsed / 1_000) * 1_000 || 0).replace(/^0 ms$/, '0 s').replace('.0 s', ' s');
+  const time = clock(elapsed);
   const room = width - 2 - widthOf(time) - 1;
   const name = fit(workflow, Math.max(8, room - 12));
   const model = fit(policy, Math.max(4, room - widthOf(name) - 3));
@@ -63,7 +63,7 @@ function barLine({ progress, left }: Picture, width: number, paint: Paint): stri
   const done = doneOf(progress);
   const planned = count(progress.planned);
   const counted = `${padStart(count(done), planned.length)}/${planned}`;
-  const time = left === undefined ? '' : t('{0} left', duration(roundLeft(left)));
+  const time = left === undefined ? '' : t('{0} left', clock(roundLeft(left)));
   const right = `  ${counted}  ${padEnd(time, 16)}`;
   const room = Math.max(4, width - widthOf(right));
   const filled = progress.planned === 0 ? 0 : Math.min(room, Math.floor((done / progress.planned) * room));
@@ -121,7 +121,7 @@ export function sentence({ progress, working, left }: Picture, paint: Paint): st
     ...(judgedSuccess === 0 ? [] : [`${t('success')} ${percent(successes / judgedSuccess)}`]),
     ...(failed === 0 ? [] : [paint.red(t('✗ {0} failed', count(failed)))]),
     ...(done === 0 || seconds < 1 ? [] : [speed(done / seconds).trim()]),
-    ...(left === undefined ? [] : [t('{0} left', duration(roundLeft(left)))]),
+    ...(left === undefined ? [] : [t('{0} left', clock(roundLeft(left)))]),
   ].join(' · ');
 }
 

@@ -12,6 +12,7 @@ import { reportError } from './report.ts';
 const commands: Record<string, { summary: string; load(): Promise<Command> }> = {
   init: { summary: 'Make a project that runs as it is', load: async () => (await import('./commands/init.ts')).init },
   rollout: { summary: 'Run a workflow on tasks and keep every token', load: async () => (await import('./commands/rollout.ts')).rollout },
+  train: { summary: 'Train the model behind a workflow, on this machine', load: async () => (await import('./commands/train.ts')).train },
   replay: { summary: 'Run a stored rollout again from its record, or fork it', load: async () => (await import('./commands/replay.ts')).replay },
   rejudge: { summary: 'Score stored rollouts again with a changed judge; no model is called', load: async () => (await import('./commands/rejudge.ts')).rejudge },
   check: { summary: 'Check configuration, workflow, data, model and judge before a run', load: async () => (await import('./commands/check.ts')).check },
@@ -61,7 +62,7 @@ function help(): string {
     '',
     t('"tuning-fork <command> --help" explains each of them.'),
     ...hanging(t('With --json every line on stdout is one JSON object with a "type".'), 0, width),
-    ...hanging(t('Exit codes: 0 done; 1 some rollouts or checks failed; 2 the call, a file or a model it names is wrong; 3 a fault of ours; 130 cancelled.'), 12, width),
+    ...hanging(t('Exit codes: 0 done; 1 some rollouts or checks failed; 2 the call, a file or a model it names is wrong; 3 a fault of ours; 130 cancelled.'), 2, width),
   ].join('\n');
 }
 

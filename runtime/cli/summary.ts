@@ -1,12 +1,11 @@
 /** What a person reads when a run is over: how it went, where to look, what to type next. */
 import { relative } from 'node:path';
 import { projectFolder } from '../backbone/location.ts';
-import type { RunProgress, RunStatus } from '../protocol/backbone.ts';
+import type { RunStatus } from '../protocol/backbone.ts';
 import type { IndexEntry } from '../protocol/trace.ts';
 import { openRunReader, type RunReader } from '../trace/index.ts';
 import type { Followed } from './follow.ts';
 import { count, decimal, duration, percent } from './format.ts';
-import { doneOf } from './frame.ts';
 import { COMMAND } from './invocation.ts';
 import { err, errPaint, note, out, paint, print } from './io.ts';
 import { plural, t } from './l10n.ts';
@@ -18,15 +17,21 @@ import { clip, fit, padEnd, padStart, widthOf } from './terminal.ts';
 const TASK_ROWS = 12;
 const KINDS_OF_FAILURE = 5;
 
-export async function summarize({ status, state, error }: Followed, failures: readonly Failure[]): Promise<void> {
+/** What is known of a run that is over, also long after. */
+export type Ending = Pick<Followed, 'state' | 'error'> & { status: Omit<RunStatus, 'progress' | 'seq'> };
+
+export async function summarize({ status, state, error }: Ending, failures: readonly Failure[]): Promise<void> {
   if (error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);
-  if (doneOf(status.progress) === 0) return;
-  printFailures(failures);
   const entries = readEntries(await openRunReader(status.dir));
+  if (entries.length === 0) {
+    if (state === 'cancelled') note(t('Cancelled before a rollout had ended.'));
+    return;
+  }
+  printFailures(failures);
   print();
   printHead(status, entries, state === 'cancelled');
   print();
-  printFigures(status, entries);
+  printFigures(entries, status.elapsed);
   printTasks(entries);
   printNext(entries, status);
 }
@@ -41,41 +46,48 @@ export function nameOfRun({ run, dir }: Pick<RunStatus, 'run' | 'dir'>): string 
   return relative(projectFolder(process.cwd()), dir).startsWith('runs') ? run : path;
 }
 
-function printHead({ info, elapsed }: RunStatus, entries: IndexEntry[], cancelled: boolean): void {
-  const tasks = new Set(entries.map(({ taskIndex }) => taskIndex)).size;
-  const done = t('{0} of {1} in {2}', plural(entries.length, '{0} rollout', '{0} rollouts'), plural(tasks, '{0} task', '{0} tasks'), duration(elapsed));
+function printHead({ info, elapsed }: Ending['status'], entries: IndexEntry[], cancelled: boolean): void {
+  const ended = entries.filter((entry) => entry.status !== 'cancelled');
+  const tasks = new Set(ended.map(({ taskIndex }) => taskIndex)).size;
+  const done = t('{0} of {1} in {2}', plural(ended.length, '{0} rollout', '{0} rollouts'), plural(tasks, '{0} task', '{0} tasks'), duration(elapsed));
   print([paint.bold(fit(info.workflow, 60)), fit(info.policy, 60), done, ...(cancelled ? [paint.yellow(t('cancelled'))] : [])].join(paint.dim(' · ')));
 }
 
-function printFigures({ progress, elapsed }: RunStatus, entries: IndexEntry[]): void {
+function printFigures(entries: IndexEntry[], elapsed: number): void {
   const rewards = entries.flatMap(({ reward }) => reward ?? []);
+  const judged = entries.flatMap(({ success }) => success ?? []);
+  const ended = entries.filter(({ status }) => status !== 'cancelled').length;
+  const failed = entries.filter(({ status }) => status === 'failed').length;
+  const sum = (name: 'calls' | 'prompt' | 'sampled' | 'trained'): number => entries.reduce((total, entry) => total + entry[name], 0);
   const groups = [...Map.groupBy(entries.filter(({ reward }) => reward !== null), ({ taskIndex }) => taskIndex).values()].filter((group) => group.length > 1);
   const spread = groups.filter((group) => group.some(({ reward }) => reward !== group[0]!.reward)).length;
   const seconds = elapsed / 1_000;
   const rows: [name: string, value: string, more: string][] = [
-    ...(rewards.length === 0 ? [] : [rewardRow(rewards, progress)]),
-    ...(progress.judgedSuccess === 0 ? [] : [successRow(progress)]),
+    ...(rewards.length === 0 ? [] : [rewardRow(rewards)]),
+    ...(judged.length === 0 ? [] : [successRow(judged)]),
     ...(groups.length === 0 ? [] : [[t('groups'), t('{0} of {1}', spread, groups.length), t('have different rewards: only these teach')] as [string, string, string]]),
-    [t('calls'), count(progress.calls), t('{0} per rollout', decimal(progress.calls / entries.length, 1))],
-    [t('tokens'), t('{0} sampled', count(progress.sampled)), t('{0} trainable, {1} prompt', count(progress.trained), count(progress.prompt))],
-    [t('speed'), t('{0} tokens/s', count(progress.sampled / seconds)), t('{0} rollouts/s', decimal(entries.length / seconds, 1))],
-    ...(progress.failed === 0 ? [] : [[t('failed'), paint.red(`✗ ${count(progress.failed)}`), ''] as [string, string, string]]),
-    ...(progress.cancelled === 0 ? [] : [[t('cancelled'), paint.yellow(count(progress.cancelled)), ''] as [string, string, string]]),
+    [t('calls'), count(sum('calls')), t('{0} per rollout', decimal(sum('calls') / entries.length, 1))],
+    [t('tokens'), t('{0} sampled', count(sum('sampled'))), t('{0} trainable, {1} prompt', count(sum('trained')), count(sum('prompt')))],
+    [t('speed'), t('{0} tokens/s', count(sum('sampled') / seconds)), t('{0} rollouts/s', decimal(ended / seconds, 1))],
+    ...(failed === 0 ? [] : [[t('failed'), paint.red(`✗ ${count(failed)}`), ''] as [string, string, string]]),
+    ...(ended === entries.length ? [] : [[t('cancelled'), paint.yellow(count(entries.length - ended)), ''] as [string, string, string]]),
   ];
   const [names, values] = [0, 1].map((column) => Math.max(...rows.map((row) => widthOf(row[column]!))));
   for (const [name, value, more] of rows) print(clip(`  ${padEnd(paint.dim(name), names!)}  ${padEnd(value, values!)}  ${paint.dim(more)}`.trimEnd(), out.width));
 }
 
-function rewardRow(rewards: number[], { rewardSum, rewardSquares }: RunProgress): [string, string, string] {
-  const margin = meanMargin(rewards.length, rewardSum, rewardSquares);
+function rewardRow(rewards: number[]): [string, string, string] {
+  const sum = rewards.reduce((a, b) => a + b, 0);
+  const margin = meanMargin(rewards.length, sum, rewards.reduce((total, reward) => total + reward ** 2, 0));
   const [low, high] = [rewards.reduce((a, b) => Math.min(a, b)), rewards.reduce((a, b) => Math.max(a, b))];
-  const value = paint.bold(decimal(mean(rewards), 3)) + (Number.isFinite(margin) && margin > 0 ? ` ±${decimal(margin, 3)}` : '');
+  const value = paint.bold(decimal(mean(rewards), 3)) + (margin > 0 ? ` ±${decimal(margin, 3)}` : '');
   return [t('reward'), value, low === high ? '' : `${decimal(low)} ${histogram(rewards, 12)} ${decimal(high)}`];
 }
 
-function successRow({ successes, judgedSuccess }: RunProgress): [string, string, string] {
-  const [low, high] = shareInterval(successes, judgedSuccess);
-  return [t('success'), paint.bold(percent(successes / judgedSuccess)), t('95 % sure: {0} to {1}', percent(low), percent(high))];
+function successRow(judged: boolean[]): [string, string, string] {
+  const successes = judged.filter(Boolean).length;
+  const [low, high] = shareInterval(successes, judged.length);
+  return [t('success'), paint.bold(percent(successes / judged.length)), t('95 % interval: {0} to {1}', percent(low), percent(high))];
 }
 
 function printTasks(entries: IndexEntry[]): void {
@@ -90,7 +102,7 @@ function printTasks(entries: IndexEntry[]): void {
     const line = `  ${padEnd(fit(group[0]!.task, names), names)}  ${padStart(decimal(mean(rewards)), 5)}  ${group.map((entry) => padStart(mark(entry), marks)).join(' ')}`;
     print(clip(line, out.width));
   }
-  if (tasks.length > TASK_ROWS) print(paint.dim(`  ${t('… and {0} more', plural(tasks.length - TASK_ROWS, '{0} task', '{0} tasks'))}`));
+  if (tasks.length > TASK_ROWS) print(paint.dim(`  ${plural(tasks.length - TASK_ROWS, '… and {0} more task', '… and {0} more tasks')}`));
 }
 
 /** A reward as one word: colour and number, never colour alone. */
@@ -111,7 +123,7 @@ function printFailures(failures: readonly Failure[]): void {
   }
 }
 
-function printNext(entries: IndexEntry[], status: RunStatus): void {
+function printNext(entries: IndexEntry[], status: Ending['status']): void {
   const [best] = entries.filter((entry) => entry.status === 'finished').toSorted((a, b) => (b.reward ?? -Infinity) - (a.reward ?? -Infinity));
   const failed = entries.find((entry) => entry.status === 'failed');
   const show = `${COMMAND} runs show ${nameOfRun(status)}`;

@@ -7,7 +7,7 @@ export class TimeLeft {
   /** `now` in milliseconds since rollouts began. Undefined while there is too little to tell from. */
   estimate(now: number, { done, running, planned }: { done: number; running: number; planned: number }): number | undefined {
     const rest = planned - done;
-    if (rest <= 0 || done < Math.max(2, Math.min(running, rest) / 2)) return undefined;
+    if (rest <= 0 || done < Math.max(Math.min(4, planned / 8), Math.min(running, rest) * 0.75)) return undefined;
     // Those under way are taken for half done: counting only the finished would overrate what is left of the first wave.
     const work = done + Math.min(running, rest) / 2;
     const raw = now + ((planned - work) / work) * now;

@@ -30,7 +30,8 @@ export const status: Command = {
 };
 
 function show({ version, pid, uptime, project, policies, runs, clients }: BackboneStatus): void {
-  print(`${paint.bold(t('Backbone'))} ${version.split('+')[0]} · ${t('pid {0}', pid)} · ${t('up {0}', duration(uptime))} · ${plural(clients - 1, '{0} other client', '{0} other clients')}`);
+  const others = clients > 1 ? [plural(clients - 1, '{0} other client', '{0} other clients')] : [];
+  print([`${paint.bold(t('Backbone'))} ${version.split('+')[0]}`, t('pid {0}', pid), t('up {0}', duration(uptime)), ...others].join(paint.dim(' · ')));
   print(`${t('Project')}  ${project}`);
   print(`${t('Models')}   ${policies.join(', ') || '–'}`);
   if (runs.length === 0) return;

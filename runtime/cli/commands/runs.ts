@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { emptyProgress, countEntry } from '../../backbone/progress.ts';
 import { connectBackbone, type BackboneClient } from '../../backbone/client.ts';
 import { TuningForkError, type ErrorInfo } from '../../protocol/errors.ts';
 import { nearest } from '../../protocol/suggest.ts';
@@ -99,15 +98,8 @@ async function show(args: Args, name = 'latest'): Promise<number> {
     return EXIT.ok;
   }
   if (entries.length === 0) print(t('{0} ({1}) has no rollout yet.', info.run, info.state));
-  const progress = { ...emptyProgress(), planned: info.planned };
-  for (const entry of entries) {
-    countEntry(progress, entry);
-    progress.calls += entry.calls;
-    progress.prompt += entry.prompt;
-    progress.sampled += entry.sampled;
-  }
   const elapsed = (info.finished === undefined ? Date.now() : Date.parse(info.finished)) - Date.parse(info.created);
-  await summarize({ status: { run: info.run, dir, info, progress, elapsed, seq: 0 }, state: info.state, error: info.error, interrupted: false }, await storedFailures(entries));
+  await summarize({ status: { run: info.run, dir, info, elapsed }, state: info.state, error: info.error }, await storedFailures(entries));
   return EXIT.ok;
 
   async function storedFailures(all: IndexEntry[]): Promise<Failure[]> {
