@@ -50,7 +50,7 @@ export class BackboneClient {
     onJsonLines(socket, (value) => this.receive(value as BackboneLine), () => socket.destroy());
   }
 
-  static async open(address: Address, client: string): Promise<BackboneClient> {
+  static async open(address: Address, client: string, patience = HELLO_MS): Promise<BackboneClient> {
     const socket = connect(address.socket);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
@@ -58,7 +58,7 @@ export class BackboneClient {
     });
     const opened = new BackboneClient(socket);
     // A stopped process still takes connections.
-    const timer = setTimeout(() => socket.destroy(), HELLO_MS);
+    const timer = setTimeout(() => socket.destroy(), patience);
     try {
       await opened.request('hello', { token: address.token, protocol: PROTOCOL_VERSION, client });
     } catch (error) {
@@ -109,7 +109,7 @@ export async function connectBackbone(options: ConnectOptions): Promise<Backbone
   let starting: Promise<Started> | undefined;
   for (;;) {
     const address = location.read();
-    const client = address === undefined ? undefined : await greet(address, options.client);
+    const client = address === undefined ? undefined : await greet(address, options.client, Math.min(HELLO_MS, deadline - Date.now()));
     if (client !== undefined && address!.version === VERSION) return client;
     if (client !== undefined) await dismiss(client, address!);
     if (options.startIfAbsent === false) return undefined;
@@ -123,9 +123,9 @@ export async function connectBackbone(options: ConnectOptions): Promise<Backbone
 }
 
 /** Undefined where nobody answers, or somebody who is about to go. */
-async function greet(address: Address, client: string): Promise<BackboneClient | undefined> {
+async function greet(address: Address, client: string, patience: number): Promise<BackboneClient | undefined> {
   try {
-    return await BackboneClient.open(address, client);
+    return await BackboneClient.open(address, client, patience);
   } catch (error) {
     if (error instanceof TuningForkError && error.code !== 'backbone') throw error;
     return undefined;
