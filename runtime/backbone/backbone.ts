@@ -6,7 +6,12 @@ import { endOrphans } from './orphans.ts';
 import { PolicyCache } from './policies.ts';
 import { Rejudge } from './rejudge.ts';
 import { Run, type BackboneRun } from './run.ts';
+import { TrainingRun } from './training.ts';
 import { WorkerProcess } from './worker-process.ts';
+
+const KINDS: Record<StartRun['kind'], { prepare(request: StartRun, backbone: Backbone): Promise<BackboneRun> }> = {
+  rollout: Run, check: Run, replay: Run, rejudge: Rejudge, training: TrainingRun,
+};
 
 /** How many finished runs stay known for clients that attach late; all of them are on disk. */
 const KEPT_RUNS = 20;
@@ -54,7 +59,7 @@ export class Backbone {
 
   async start(request: StartRun): Promise<{ run: string; dir: string }> {
     if (this.stopping) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
-    const run = request.kind === 'rejudge' ? await Rejudge.prepare(request, this) : await Run.prepare(request, this);
+    const run = await KINDS[request.kind].prepare(request, this);
     this.runs.set(run.id, run);
     void run.done.then(() => {
       this.forgetOldRuns();

@@ -1,3 +1,4 @@
+import type { Sampling } from '../protocol/chat.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import { nearest } from '../protocol/suggest.ts';
 import type { Task } from '../protocol/task.ts';
@@ -10,6 +11,8 @@ export interface Job {
   attempt: number;
   /** Was in flight when a worker died and nobody knows why: it gets a worker for itself. */
   alone: boolean;
+  /** How its calls are sampled, where that differs from the others of its run. */
+  sampling?: Partial<Sampling>;
   /** A stored rollout whose first calls are served from the record. */
   record?: { rollout: RolloutRecord; calls: number; fork: number };
 }

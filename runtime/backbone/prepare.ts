@@ -16,14 +16,14 @@ import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
 import { openTasks } from '../tasks/open.ts';
 import type { TaskSource } from '../tasks/source.ts';
 import { openRunReader } from '../trace/index.ts';
-import { createRun, type NewRun, type RunWriter } from '../trace/writer.ts';
+import { createRun, openRun, type NewRun, type RunWriter } from '../trace/writer.ts';
 import { plannedJobs, replayJobs, type Job } from './jobs.ts';
 import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
 import { stampOf } from './stamp.ts';
 
 /** Importing the user's files takes less than a second; the packages of some take a few. */
-const LONGEST_IMPORT_MS = 60_000;
+export const LONGEST_IMPORT_MS = 60_000;
 
 export interface Prepared {
   config: LoadedConfig;
@@ -70,7 +70,7 @@ export async function prepareRun(request: StartRun, project: string): Promise<Pr
   const root = runsRoot(project, config);
   const secrets = secretsOf(config, request.env);
   await endOrphans(root);
-  const writer = await createRun(root, info, { secrets });
+  const writer = request.training?.resume === undefined ? await createRun(root, info, { secrets }) : await goOn(request.training.resume, info, secrets);
   const { run } = writer.info;
 
   return {
@@ -80,7 +80,7 @@ export async function prepareRun(request: StartRun, project: string): Promise<Pr
       top: rollout.top_logprobs, maxModelLength: rollout.max_model_len, withoutTools: rollout.force_disable_toolcalls,
     },
     rolloutTimeout: request.inspect ? null : rollout.timeout * 1_000,
-    loadTimeout: request.inspect ? null : Math.min(rollout.timeout * 1_000, LONGEST_IMPORT_MS),
+    loadTimeout: request.inspect ? null : LONGEST_IMPORT_MS,
     jobs: () => replayed === undefined
       ? plannedJobs(tasks!.tasks(), { run, split, repeats, ids: request.tasks?.ids, first: request.tasks?.first })
       : replayJobs(replayed, run, request.replay!.untilCall ?? replayed.calls.length, request.replay!.forks),
@@ -125,6 +125,7 @@ export function workerLoad(config: LoadedConfig, judge: ResolvedJudge, request: 
 }
 
 async function planned(request: StartRun, tasks: TaskSource | undefined, repeats: number): Promise<number> {
+  if (request.kind === 'training') return 0;
   if (request.replay !== undefined) return Math.max(1, request.replay.forks);
   const { ids, first } = request.tasks ?? {};
   if (ids !== undefined) return ids.length * repeats;
@@ -132,6 +133,13 @@ async function planned(request: StartRun, tasks: TaskSource | undefined, repeats
   for await (const _ of tasks!.tasks()) if (++count === first) break;
   if (count === 0) throw new TuningForkError('data', `${tasks!.name} holds no task.`, { next: 'Put one task on each line.' });
   return count * repeats;
+}
+
+/** A training is its run: whoever goes on with it writes on in the same folder. */
+async function goOn(dir: string, info: NewRun, secrets: string[]): Promise<RunWriter> {
+  const writer = await openRun(dir, { secrets });
+  await writer.updateRun({ ...info, planned: writer.info.planned, state: 'running', finished: undefined, error: undefined });
+  return writer;
 }
 
 async function storedRollout({ dir, rollout }: NonNullable<StartRun['replay']>): Promise<RolloutRecord> {

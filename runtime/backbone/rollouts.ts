@@ -30,6 +30,8 @@ export interface Answering {
   door: Pick<SessionOptions, 'seed' | 'mode' | 'sampling' | 'top' | 'maxModelLength' | 'withoutTools'>;
   /** Each rollout as it was sealed. */
   onRecord?(record: RolloutRecord): void;
+  /** Brings a trainer back that is gone. Rollouts it took down are begun again after that. */
+  recover?(cause: ErrorInfo): Promise<void>;
 }
 
 export interface RolloutsOptions {
@@ -48,7 +50,7 @@ export class Rollouts {
   readonly #judging: Judging;
   readonly #attempts = new Map<string, { attempt: Attempt; routes: RoleRoutes; answering: Answering }>();
   readonly #requeued: { job: Job; answering: Answering }[] = [];
-  /** Jobs that wait for a place in a worker. */
+  /** Jobs that wait for a place in a worker, or for the trainer to be back. */
   #waiting = 0;
   readonly #heldBeforeStart = new Set<string>();
   readonly #cancelledBeforeStart = new Set<string>();
@@ -166,6 +168,7 @@ export class Rollouts {
     const gate = new HoldGate((call) => {
       if (gate.waiting.length === 1) progress.held++;
       events.emit({ type: 'held', call });
+      this.#tellProgress();
     });
     if (this.#heldBeforeStart.delete(place.rollout)) gate.hold();
     const attempt = new Attempt(job, seat, clock, gate);
@@ -180,7 +183,7 @@ export class Rollouts {
     if (attempt.over) return;
     const replay = job.record === undefined ? undefined : new ReplaySource(job.record.rollout, { untilCall: job.record.calls, fork: job.record.fork });
     const door = gateway.open({
-      ...answering.door, place, attempt: job.attempt, clock, hooks: gate, replay,
+      ...answering.door, sampling: { ...answering.door.sampling, ...job.sampling }, place, attempt: job.attempt, clock, hooks: gate, replay,
       route: (role) => routes.find(role),
       onCall: async (call) => {
         attempt.calls++;
@@ -192,7 +195,10 @@ export class Rollouts {
         await writer.journal.call(place.rollout, job.attempt, call);
       },
       // Whatever the agent makes of such an error, a replay that went another way is none.
-      onFailure: (_role, error) => { if (error.code === 'diverged') void this.#end(attempt, { error, tainted: false }); },
+      onFailure: (_role, error) => {
+        if (error.code === 'diverged') void this.#end(attempt, { error, tainted: false });
+        else if (error.code === 'trainer-gone' && answering.recover !== undefined) this.#beginAgain(attempt, error, answering.recover(error));
+      },
     });
     events.emit({ type: 'rollout-started', rollout: place.rollout, attempt: job.attempt, task: place.taskId, sample: place.sample });
     seat.worker.send({ type: 'run', start: { place, attempt: job.attempt, task: { ...job.task, label: undefined }, gateway: door.url, apiKey: door.apiKey, replay: replay !== undefined } });
@@ -279,6 +285,25 @@ export class Rollouts {
     this.#forget(attempt, true);
   }
 
+  /** The model went away under it: no fault of the rollout's, and its worker is as good as before. */
+  #beginAgain(attempt: Attempt, error: ErrorInfo, ready: Promise<void>): void {
+    const found = this.#attempts.get(attempt.key);
+    if (found === undefined || attempt.over) return;
+    const { job } = attempt;
+    const { rollout } = job.place;
+    attempt.seat.worker.send({ type: 'cancel', rollout, attempt: job.attempt, error });
+    this.#retire(attempt);
+    this.#options.writer.discardAttempt(rollout, job.attempt).catch((problem: unknown) => this.#fail(problem));
+    this.#options.events.emit({ type: 'requeued', rollout, attempt: job.attempt + 1, cause: error });
+    this.#waiting++;
+    this.#forget(attempt, false);
+    const { answering } = found;
+    ready.then(() => void this.#requeued.push({ answering, job: { ...job, attempt: job.attempt + 1 } }), (cause: unknown) => this.#fail(cause)).finally(() => {
+      this.#waiting--;
+      this.#wake();
+    });
+  }
+
   /** From here on nothing of this attempt counts. Gives its calls. */
   #retire(attempt: Attempt): CallRecord[] {
     attempt.over = true;
@@ -292,6 +317,7 @@ export class Rollouts {
     if (gate.waiting.length > 0) {
       this.#options.progress.held--;
       this.#options.events.emit({ type: 'released', rollout: job.place.rollout });
+      this.#tellProgress();
     }
     gate.release(decision);
   }

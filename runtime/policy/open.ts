@@ -17,7 +17,8 @@ export interface OpenOptions {
   env?: Readonly<Record<string, string | undefined>>;
 }
 
-const embedded = fileURLToPath(new URL('./embedded', import.meta.url));
+/** The model that ships. */
+export const embedded = fileURLToPath(new URL('./embedded', import.meta.url));
 
 export async function openPolicy(spec: PolicySpec, { dir, env = process.env }: OpenOptions): Promise<Policy> {
   if (typeof spec !== 'string') return openChatPolicy(spec);

@@ -1,12 +1,13 @@
 import type { ChatMessage, Sampling } from './chat.ts';
 import type { ErrorInfo, Place } from './errors.ts';
 import type { IndexEntry, RunInfo, Split } from './trace.ts';
+import type { TrainingEvent, TrainingReport } from './training.ts';
 
 export const PROTOCOL_VERSION = 1;
 
 /** What a client asks for when it starts rollouts. */
 export interface StartRun {
-  kind: 'rollout' | 'replay' | 'check' | 'rejudge';
+  kind: 'rollout' | 'replay' | 'check' | 'rejudge' | 'training';
   conf: string;
   /** Environment of the client: `${NAME}` in the YAML and provider keys are read from here. */
   env: Record<string, string>;
@@ -24,6 +25,8 @@ export interface StartRun {
   inspect?: boolean;
   /** For a replay: the stored rollout, how many of its calls are served, and how many forks go on from there. */
   replay?: { dir: string; rollout: string; untilCall?: number; forks: number };
+  /** For a training: the folder of one to go on with; `force`: although what it depends on has changed. */
+  training?: { resume?: string; force?: boolean };
   /** For a rejudge: the run whose stored rollouts are scored again. */
   rejudge?: { dir: string };
 }
@@ -87,6 +90,8 @@ export type RunEventBody =
   | { type: 'requeued'; rollout: string; attempt: number; cause: ErrorInfo }
   | { type: 'held'; call: PendingCall }
   | { type: 'released'; rollout: string }
+  | { type: 'training'; event: TrainingEvent }
+  | { type: 'report'; report: TrainingReport; files: { json: string; html: string } }
   | { type: 'log'; rollout?: string; stream: 'out' | 'err'; text: string }
   | { type: 'notice'; level: 'info' | 'warning' | 'error'; notice: ErrorInfo }
   | { type: 'progress'; progress: RunProgress; elapsed: number }

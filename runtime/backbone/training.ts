@@ -1,0 +1,213 @@
+/** A training as a run: the loop of runtime/training, its rollouts run here, its weights owned by a trainer process. */
+import { findPath } from '../config/files.ts';
+import { embedded } from '../policy/open.ts';
+import type { TokenPolicy } from '../policy/policy.ts';
+import { trainerPolicy } from '../policy/trainer.ts';
+import type { CallDecision, PendingCall, RunEvent, RunProgress, RunStatus, StartRun } from '../protocol/backbone.ts';
+import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import type { Task } from '../protocol/task.ts';
+import type { RolloutRecord, RunInfo, Split } from '../protocol/trace.ts';
+import { openTasks } from '../tasks/open.ts';
+import { openRunReader } from '../trace/index.ts';
+import { startEmbeddedTrainer, type TrainerProcess } from '../trainers/embedded/process.ts';
+import { fingerprintOf } from '../training/fingerprint.ts';
+import { train, type CollectBatch } from '../training/loop.ts';
+import type { Trainer } from '../training/trainer.ts';
+import type { Backbone } from './backbone.ts';
+import { EventLog } from './events.ts';
+import type { Job } from './jobs.ts';
+import { modelSpec, prepareRun, type Prepared } from './prepare.ts';
+import { emptyProgress } from './progress.ts';
+import { Rollouts } from './rollouts.ts';
+import type { BackboneRun } from './run.ts';
+import { keepTokenizer } from './tokenizers.ts';
+
+export class TrainingRun implements BackboneRun {
+  readonly id: string;
+  readonly dir: string;
+  readonly done: Promise<void>;
+  #running = true;
+  readonly #stop = new AbortController();
+  readonly #request: StartRun;
+  readonly #prepared: Prepared;
+  readonly #backbone: Backbone;
+  readonly #events: EventLog;
+  readonly #rollouts: Rollouts;
+  readonly #progress: RunProgress = emptyProgress();
+  readonly #started = performance.now();
+  readonly #model: string;
+  #trainer: TrainerProcess | undefined;
+
+  static async prepare(request: StartRun, backbone: Backbone): Promise<TrainingRun> {
+    return new TrainingRun(request, await prepareRun(request, backbone.project), backbone);
+  }
+
+  private constructor(request: StartRun, prepared: Prepared, backbone: Backbone) {
+    const { writer, config } = prepared;
+    this.#request = request;
+    this.#prepared = prepared;
+    this.#backbone = backbone;
+    this.#model = modelFolder(request, prepared);
+    this.id = writer.info.run;
+    this.dir = writer.dir;
+    this.#events = new EventLog(this.id, prepared.secrets);
+    this.#events.emit({ type: 'started', info: writer.info, dir: this.dir });
+    for (const notice of config.warnings) this.#events.emit({ type: 'notice', level: 'warning', notice });
+    this.#rollouts = new Rollouts({
+      prepared, writer, gateway: backbone.gateway, events: this.#events, progress: this.#progress, spare: backbone.takeSpare(),
+      changed: (workers) => void this.#update({ workers: this.#trainer === undefined ? workers : [...workers, this.#trainer.stamp] }),
+    });
+    this.done = this.#go().finally(() => void (this.#running = false));
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  status(): RunStatus {
+    return { run: this.id, dir: this.dir, info: this.#prepared.writer.info, progress: { ...this.#progress }, elapsed: performance.now() - this.#started, seq: this.#events.seq };
+  }
+
+  subscribe(listener: (event: RunEvent) => void, since: number): () => void {
+    return this.#events.subscribe(listener, since);
+  }
+
+  /** One rollout, or the training: it saves what it has learned and ends. */
+  async cancel(rollout?: string): Promise<void> {
+    if (!this.#running) return;
+    if (rollout !== undefined) return this.#rollouts.cancel(rollout);
+    this.#stop.abort(new TuningForkError('rollout-cancelled', 'The training was stopped.'));
+    await this.done;
+  }
+
+  hold(rollout: string): void {
+    this.#rollouts.hold(rollout);
+  }
+
+  pending(rollout: string): PendingCall | null {
+    return this.#rollouts.pending(rollout);
+  }
+
+  release(rollout: string, decision?: CallDecision): void {
+    this.#rollouts.release(rollout, decision);
+  }
+
+  async #go(): Promise<void> {
+    let failure: ErrorInfo | undefined;
+    let stopped = false;
+    try {
+      stopped = await this.#train();
+    } catch (error) {
+      failure = errorInfo(error);
+    }
+    await this.#rollouts.close();
+    await this.#trainer?.stop();
+    const state = failure !== undefined ? 'failed' : stopped ? 'cancelled' : 'finished';
+    try {
+      await this.#prepared.writer.updateRun({ state, finished: new Date().toISOString(), workers: [], ...(failure && { error: failure }) });
+      await this.#prepared.writer.close();
+    } catch (error) {
+      failure ??= errorInfo(error, 'trace');
+    }
+    this.#events.emit({ type: 'finished', state, error: failure });
+  }
+
+  /** True where it was stopped before its end. */
+  async #train(): Promise<boolean> {
+    const { config, load, runsRoot } = this.#prepared;
+    const opening = performance.now();
+    const [trainer, workflow, training, validation] = await Promise.all([
+      this.#startTrainer(), this.#rollouts.start(), this.#tasks('training'), this.#tasks('validation'),
+    ]);
+    const policy = await trainerPolicy(() => this.#trainer!.address, { label: this.#label });
+    this.#events.emit({ type: 'model-ready', label: policy.label, milliseconds: performance.now() - opening });
+    await keepTokenizer(runsRoot, policy.tokenizer.sha256, this.#model);
+    await this.#update({ policy: policy.label, workflow: workflow.name, tokenizer: { sha256: policy.tokenizer.sha256, template: policy.format.sha256 } });
+    const files = [load.workflow.file, ...(load.judge === undefined ? [] : [load.judge.file])];
+    const { resume, force } = this.#request.training ?? {};
+    const end = await train({
+      dir: this.dir, run: this.id, workflow: workflow.name, config: config.config, tasks: { training, validation }, trainer,
+      fingerprint: await fingerprintOf({ config: config.shown, files, root: config.dir, training, validation, model: this.#model }),
+      revive: () => this.#startTrainer(),
+      collect: (batch) => this.#collect(batch, policy),
+      stored: (rollouts) => this.#stored(rollouts),
+      emit: (event) => this.#events.emit(event.type === 'notice' ? event : { type: 'training', event }),
+      signal: this.#stop.signal,
+      resume: resume === undefined ? false : force ? 'anyway' : true,
+    });
+    await policy.close();
+    this.#events.emit({ type: 'report', report: end.report, files: end.files });
+    return end.state === 'stopped';
+  }
+
+  get #label(): string {
+    return this.#model === embedded ? 'embedded' : this.#model;
+  }
+
+  async #startTrainer(): Promise<Trainer> {
+    this.#trainer = await startEmbeddedTrainer({ model: this.#model });
+    await this.#update({ workers: [...(this.#prepared.writer.info.workers ?? []), this.#trainer.stamp] });
+    return this.#trainer.client;
+  }
+
+  async #tasks(split: Split): Promise<Task[]> {
+    const { config } = this.#prepared;
+    const reader = config.config.task_reader;
+    // A training needs no validation tasks; a data set that names some must have them.
+    if (split === 'validation' && reader.type === 'jsonl_dataset_file' && reader.jsonl_dataset_file.validation.file_path === undefined) return [];
+    return Array.fromAsync(openTasks(config, split).tasks());
+  }
+
+  async #collect({ split, rollouts, checkpoint, signal, recover }: CollectBatch, policy: TokenPolicy): Promise<RolloutRecord[]> {
+    const { door, openDefault } = this.#prepared;
+    const { policies } = this.#backbone;
+    const records: RolloutRecord[] = [];
+    const model = checkpoint === undefined ? policy : await trainerPolicy(() => this.#trainer!.address, { label: this.#label, checkpoint });
+    const begun = new Map(this.#prepared.writer.recovered.map(({ place, attempt }) => [place.rollout, attempt]));
+    const run = this.id;
+    this.#progress.planned += rollouts.length;
+    async function* jobs(): AsyncGenerator<Job> {
+      for (const { place, task, sampling } of rollouts) {
+        if (signal.aborted) return;
+        yield { place: { ...place, run }, task, sampling, attempt: (begun.get(place.rollout) ?? 0) + 1, alone: false };
+      }
+    }
+    const giveUp = (): void => void this.#rollouts.cancel();
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      await this.#rollouts.run(jobs(), {
+        model, openDefault: (name) => openDefault(policies, name),
+        door: { ...door, mode: split === 'training' ? 'train' : 'eval' },
+        onRecord: (record) => void records.push(record),
+        recover: (cause) => recover(new TuningForkError(cause.code, cause.message)),
+      });
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+      if (model !== policy) await model.close();
+    }
+    return records;
+  }
+
+  async #stored(rollouts: readonly string[]): Promise<RolloutRecord[]> {
+    const sealed = rollouts.filter((rollout) => this.#prepared.writer.isSealed(rollout));
+    if (sealed.length === 0) return [];
+    const reader = await openRunReader(this.dir);
+    return Promise.all(sealed.map((rollout) => reader.read(rollout)));
+  }
+
+  async #update(patch: Partial<RunInfo>): Promise<void> {
+    // What can't be written here can't be written there either, where it ends the run.
+    await this.#prepared.writer.updateRun(patch).catch(() => {});
+  }
+}
+
+/** Training moves weights, so it needs them: a folder, or the model that ships. */
+function modelFolder(request: StartRun, { config }: Prepared): string {
+  const spec = modelSpec(request, config);
+  if (spec === 'embedded') return embedded;
+  const folder = typeof spec === 'string' ? findPath({ dir: request.cwd, cwd: config.dir }, spec) : undefined;
+  if (folder !== undefined) return folder;
+  throw new TuningForkError('config', `Training needs the weights of a model, and "${typeof spec === 'string' ? spec : spec.model}" is not a folder.`, {
+    where: config.place('model.path'), next: 'Set model.path to "embedded" or to a folder with config.json, model.safetensors and the exported graphs.',
+  });
+}
