@@ -27,6 +27,8 @@ export type ErrorCode =
   | 'policy' | 'model-request' | 'context-length' | 'non-finite' | 'provider'
   // a trainer that refused or failed, and one that is dead or silent: start another, load, replay
   | 'trainer' | 'trainer-gone'
+  // what a training is told of how it goes
+  | 'training'
   // processes and files
   | 'backbone' | 'worker' | 'protocol' | 'auth' | 'trace' | 'not-here-yet' | 'internal';
 

@@ -1,0 +1,90 @@
+/** What the curve of a training depends on, as hashes and values: a training goes on only where all of it is as it was. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
+import type { Json, JsonObject } from '../protocol/json.ts';
+import type { Task } from '../protocol/task.ts';
+
+export interface Fingerprint {
+  /** Of the tasks of both splits. */
+  data: { training: string; validation: string };
+  /** Of the workflow's file, the judge's, and what they import of the project, by path. */
+  files: Record<string, string>;
+  /** Configuration keys and their values, without those that change nothing of what was trained so far. */
+  config: Record<string, Json>;
+  /** The weights it began with. */
+  model: string;
+}
+
+/** How long, how often, how fast, and where to: free to change between two halves of a training. */
+const FREE = [
+  /^project_name$/, /^experiment_/, /^backbone$/, /^debug\./, /^rollout\.(max_env_worker|workers|worker_memory|timeout|block_timeout|top_logprobs)$/,
+  /^trainer_common\.(total_epochs|total_training_steps|save_freq|test_freq|val_|logger)/, /^model\.api_key$/,
+];
+
+export async function fingerprintOf(given: { config: JsonObject; files: readonly string[]; root: string; training: readonly Task[]; validation: readonly Task[]; model: string }): Promise<Fingerprint> {
+  const files: Record<string, string> = {};
+  for (const file of await projectFiles(given.files)) files[relative(given.root, file).replaceAll('\\', '/')] = hash(await readFile(file));
+  return {
+    data: { training: hashTasks(given.training), validation: hashTasks(given.validation) },
+    files,
+    config: Object.fromEntries(flatten(given.config).filter(([key]) => !FREE.some((free) => free.test(key)))),
+    model: given.model,
+  };
+}
+
+/** One short sentence each. */
+export function differences(before: Fingerprint, now: Fingerprint): string[] {
+  const found: string[] = [];
+  for (const split of ['training', 'validation'] as const) if (before.data[split] !== now.data[split]) found.push(`the ${split} tasks are others`);
+  for (const file of namesOf(before.files, now.files)) {
+    if (before.files[file] === now.files[file]) continue;
+    found.push(now.files[file] === undefined ? `${file} is gone or no longer imported` : before.files[file] === undefined ? `${file} is imported now` : `${file} was edited`);
+  }
+  for (const key of namesOf(before.config, now.config)) {
+    const [was, is] = [before.config[key], now.config[key]].map((value) => (value === undefined ? 'not set' : JSON.stringify(value)));
+    if (was !== is) found.push(`${key} was ${was} and is ${is}`);
+  }
+  if (before.model !== now.model) found.push(`the model it began with was ${before.model} and is ${now.model}`);
+  return found;
+}
+
+function namesOf(a: object, b: object): string[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
+}
+
+function flatten(value: Json, path = ''): [string, Json][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[path, value]];
+  return Object.entries(value).flatMap(([key, one]) => flatten(one, path === '' ? key : `${path}.${key}`));
+}
+
+function hashTasks(tasks: readonly Task[]): string {
+  const all = createHash('sha256');
+  for (const task of tasks) all.update(`${JSON.stringify(task)}\n`);
+  return all.digest('hex');
+}
+
+function hash(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+const RELATIVE_IMPORT = /(?:\bfrom|\bimport|\brequire\()\s*\(?\s*['"](\.{1,2}\/[^'"\n]+)['"]/g;
+
+/** The given files and whatever of the project they import, however deep. Packages don't count. */
+async function projectFiles(entries: readonly string[]): Promise<string[]> {
+  const found = new Set<string>();
+  const open = entries.map((entry) => resolve(entry));
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (found.has(file)) continue;
+    found.add(file);
+    const text = await readFile(file, 'utf8');
+    for (const [, target] of text.matchAll(RELATIVE_IMPORT)) {
+      const path = resolve(dirname(file), target!);
+      const candidates = [path, path.replace(/\.js$/, '.ts'), `${path}.ts`, `${path}.tsx`, `${path}.js`, `${path}/index.ts`];
+      const real = candidates.find((candidate) => /\.\w+$/.test(candidate) && existsSync(candidate));
+      if (real !== undefined && !real.includes('node_modules')) open.push(real);
+    }
+  }
+  return [...found].sort();
+}

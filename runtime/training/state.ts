@@ -1,0 +1,225 @@
+/**
+ * What a training needs to go on exactly where it was, in the folder of its run: the last step its trainer acknowledged, the rows told so
+ * far, and the bodies of all steps since the newest checkpoint that can be resumed from.
+ *
+ * A body is on the disk before it is sent, and `training.json` is replaced after the answer: whenever the process ends, the checkpoint and
+ * the bodies up to `step` give the weights of `step`, and whatever was under way behind it is done again, with the same result.
+ */
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { TuningForkError } from '../protocol/errors.ts';
+import type { KeptCheckpoint, MetricsRow } from '../protocol/training.ts';
+import { METRICS_FILE } from '../trace/layout.ts';
+import { differences, type Fingerprint } from './fingerprint.ts';
+
+export const STATE_FILE = 'training.json';
+export const CHECKPOINTS = 'checkpoints';
+const BODIES = 'steps';
+
+export interface TrainingState {
+  v: 1;
+  /** Acknowledged by the trainer. */
+  step: number;
+  /** Of the weights after it. */
+  version: number;
+  /** Folder of the weights the training began with: the reference, and what the report compares with. */
+  start: string;
+  /** Steps since the newest checkpoint that changed the weights; their bodies are kept. */
+  bodies: number[];
+  /** Steps after which a validation was told. */
+  evaluated: number[];
+  /** Oldest first. Directories are relative to the run. */
+  checkpoints: KeptCheckpoint[];
+  /** Length of metrics.jsonl: what stands behind it was told by a process that ended before it could say so. */
+  metricsBytes: number;
+  /** Mean reward of the best validation of trained weights so far. */
+  best: number | null;
+  finished: boolean;
+  fingerprint: Fingerprint;
+}
+
+export class TrainingStore {
+  readonly dir: string;
+  #state: TrainingState;
+  #rows: MetricsRow[];
+
+  private constructor(dir: string, state: TrainingState, rows: MetricsRow[]) {
+    this.dir = dir;
+    this.#state = state;
+    this.#rows = rows;
+  }
+
+  static async create(dir: string, start: string, version: number, fingerprint: Fingerprint): Promise<TrainingStore> {
+    const store = new TrainingStore(resolve(dir), {
+      v: 1, step: 0, version, start, bodies: [], evaluated: [], checkpoints: [], metricsBytes: 0, best: null, finished: false, fingerprint,
+    }, []);
+    await mkdir(join(store.dir, BODIES), { recursive: true });
+    await mkdir(join(store.dir, CHECKPOINTS), { recursive: true });
+    await store.#save({});
+    return store;
+  }
+
+  /** Opens a training to go on with it. Refused if what it depends on has changed, unless `anyway`. */
+  static async open(dir: string, fingerprint: Fingerprint, { anyway = false } = {}): Promise<TrainingStore> {
+    const state = await readTrainingState(dir);
+    const changed = differences(state.fingerprint, fingerprint);
+    if (changed.length > 0 && !anyway) {
+      throw new TuningForkError('usage', `This training can't go on as it was, because what it depends on has changed: ${changed.join('; ')}.`, {
+        next: 'Put it back as it was, start a new training, or say that it should go on all the same (--force): its curve is then no longer that of one run.',
+      });
+    }
+    const rows = await readRows(join(dir, METRICS_FILE), state.metricsBytes);
+    const store = new TrainingStore(resolve(dir), { ...state, fingerprint }, rows);
+    await store.#sweep();
+    await store.#save({ finished: false });
+    return store;
+  }
+
+  get state(): Readonly<TrainingState> {
+    return this.#state;
+  }
+
+  get rows(): readonly MetricsRow[] {
+    return this.#rows;
+  }
+
+  /** The newest checkpoint, or undefined: then the weights the training began with. */
+  get durable(): KeptCheckpoint | undefined {
+    return this.#state.checkpoints.toSorted((a, b) => a.step - b.step).at(-1);
+  }
+
+  directoryOf(checkpoint: KeptCheckpoint): string {
+    return join(this.dir, checkpoint.directory);
+  }
+
+  /** On the disk before the trainer sees it. */
+  async keepBody(step: number, body: Uint8Array): Promise<void> {
+    await replaceFile(this.#body(step), body);
+  }
+
+  async readBody(step: number): Promise<Uint8Array> {
+    return readFile(this.#body(step));
+  }
+
+  /** The step counts from here on. */
+  async stepped(row: MetricsRow & { kind: 'step' }): Promise<void> {
+    const metricsBytes = await this.#append(row);
+    await this.#save({ step: row.step, version: row.version, metricsBytes, bodies: row.stepped ? [...this.#state.bodies, row.step] : this.#state.bodies });
+  }
+
+  async evaluated(row: MetricsRow & { kind: 'evaluation' }): Promise<void> {
+    const metricsBytes = await this.#append(row);
+    const best = row.best ? row.sampled.reward!.mean : this.#state.best;
+    await this.#save({ metricsBytes, best, evaluated: [...this.#state.evaluated, row.step] });
+  }
+
+  /** A checkpoint with optimizer is on the disk, so bodies up to its step are no longer needed. */
+  async saved(checkpoint: KeptCheckpoint): Promise<void> {
+    const checkpoints = this.#state.checkpoints.filter(({ name }) => name !== checkpoint.name);
+    if (checkpoint.best) for (const [i, other] of checkpoints.entries()) checkpoints[i] = { ...other, best: false };
+    const bodies = this.#state.bodies.filter((step) => step > checkpoint.step);
+    await this.#save({ checkpoints: [...checkpoints, checkpoint], bodies });
+    await this.#sweep();
+  }
+
+  async forget(name: string): Promise<void> {
+    const found = this.#state.checkpoints.find((checkpoint) => checkpoint.name === name);
+    if (found === undefined) return;
+    await this.#save({ checkpoints: this.#state.checkpoints.filter((checkpoint) => checkpoint !== found) });
+    await rm(this.directoryOf(found), { recursive: true, force: true });
+  }
+
+  async finish(): Promise<void> {
+    await this.#save({ finished: true });
+  }
+
+  #body(step: number): string {
+    return join(this.dir, BODIES, `${step}.safetensors`);
+  }
+
+  async #append(row: MetricsRow): Promise<number> {
+    const line = Buffer.from(`${JSON.stringify(row)}\n`);
+    const file = await open(join(this.dir, METRICS_FILE), this.#state.metricsBytes === 0 ? 'w' : 'r+');
+    try {
+      await file.truncate(this.#state.metricsBytes);
+      await file.write(line, 0, line.length, this.#state.metricsBytes);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    this.#rows.push(row);
+    return this.#state.metricsBytes + line.length;
+  }
+
+  async #save(patch: Partial<TrainingState>): Promise<void> {
+    this.#state = { ...this.#state, ...patch };
+    await replaceFile(join(this.dir, STATE_FILE), Buffer.from(`${JSON.stringify(this.#state, null, 2)}\n`));
+  }
+
+  /** Bodies that nothing needs any more, and one that was written and never acknowledged. */
+  async #sweep(): Promise<void> {
+    const needed = new Set(this.#state.bodies.map((step) => basename(this.#body(step))));
+    const names = await readdir(join(this.dir, BODIES)).catch(() => []);
+    for (const name of names) if (!needed.has(name)) await rm(join(this.dir, BODIES, name), { force: true });
+  }
+}
+
+export async function readTrainingState(dir: string): Promise<TrainingState> {
+  const path = join(dir, STATE_FILE);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    throw new TuningForkError('usage', `${dir} holds no training to go on with: it has no ${STATE_FILE}.`, { next: 'Name the folder of a run of `tuning-fork train`.' });
+  }
+  try {
+    const state = JSON.parse(text) as TrainingState;
+    if (state.v === 1) return state;
+  } catch {
+    // told below
+  }
+  throw new TuningForkError('trace', `${path} can't be read: it is damaged, or of another version.`, { where: { file: path }, next: 'Start a new training from its newest checkpoint.' });
+}
+
+/** Names that stay the same while a training goes on; `undefined` for any other. */
+export async function checkpointNamed(dir: string, name: string): Promise<string | undefined> {
+  const { checkpoints } = await readTrainingState(dir);
+  const byStep = checkpoints.toSorted((a, b) => a.step - b.step);
+  const found = name === 'best' ? byStep.find(({ best }) => best) ?? byStep.at(-1) : name === 'last' ? byStep.at(-1) : byStep.find((checkpoint) => checkpoint.name === name);
+  return found === undefined ? undefined : join(dir, found.directory);
+}
+
+/** A path below the run as the state keeps it: the same on every system. */
+export function withinRun(dir: string, path: string): string {
+  return relative(dir, path).split(sep).join('/');
+}
+
+async function readRows(path: string, bytes: number): Promise<MetricsRow[]> {
+  if (bytes === 0) return [];
+  const text = (await readFile(path)).subarray(0, bytes).toString('utf8');
+  return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as MetricsRow);
+}
+
+/** Whole or not at all, whenever the machine stops. */
+export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.new`;
+  const file = await open(temporary, 'w');
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+/** Windows has no such thing, and needs none. */
+async function syncFolder(path: string): Promise<void> {
+  try {
+    const folder = await open(path, 'r');
+    await folder.sync().finally(() => folder.close());
+  } catch (error) {
+    if (process.platform !== 'win32') throw error;
+  }
+}
