@@ -17,13 +17,14 @@ import { openTasks } from '../tasks/open.ts';
 import type { TaskSource } from '../tasks/source.ts';
 import { openRunReader } from '../trace/index.ts';
 import { createRun, openRun, type NewRun, type RunWriter } from '../trace/writer.ts';
+import { checkpointFolder } from './checkpoints.ts';
 import { plannedJobs, replayJobs, type Job } from './jobs.ts';
 import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
 import { stampOf } from './stamp.ts';
 
 /** Importing the user's files takes less than a second; the packages of some take a few. */
-export const LONGEST_IMPORT_MS = 60_000;
+const LONGEST_IMPORT_MS = 60_000;
 
 export interface Prepared {
   config: LoadedConfig;
@@ -38,8 +39,6 @@ export interface Prepared {
   door: Pick<SessionOptions, 'seed' | 'mode' | 'sampling' | 'top' | 'maxModelLength' | 'withoutTools'>;
   /** Milliseconds; null while a debugger may stop the code. */
   rolloutTimeout: number | null;
-  /** Milliseconds the import of the user's files may take; null likewise. */
-  loadTimeout: number | null;
   concurrency: number;
   workers: number;
   /** Megabytes for each of them. */
@@ -70,7 +69,7 @@ export async function prepareRun(request: StartRun, project: string): Promise<Pr
   const root = runsRoot(project, config);
   const secrets = secretsOf(config, request.env);
   await endOrphans(root);
-  const writer = request.training?.resume === undefined ? await createRun(root, info, { secrets }) : await goOn(request.training.resume, info, secrets);
+  const writer = request.training?.resume === undefined ? await createRun(root, info, { secrets, claim: claimName }) : await goOn(request.training.resume, info, secrets);
   const { run } = writer.info;
 
   return {
@@ -80,19 +79,30 @@ export async function prepareRun(request: StartRun, project: string): Promise<Pr
       top: rollout.top_logprobs, maxModelLength: rollout.max_model_len, withoutTools: rollout.force_disable_toolcalls,
     },
     rolloutTimeout: request.inspect ? null : rollout.timeout * 1_000,
-    loadTimeout: request.inspect ? null : LONGEST_IMPORT_MS,
     jobs: () => replayed === undefined
       ? plannedJobs(tasks!.tasks(), { run, split, repeats, ids: request.tasks?.ids, first: request.tasks?.first })
       : replayJobs(replayed, run, request.replay!.untilCall ?? replayed.calls.length, request.replay!.forks),
     openModel: (policies) => policies.get(spec, config.dir, request.env),
-    openDefault: (policies, model) => policies.get(model, config.dir, request.env),
+    openDefault: async (policies, model) => {
+      const folder = typeof model === 'string' ? await checkpointFolder(model, { dir: config.dir, cwd: config.cwd, runsRoot: root }) : undefined;
+      return policies.get(folder ?? model, config.dir, request.env);
+    },
   };
 }
 
 /** The YAML with what the client asked for instead. */
-export function loadRunConfig(request: Pick<StartRun, 'conf' | 'env' | 'cwd' | 'train' | 'seed'>): Promise<LoadedConfig> {
-  const overrides: Record<string, Json | undefined> = { trainable_targets: request.train, 'rollout.seed': request.seed };
+export function loadRunConfig(request: Pick<StartRun, 'conf' | 'env' | 'cwd' | 'train' | 'seed' | 'training'>): Promise<LoadedConfig> {
+  const overrides: Record<string, Json | undefined> = {
+    trainable_targets: request.train, 'rollout.seed': request.seed, 'trainer_common.total_training_steps': request.training?.steps,
+  };
   return loadConfig(request.conf, overrides, { env: request.env, cwd: request.cwd });
+}
+
+const names = new Set<string>();
+
+/** Runs of different experiments lie in different folders and may begin in the same second; the gateway and clients know them by name. */
+export function claimName(name: string): boolean {
+  return !names.has(name) && names.add(name).size > 0;
 }
 
 export function runsRoot(project: string, config: LoadedConfig): string {
@@ -119,7 +129,7 @@ export function workerLoad(config: LoadedConfig, judge: ResolvedJudge, request: 
     workflow: { file: needFile(config, file, 'rollout.user_workflow'), className },
     ...(judge.kind === 'user' && { judge: { file: needFile(config, judge.file, 'task_judge.judge_protocol'), className: judge.className } }),
     ...(config.config.trainable_targets && { trainableTargets: config.config.trainable_targets }),
-    blockLimit: request.inspect ? null : blockTimeout * 1_000,
+    limits: request.inspect ? null : { import: LONGEST_IMPORT_MS, block: blockTimeout * 1_000 },
     inspect: request.inspect ?? false,
   };
 }

@@ -10,6 +10,7 @@ import type { RolloutRecord, RunInfo, Split } from '../protocol/trace.ts';
 import { openTasks } from '../tasks/open.ts';
 import { openRunReader } from '../trace/index.ts';
 import { startEmbeddedTrainer, type TrainerProcess } from '../trainers/embedded/process.ts';
+import { estimateTraining } from '../training/estimate.ts';
 import { fingerprintOf } from '../training/fingerprint.ts';
 import { train, type CollectBatch } from '../training/loop.ts';
 import type { Trainer } from '../training/trainer.ts';
@@ -124,6 +125,7 @@ export class TrainingRun implements BackboneRun {
     await keepTokenizer(runsRoot, policy.tokenizer.sha256, this.#model);
     await this.#update({ policy: policy.label, workflow: workflow.name, tokenizer: { sha256: policy.tokenizer.sha256, template: policy.format.sha256 } });
     const files = [load.workflow.file, ...(load.judge === undefined ? [] : [load.judge.file])];
+    this.#events.emit({ type: 'estimate', estimate: estimateTraining(config.config, await trainer.info(), { training: training.length, validation: validation.length }) });
     const { resume, force } = this.#request.training ?? {};
     const end = await train({
       dir: this.dir, run: this.id, workflow: workflow.name, config: config.config, tasks: { training, validation }, trainer,

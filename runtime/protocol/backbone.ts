@@ -1,7 +1,7 @@
 import type { ChatMessage, Sampling } from './chat.ts';
 import type { ErrorInfo, Place } from './errors.ts';
 import type { IndexEntry, RunInfo, Split } from './trace.ts';
-import type { TrainingEvent, TrainingReport } from './training.ts';
+import type { TrainingEstimate, TrainingEvent, TrainingReport } from './training.ts';
 
 export const PROTOCOL_VERSION = 1;
 
@@ -26,7 +26,7 @@ export interface StartRun {
   /** For a replay: the stored rollout, how many of its calls are served, and how many forks go on from there. */
   replay?: { dir: string; rollout: string; untilCall?: number; forks: number };
   /** For a training: the folder of one to go on with; `force`: although what it depends on has changed. */
-  training?: { resume?: string; force?: boolean };
+  training?: { resume?: string; force?: boolean; steps?: number };
   /** For a rejudge: the run whose stored rollouts are scored again. */
   rejudge?: { dir: string };
 }
@@ -90,6 +90,7 @@ export type RunEventBody =
   | { type: 'requeued'; rollout: string; attempt: number; cause: ErrorInfo }
   | { type: 'held'; call: PendingCall }
   | { type: 'released'; rollout: string }
+  | { type: 'estimate'; estimate: TrainingEstimate }
   | { type: 'training'; event: TrainingEvent }
   | { type: 'report'; report: TrainingReport; files: { json: string; html: string } }
   | { type: 'log'; rollout?: string; stream: 'out' | 'err'; text: string }

@@ -49,7 +49,7 @@ const start = z.object({
   seed: count.optional(),
   inspect: z.boolean().optional(),
   replay: z.object({ dir: name, rollout: name, untilCall: count.optional(), forks: count.max(10_000) }).optional(),
-  training: z.strictObject({ resume: z.string().min(1).optional(), force: z.boolean().optional() }).optional(),
+  training: z.strictObject({ resume: z.string().min(1).optional(), force: z.boolean().optional(), steps: positive.optional() }).optional(),
   rejudge: z.object({ dir: name }).optional(),
 }).refine(({ kind, replay }) => (kind === 'replay') === (replay !== undefined), { path: ['replay'], error: 'belongs to the kind "replay" and to no other' })
   .refine(({ kind, rejudge }) => (kind === 'rejudge') === (rejudge !== undefined), { path: ['rejudge'], error: 'belongs to the kind "rejudge" and to no other' });

@@ -1,0 +1,35 @@
+/** What a person reads when a training is over: before and after, where the weights are, what to type next. */
+import { join, relative } from 'node:path';
+import { reportLines } from '../training/report.ts';
+import type { Followed } from './follow.ts';
+import { COMMAND } from './invocation.ts';
+import { errPaint, note, paint, print } from './io.ts';
+import { t } from './l10n.ts';
+import { describeError } from './report.ts';
+import { nameOfRun } from './summary.ts';
+import type { TrainView } from './train-view.ts';
+
+export function endOfTraining(view: TrainView, { status, state, error }: Followed): void {
+  if (error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);
+  const name = nameOfRun(status);
+  if (view.report !== undefined) {
+    const { report, files } = view.report;
+    print();
+    for (const line of reportLines(report)) print(line);
+    print();
+    print(`${paint.dim(t('report'))}  ${shown(files.html)}`);
+    const weights = report.checkpoints.best ?? report.checkpoints.last;
+    if (weights !== null) {
+      const folder = shown(join(status.dir, weights));
+      print(`\n${t('Use what it has learned:')}`);
+      print(`  ${COMMAND} rollout --conf ${shown(status.info.conf)} --split validation --model ${folder}`);
+      print(`  ${COMMAND} serve ${folder}`);
+    }
+  }
+  if (state !== 'finished') print(`\n${t('Go on with it:')}\n  ${COMMAND} train --resume --run ${name}`);
+}
+
+function shown(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near.startsWith('..') ? path : near;
+}

@@ -1,0 +1,207 @@
+/** A training as a person sees it while it goes on: a live picture on a terminal, a line a step elsewhere. */
+import type { RunEvent, RunProgress, RunStatus } from '../protocol/backbone.ts';
+import type { EvaluationRow, StepRow, TrainingEvent, TrainingPlan, TrainingReport } from '../protocol/training.ts';
+import type { Watcher } from './follow.ts';
+import { clock, count, decimal, duration, percent } from './format.ts';
+import { doneOf, spinner } from './frame.ts';
+import { err, errPaint, note } from './io.ts';
+import { t } from './l10n.ts';
+import { LiveRegion } from './live-region.ts';
+import { describeError } from './report.ts';
+import { level } from './statistics.ts';
+import { fit, padEnd, padStart, visible, widthOf, type Paint } from './terminal.ts';
+import { roundLeft } from './time-left.ts';
+
+const FRAME_MS = 100;
+const MOST_COLUMNS = 100;
+/** The time left follows the newest steps: they are what the next ones will cost. */
+const RECENT_STEPS = 10;
+
+export class TrainView implements Watcher {
+  /** What was told at the end; absent when it did not get there. */
+  report: { report: TrainingReport; files: { json: string; html: string } } | undefined;
+  readonly #live = err.interactive ? new LiveRegion(err) : undefined;
+  readonly #steps: StepRow[] = [];
+  #opened = performance.now();
+  #phase = '';
+  #doing = '';
+  #plan: TrainingPlan | undefined;
+  #progress: RunProgress | undefined;
+  /** Rollouts that had ended and were planned when the present phase began. */
+  #before = { done: 0, planned: 0 };
+  #workflow = '';
+  #policy = '';
+  #timer: NodeJS.Timeout | undefined;
+
+  phase(text: string): void {
+    if (this.#phase === text) return;
+    this.#phase = text;
+    if (this.#live === undefined) return note(text);
+    this.#draw();
+    this.#timer ??= setInterval(() => this.#draw(), FRAME_MS);
+  }
+
+  begin(status: RunStatus): void {
+    this.#opened = performance.now() - status.elapsed;
+    this.#workflow ||= status.info.workflow;
+    if (this.#plan === undefined) this.phase(t('Starting the trainer and loading {0}…', this.#workflow));
+  }
+
+  say(line: string): void {
+    if (this.#live === undefined) note(line);
+    else this.#live.print(line);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#live?.clear();
+  }
+
+  receive(event: RunEvent): void {
+    switch (event.type) {
+      case 'progress':
+        this.#progress = event.progress;
+        break;
+      case 'model-ready':
+        this.#policy = event.label;
+        break;
+      case 'workflow-ready':
+        this.#workflow = event.name;
+        break;
+      case 'training':
+        this.#receive(event.event);
+        break;
+      case 'report':
+        this.report = event;
+        break;
+      case 'notice':
+        this.say(`${event.level === 'info' ? errPaint.dim('·') : errPaint.yellow('!')} ${describeError(event.notice, errPaint)}`);
+        break;
+      case 'requeued':
+        this.say(`${errPaint.yellow(`! ${t('{0} runs again:', event.rollout)}`)} ${describeError(event.cause, errPaint)}`);
+        break;
+      case 'log':
+        for (const line of visible(event.text).replace(/\n$/, '').split('\n')) this.say(errPaint.dim(`${event.rollout ?? t('worker')} │ `) + line);
+        break;
+    }
+  }
+
+  #receive(event: TrainingEvent): void {
+    switch (event.type) {
+      case 'training':
+        this.#plan = event.plan;
+        this.say(planLine(event.plan));
+        break;
+      case 'phase':
+        this.#doing = phaseText(event.phase);
+        this.#before = this.#progress === undefined ? { done: 0, planned: 0 } : { done: doneOf(this.#progress), planned: this.#progress.planned };
+        break;
+      case 'step':
+        this.#steps.push(event.row);
+        if (this.#live === undefined) note(stepLine(event.row, this.#plan));
+        break;
+      case 'evaluation':
+        this.say(evaluationLine(event.row));
+        break;
+      case 'checkpoint':
+        this.say(errPaint.dim(`· ${t('step {0}: saved {1}', event.checkpoint.step, event.checkpoint.directory)}${event.checkpoint.best ? ` (${t('best so far')})` : ''}`));
+        break;
+    }
+  }
+
+  #draw(): void {
+    const elapsed = performance.now() - this.#opened;
+    if (this.#plan === undefined) return this.#live!.draw([`${errPaint.cyan(spinner(elapsed))} ${fit(this.#phase, err.width - 12)}`]);
+    this.#live!.draw(this.#frame(this.#plan, elapsed, Math.min(err.width - 1, MOST_COLUMNS), errPaint));
+  }
+
+  #frame(plan: TrainingPlan, elapsed: number, width: number, paint: Paint): string[] {
+    const time = clock(elapsed);
+    const head = `${paint.cyan(spinner(elapsed))} ${paint.bold(fit(this.#workflow, 30))} ${paint.dim('·')} ${fit(this.#policy, 30)}`;
+    const last = this.#steps.at(-1);
+    return [
+      `${padEnd(head, width - widthOf(time))}${paint.dim(time)}`,
+      `  ${this.#bar(plan, width - 2, paint)}`,
+      ...(last === undefined ? [] : [`  ${this.#curve(width - 2, paint)}`, `  ${learnedLine(last, paint)}`, `  ${healthLine(last, paint)}`]),
+    ];
+  }
+
+  #bar(plan: TrainingPlan, width: number, paint: Paint): string {
+    const done = this.#steps.at(-1)?.step ?? plan.from;
+    const total = count(plan.steps);
+    const left = this.#left(plan, done);
+    const right = `  ${t('step')} ${padStart(count(done), total.length)}/${total}  ${padEnd(this.#activity(), 22)}${padEnd(left === undefined ? '' : t('{0} left', clock(roundLeft(left))), 14)}`;
+    const room = Math.max(4, width - widthOf(right));
+    const filled = Math.min(room, Math.floor((done / plan.steps) * room));
+    return `${paint.cyan('━'.repeat(filled))}${paint.dim('─'.repeat(room - filled))}${right}`.trimEnd();
+  }
+
+  #activity(): string {
+    if (this.#progress === undefined || this.#progress.running === 0) return this.#doing;
+    return `${this.#doing} ${count(doneOf(this.#progress) - this.#before.done)}`;
+  }
+
+  #left(plan: TrainingPlan, done: number): number | undefined {
+    const recent = this.#steps.slice(-RECENT_STEPS);
+    if (recent.length < 2 || done === plan.steps) return undefined;
+    return ((plan.steps - done) * recent.reduce((sum, { time }) => sum + time.total, 0)) / recent.length;
+  }
+
+  /** The reward of each step as a column; the newest last. */
+  #curve(width: number, paint: Paint): string {
+    const last = this.#steps.at(-1)!;
+    const figures = `${paint.dim(t('reward'))} ${paint.bold(decimal(last.rewardMean ?? NaN, 3))} ±${decimal(last.rewardStd ?? NaN)}${last.success === null ? '' : `  ${paint.dim(t('success'))} ${padStart(percent(last.success), 5)}`}  `;
+    const rewards = this.#steps.map(({ rewardMean }) => rewardMean ?? 0).slice(-(width - widthOf(figures)));
+    const [low, high] = [Math.min(...rewards), Math.max(...rewards)];
+    return figures + paint.green(rewards.map((reward) => level(reward, low, high)).join(''));
+  }
+}
+
+function phaseText(phase: Extract<TrainingEvent, { type: 'phase' }>['phase']): string {
+  const texts = { collect: t('rollouts'), score: t('scoring'), learn: t('learning'), evaluate: t('validating'), save: t('saving'), recover: t('recovering'), report: t('report') };
+  return texts[phase];
+}
+
+function planLine({ steps, tasksPerStep, repeats, trainingTasks, from }: TrainingPlan): string {
+  const what = t('{0} steps of {1} tasks × {2} rollouts, from {3} tasks', count(steps), count(tasksPerStep), count(repeats), count(trainingTasks));
+  return `${errPaint.dim('·')} ${what}${from > 0 ? ` ${errPaint.dim(t('(going on after step {0})', from))}` : ''}`;
+}
+
+function learnedLine(row: StepRow, paint: Paint): string {
+  const label = (name: string, value: string): string => `${paint.dim(name)} ${value}`;
+  return [
+    label(t('trained'), t('{0} of {1} tokens', padStart(count(row.trainedTokens), 6), padStart(count(row.sampledTokens), 6))),
+    label(t('saved by sharing'), padStart(row.saved === null ? '–' : percent(row.saved), 5)),
+    label(t('groups with spread'), `${padStart(String(row.groupsWithSpread), String(row.groups).length)}/${row.groups}`),
+  ].join('  ');
+}
+
+function healthLine(row: StepRow, paint: Paint): string {
+  const label = (name: string, value: string): string => `${paint.dim(name)} ${value}`;
+  const number = (value: number | null, digits = 3): string => (value === null ? '–' : decimal(value, digits));
+  return [
+    label('KL', number(row.kl)), label(t('entropy'), number(row.entropy)),
+    label(t('clipped'), `${row.clipLow === null ? '–' : percent(row.clipLow)}/${row.clipHigh === null ? '–' : percent(row.clipHigh)}`),
+    label(t('gradient'), number(row.gradNorm)), label(t('tokens/s'), count(row.time.sampledPerSecond)), label(t('a step'), duration(row.time.total)),
+  ].join('  ');
+}
+
+function stepLine(row: StepRow, plan: TrainingPlan | undefined): string {
+  return [
+    `${t('step')} ${row.step}${plan === undefined ? '' : `/${plan.steps}`}`,
+    `${t('reward')} ${decimal(row.rewardMean ?? NaN, 3)}`,
+    ...(row.success === null ? [] : [`${t('success')} ${percent(row.success)}`]),
+    `${t('groups with spread')} ${row.groupsWithSpread}/${row.groups}`,
+    ...(row.entropy === null ? [] : [`${t('entropy')} ${decimal(row.entropy, 3)}`]),
+    ...(row.kl === null ? [] : [`KL ${decimal(row.kl, 3)}`]),
+    duration(row.time.total),
+  ].join(' · ');
+}
+
+function evaluationLine({ step, tasks, greedy, sampled, best }: EvaluationRow): string {
+  const figure = ({ reward, success }: EvaluationRow['greedy']): string =>
+    `${decimal(reward?.mean ?? NaN, 3)} [${decimal(reward?.low ?? NaN)}, ${decimal(reward?.high ?? NaN)}]${success === null ? '' : ` ${percent(success.mean)}`}`;
+  const when = step === 0 ? t('before training') : t('after step {0}', step);
+  return `${errPaint.cyan('◆')} ${t('{0}, {1} validation tasks: greedy {2}, sampled {3}', when, count(tasks), figure(greedy), figure(sampled))}${best ? ` ${errPaint.green(t('(best)'))}` : ''}`;
+}
