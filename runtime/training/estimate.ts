@@ -1,7 +1,7 @@
 /** What a training will take, told before it begins. A measured step tells minutes; without one only what follows from counts is told. */
 import type { TuningForkConfig } from '../protocol/config.ts';
 import type { TrainerInfo } from '../protocol/trainer.ts';
-import type { StepRow } from '../protocol/training.ts';
+import type { StepRow, TrainingEstimate } from '../protocol/training.ts';
 import { scheduleOf, validationTasks } from './schedule.ts';
 import { stepSettings } from './settings.ts';
 import { totalSteps } from './loop.ts';
@@ -13,20 +13,6 @@ export interface Measurement {
   sampledPerRollout: number;
   /** Milliseconds the trainer takes for one step of this size; 0: not measured. */
   perStep: number;
-}
-
-export interface TrainingEstimate {
-  steps: number;
-  rollouts: { training: number; validation: number };
-  /** Most tokens that can be sampled, and, once measured, how many probably will be. */
-  sampledTokens: { most: number; likely: number | null };
-  /** null: not measured. */
-  minutes: number | null;
-  /** Bytes. */
-  trainerMemory: number;
-  disk: number;
-  /** How many checkpoints of what size are in that. */
-  checkpoints: { count: number; bytes: number };
 }
 
 /** Weights, gradients and both moments of Adam, and what samples: a copy of the weights in the graph. All float32. */

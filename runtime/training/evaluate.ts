@@ -44,7 +44,7 @@ export function evaluationOf(step: number, records: readonly RolloutRecord[], fa
   };
 }
 
-function figures(records: readonly RolloutRecord[], byTask: readonly (readonly Outcome[])[], failureReward: number, key: string): EvaluationFigures {
+export function figures(records: readonly RolloutRecord[], byTask: readonly (readonly Outcome[])[], failureReward: number, key: string): EvaluationFigures {
   const { scored, lost } = scoreRollouts(records, failureReward);
   const told = byTask.map((outcomes) => outcomes.filter(({ success }) => success !== null));
   const rights = told.flat().filter(({ success }) => success).length;

@@ -264,13 +264,9 @@ class Training {
     // Saved twice it is the same folder: once more after a stop may only make it the best.
     const { version } = await this.#trainer.run((trainer) => trainer.checkpoint({ name, directory, optimizer: true }));
     const checkpoint = { name, directory: withinRun(dir, directory), step, version, best };
-    await this.#store.saved(checkpoint);
-    emit({ type: 'checkpoint', checkpoint });
     const { save_freq: saveFreq } = config.trainer_common;
-    for (const other of this.#store.state.checkpoints) {
-      const regular = saveFreq > 0 && other.step % saveFreq === 0;
-      if (!regular && !other.best && other.name !== name) await this.#store.forget(other.name);
-    }
+    await this.#store.saved(checkpoint, (other) => other.best || (saveFreq > 0 && other.step % saveFreq === 0));
+    emit({ type: 'checkpoint', checkpoint });
   }
 
   async #end(): Promise<TrainingEnd> {

@@ -113,20 +113,12 @@ export class TrainingStore {
     await this.#save({ metricsBytes, best, evaluated: [...this.#state.evaluated, row.step] });
   }
 
-  /** A checkpoint with optimizer is on the disk, so bodies up to its step are no longer needed. */
-  async saved(checkpoint: KeptCheckpoint): Promise<void> {
-    const checkpoints = this.#state.checkpoints.filter(({ name }) => name !== checkpoint.name);
-    if (checkpoint.best) for (const [i, other] of checkpoints.entries()) checkpoints[i] = { ...other, best: false };
-    const bodies = this.#state.bodies.filter((step) => step > checkpoint.step);
-    await this.#save({ checkpoints: [...checkpoints, checkpoint], bodies });
+  /** A checkpoint with optimizer is on the disk, so bodies up to its step are no longer needed, nor checkpoints that `keep` doesn't name. */
+  async saved(checkpoint: KeptCheckpoint, keep: (other: KeptCheckpoint) => boolean): Promise<void> {
+    const others = this.#state.checkpoints.filter(({ name }) => name !== checkpoint.name)
+      .map((other) => (checkpoint.best ? { ...other, best: false } : other)).filter(keep);
+    await this.#save({ checkpoints: [...others, checkpoint], bodies: this.#state.bodies.filter((step) => step > checkpoint.step) });
     await this.#sweep();
-  }
-
-  async forget(name: string): Promise<void> {
-    const found = this.#state.checkpoints.find((checkpoint) => checkpoint.name === name);
-    if (found === undefined) return;
-    await this.#save({ checkpoints: this.#state.checkpoints.filter((checkpoint) => checkpoint !== found) });
-    await rm(this.directoryOf(found), { recursive: true, force: true });
   }
 
   async finish(): Promise<void> {
@@ -156,11 +148,17 @@ export class TrainingStore {
     await replaceFile(join(this.dir, STATE_FILE), Buffer.from(`${JSON.stringify(this.#state, null, 2)}\n`));
   }
 
-  /** Bodies that nothing needs any more, and one that was written and never acknowledged. */
+  /** Bodies and checkpoints that nothing needs any more, and those that were written and never acknowledged. */
   async #sweep(): Promise<void> {
-    const needed = new Set(this.#state.bodies.map((step) => basename(this.#body(step))));
-    const names = await readdir(join(this.dir, BODIES)).catch(() => []);
-    for (const name of names) if (!needed.has(name)) await rm(join(this.dir, BODIES, name), { force: true });
+    const { bodies, checkpoints } = this.#state;
+    await this.#keepOnly(BODIES, /./, new Set(bodies.map((step) => basename(this.#body(step)))));
+    await this.#keepOnly(CHECKPOINTS, /^step-\d+$/, new Set(checkpoints.map(({ name }) => name)));
+  }
+
+  async #keepOnly(folder: string, ours: RegExp, names: ReadonlySet<string>): Promise<void> {
+    for (const name of await readdir(join(this.dir, folder))) {
+      if (ours.test(name) && !names.has(name)) await rm(join(this.dir, folder, name), { recursive: true, force: true });
+    }
   }
 }
 
