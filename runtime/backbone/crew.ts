@@ -22,8 +22,6 @@ export interface Loss {
 
 export interface CrewOptions {
   load: WorkerLoad;
-  /** Milliseconds that importing the user's files may take; null while a debugger may stop it. */
-  loadTimeout: number | null;
   workers: number;
   /** Rollouts at once, in all workers together. */
   concurrency: number;
@@ -130,10 +128,11 @@ export class Crew {
   }
 
   private async load(member: Member): Promise<LoadedWorkflow> {
-    const { load, loadTimeout } = this.options;
+    const { load } = this.options;
+    const limit = load.limits?.import;
     const { process } = member;
     let late = false;
-    const timer = loadTimeout === null ? undefined : setTimeout(() => { late = true; process.kill(); }, loadTimeout);
+    const timer = limit === undefined ? undefined : setTimeout(() => { late = true; process.kill(); }, limit);
     try {
       return await process.load(load, {
         message: (message) => {
@@ -146,7 +145,7 @@ export class Crew {
     } catch (error) {
       if (member.blocked !== undefined) throw fromErrorInfo({ ...blockedError(member.blocked, 'Importing the workflow'), code: 'workflow' });
       if (late) {
-        throw new TuningForkError('workflow', `Importing the workflow did not end within ${loadTimeout! / 1000} s.`, {
+        throw new TuningForkError('workflow', `Importing the workflow did not end within ${limit! / 1000} s.`, {
           where: { file: load.workflow.file }, next: 'Look for an "await" outside of all functions; it, or one in a file it imports, never ends.',
         });
       }

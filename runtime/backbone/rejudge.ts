@@ -13,7 +13,7 @@ import { EventLog } from './events.ts';
 import { keyOf, taskOf } from './jobs.ts';
 import { Judging } from './judging.ts';
 import { endOrphans } from './orphans.ts';
-import { loadRunConfig, runsRoot, secretsOf, workerLoad } from './prepare.ts';
+import { claimName, loadRunConfig, runsRoot, secretsOf, workerLoad } from './prepare.ts';
 import { countEntry, emptyProgress } from './progress.ts';
 import type { BackboneRun } from './run.ts';
 import { stampOf } from './stamp.ts';
@@ -26,7 +26,7 @@ interface RejudgeParts {
   /** Milliseconds the judge may take for one rollout. */
   timeout: number;
   /** For a judge of the user's own. */
-  crew: Pick<CrewOptions, 'load' | 'loadTimeout' | 'workers' | 'concurrency' | 'memory' | 'spare'> | undefined;
+  crew: Pick<CrewOptions, 'load' | 'workers' | 'concurrency' | 'memory' | 'spare'> | undefined;
 }
 
 export class Rejudge implements BackboneRun {
@@ -59,8 +59,8 @@ export class Rejudge implements BackboneRun {
     const writer = await createRun(root, {
       project, experiment, kind: 'rejudge', conf: config.file, config: config.shown, workflow, policy, tokenizer,
       planned: reader.count, backbone: stampOf(process.pid), workers: [],
-    }, { secrets });
-    return new Rejudge({ reader, writer, judge, secrets, timeout: timeout * 1_000, crew: load && { load, loadTimeout: timeout * 1_000, workers: 1, concurrency: 1, memory, spare: backbone.takeSpare() } });
+    }, { secrets, claim: claimName });
+    return new Rejudge({ reader, writer, judge, secrets, timeout: timeout * 1_000, crew: load && { load, workers: 1, concurrency: 1, memory, spare: backbone.takeSpare() } });
   }
 
   private constructor({ reader, writer, judge, secrets, timeout, crew }: RejudgeParts) {

@@ -68,7 +68,7 @@ export class Rollouts {
     const { prepared } = options;
     const { workers, concurrency, workerMemory } = prepared;
     this.#crew = new Crew({
-      load: prepared.load, loadTimeout: prepared.loadTimeout, workers, concurrency, memory: workerMemory, spare: options.spare,
+      load: prepared.load, workers, concurrency, memory: workerMemory, spare: options.spare,
       message: (message) => this.#receive(message),
       lost: (key, loss) => this.#lost(key, loss),
       broken: (error) => this.#fail(error),

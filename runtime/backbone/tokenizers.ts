@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -11,6 +12,8 @@ export async function keepTokenizer(runsRoot: string, sha256: string, modelFolde
   const file = join(folder, 'tokenizer.json');
   if (await stat(file).catch(() => undefined) !== undefined) return;
   await mkdir(folder, { recursive: true });
-  await copyFile(join(modelFolder, 'tokenizer.json'), `${file}.${process.pid}`);
-  await rename(`${file}.${process.pid}`, file);
+  // Under a name of its own: several runs may begin at once.
+  const copy = `${file}.${randomUUID()}`;
+  await copyFile(join(modelFolder, 'tokenizer.json'), copy);
+  await rename(copy, file);
 }

@@ -15,8 +15,8 @@ export interface WorkerLoad {
   env: Record<string, string>;
   /** Overrides the workflow's own `trainableTargets`. */
   trainableTargets?: string[];
-  /** Milliseconds a rollout may block the event loop; null: never watched (a debugger is attached). */
-  blockLimit: number | null;
+  /** Milliseconds that importing the user's files, and blocking the event loop, may take; null: not watched, as a debugger may stop the code. */
+  limits: { import: number; block: number } | null;
   /** Open an inspector and wait for a debugger before any user code is imported. */
   inspect: boolean;
 }

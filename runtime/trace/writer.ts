@@ -26,6 +26,8 @@ export type NewRun = Omit<RunInfo, 'v' | 'run' | 'created' | 'state'> & Partial<
 export interface WriterOptions {
   /** Values that must never be in a file of the run, such as API keys. */
   secrets?: readonly string[];
+  /** Asked of each name a new run might get: a process that runs several tells them apart by it. */
+  claim?(name: string): boolean;
   /** First part of the names of trace files. */
   writer?: string;
   /** A trace file is followed by the next before it grows over this. */
@@ -41,7 +43,7 @@ const PACKED_AT_ONCE = 4;
 export async function createRun(root: string, info: NewRun, options: WriterOptions = {}): Promise<RunWriter> {
   const now = new Date();
   const parent = join(resolve(root), safeName(info.project), safeName(info.experiment));
-  const run = await makeFolder(parent, info.run === undefined ? undefined : safeName(info.run), timeName(now));
+  const run = await makeFolder(parent, info.run === undefined ? undefined : safeName(info.run), timeName(now), options.claim);
   const dir = join(parent, run);
   const whole: RunInfo = { created: now.toISOString(), state: 'running', ...info, v: TRACE_VERSION, run };
   const redactor = new Redactor(options.secrets ?? []);
@@ -197,11 +199,12 @@ class Gate {
 }
 
 /** Makes `<parent>/<given>`, or `<parent>/<time>` (`<time>-2` and so on where that is taken); returns the name. */
-async function makeFolder(parent: string, given: string | undefined, time: string): Promise<string> {
+async function makeFolder(parent: string, given: string | undefined, time: string, claim: (name: string) => boolean = () => true): Promise<string> {
   try {
     await mkdir(parent, { recursive: true });
     for (let n = 1;; n++) {
       const name = given ?? (n === 1 ? time : `${time}-${n}`);
+      if (given === undefined && !claim(name)) continue;
       try {
         await mkdir(join(parent, name));
         return name;

@@ -43,12 +43,14 @@ async function load(request: WorkerLoad): Promise<void> {
       inspector.open(0, '127.0.0.1');
       send({ type: 'inspector', url: inspector.url()! });
       inspector.waitForDebugger();
-    } else if (request.blockLimit !== null) {
-      startWatchdog(request.blockLimit);
     }
+    const { limits } = request;
+    // A little earlier than the backbone, which knows only that it took too long.
+    const watchdog = limits === null ? undefined : startWatchdog(limits.import * 0.9);
     const code = await loadUserCode(request);
     runner = new RolloutRunner(request, code, send);
     const sample = runner.example();
+    if (limits !== null) watchdog?.setLimit(limits.block);
     send({
       type: 'loaded',
       workflow: {

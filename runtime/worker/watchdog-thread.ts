@@ -2,9 +2,9 @@ import { writeSync } from 'node:fs';
 import { Session, type Debugger } from 'node:inspector';
 import { workerData } from 'node:worker_threads';
 import { BLOCKED_FD, type BlockedReport } from '../protocol/worker.ts';
-import { WHAT_RUNS, type WhatRuns } from './watchdog.ts';
+import { BEAT, LIMIT, WHAT_RUNS, type WhatRuns } from './watchdog.ts';
 
-const { beat, blockLimit, parent } = workerData as { beat: BigInt64Array<SharedArrayBuffer>; blockLimit: number; parent: number };
+const { shared, parent } = workerData as { shared: BigInt64Array<SharedArrayBuffer>; parent: number };
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 const CHECK_MS = 100;
 /** A main thread stuck in native code never reaches a pause. */
@@ -21,15 +21,19 @@ for (;;) {
   // The whole machine slept (a closed lid, a stopped process): that is nobody's loop.
   const slept = now - lastCheck > CHECK_MS * 10;
   lastCheck = now;
-  if (slept) Atomics.store(beat, 0, BigInt(now));
-  const blockedFor = now - Number(Atomics.load(beat, 0));
-  if (blockedFor > blockLimit) {
+  if (slept) Atomics.store(shared, BEAT, BigInt(now));
+  const blockedFor = now - read(BEAT);
+  if (blockedFor > read(LIMIT)) {
     const report = await askMainThread(blockedFor);
-    if (Date.now() - Number(Atomics.load(beat, 0)) > blockLimit) {
+    if (Date.now() - read(BEAT) > read(LIMIT)) {
       writeSync(BLOCKED_FD, `${JSON.stringify(report)}\n`);
       break;
     }
   }
+}
+
+function read(place: number): number {
+  return Number(Atomics.load(shared, place));
 }
 
 async function askMainThread(blockedFor: number): Promise<BlockedReport> {

@@ -72,7 +72,7 @@ export class Project {
     const tree: Json = {
       tuning_fork: {
         project_name: 'test',
-        rollout: { user_workflow: workflow, num_repeat: 1, max_response_length_in_one_turn: 6, block_timeout: 0.5, ...rollout },
+        rollout: { user_workflow: workflow, num_repeat: 1, max_response_length_in_one_turn: 6, ...rollout },
         task_reader: { jsonl_dataset_file: { training: { file_path: `${name}.jsonl` }, validation: { file_path: `${name}.jsonl` }, ...(label && { label_key: label }) } },
         ...(judge && { task_judge: { judge_protocol: judge } }),
         ...more,

@@ -47,7 +47,7 @@ class Subject implements AsyncDisposable {
   static async start(load: Partial<WorkerLoad> = {}, memory?: number): Promise<Subject> {
     const subject = new Subject(memory);
     const loading = subject.worker.load({
-      projectDir: fixtures, workflow: { file: workflows, className: 'Misbehaves' }, config: {}, env: {}, blockLimit: 500, inspect: false, ...load,
+      projectDir: fixtures, workflow: { file: workflows, className: 'Misbehaves' }, config: {}, env: {}, limits: { import: 10_000, block: 500 }, inspect: false, ...load,
     }, {
       message: (message) => { subject.messages.push(message); subject.#heard(); },
       blocked: (report) => { subject.blocked = report; subject.worker.kill(); },
@@ -147,7 +147,7 @@ describe('a worker', () => {
   });
 
   it('dies with words where a rollout uses up its memory', async () => {
-    await using subject = await Subject.start({ blockLimit: null }, 64);
+    await using subject = await Subject.start({ limits: null }, 64);
     subject.run('guilty', 'memory');
     assert.match((await subject.exit).told, /heap out of memory/);
   });
