@@ -36,7 +36,7 @@ export async function connect(args: Args, watcher: Pick<Watcher, 'phase'>): Prom
   const project = projectOf(args);
   const running = await connectBackbone({ project, client: 'cli', startIfAbsent: false });
   if (running !== undefined) return running;
-  watcher.phase(t('Starting the backbone of {0}…', project));
+  watcher.phase(t('Starting the backbone…'));
   return (await connectBackbone({ project, client: 'cli' }))!;
 }
 

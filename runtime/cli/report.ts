@@ -22,12 +22,11 @@ export function describeError(info: ErrorInfo, colors: Paint, width: number = er
   ].join('\n');
 }
 
-/** A fault of ours shows all of its stack; others only what is the reader's own code, where it says more than the place. */
-function userFrames({ code, stack, where }: ErrorInfo): string[] {
+/** A fault of ours shows all of its stack, others only what is the reader's own code. */
+function userFrames({ code, stack }: ErrorInfo): string[] {
   const all = visible(stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)).map((line) => line.trim());
   const frames = code === 'internal' ? all : all.filter((frame) => !frame.includes(OURS) && !frame.includes('node:'));
-  const only = frames.length === 1 && where !== undefined && frames[0]!.includes(formatPlace({ ...where, key: undefined }));
-  return only ? [] : frames.slice(0, FRAMES).map((frame) => frame.replaceAll('file://', '').replaceAll(`${process.cwd()}${sep}`, ''));
+  return frames.slice(0, FRAMES).map((frame) => frame.replaceAll('file://', '').replaceAll(`${process.cwd()}${sep}`, ''));
 }
 
 /** Files below the working directory are named from there, as a person would. */

@@ -92,6 +92,7 @@ export class RunView implements Watcher {
         this.say(`${errPaint.yellow(`! ${t('{0} runs again:', event.rollout)}`)} ${describeError(event.cause, errPaint)}`);
         break;
       case 'inspector':
+        this.#phase = t('Waiting for the debugger…');
         this.say(`${t('Waiting for a debugger at {0}', errPaint.bold(visible(event.url)))}\n  ${errPaint.yellow('→')} ${t('VS Code: "Debug: Attach to Node Process". Chrome: chrome://inspect.')}`);
         break;
       case 'notice':

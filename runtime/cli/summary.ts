@@ -1,9 +1,9 @@
 /** What a person reads when a run is over: how it went, where to look, what to type next. */
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { projectFolder } from '../backbone/location.ts';
 import type { RunStatus } from '../protocol/backbone.ts';
 import type { IndexEntry } from '../protocol/trace.ts';
-import { openRunReader, type RunReader } from '../trace/index.ts';
+import { findRun, openRunReader, type RunReader } from '../trace/index.ts';
 import type { Followed } from './follow.ts';
 import { count, decimal, duration, percent } from './format.ts';
 import { COMMAND } from './invocation.ts';
@@ -33,32 +33,32 @@ export async function summarize({ status, state, error }: Ending, failures: read
   print();
   printFigures(entries, status.elapsed);
   printTasks(entries);
-  printNext(entries, status);
+  printNext(entries, status.dir, await nameOfRun(status));
 }
 
 export function readEntries(reader: RunReader): IndexEntry[] {
   return Array.from({ length: reader.count }, (_, index) => reader.entry(index));
 }
 
-/** What to type for this run: its name, or its folder where the name would be looked for elsewhere. */
-export function nameOfRun({ run, dir }: Pick<RunStatus, 'run' | 'dir'>): string {
-  const path = relative(process.cwd(), dir) || dir;
-  return relative(projectFolder(process.cwd()), dir).startsWith('runs') ? run : path;
+/** What to type for this run: its name, or its folder where the name would find another run or none. */
+export async function nameOfRun({ run, dir }: Pick<RunStatus, 'run' | 'dir'>): Promise<string> {
+  const found = await findRun(join(projectFolder(process.cwd()), 'runs'), run).catch(() => undefined);
+  return found?.dir === dir ? run : relative(process.cwd(), dir) || dir;
 }
 
 function printHead({ info, elapsed }: Ending['status'], entries: IndexEntry[], cancelled: boolean): void {
   const ended = entries.filter((entry) => entry.status !== 'cancelled');
   const tasks = new Set(ended.map(({ taskIndex }) => taskIndex)).size;
   const done = t('{0} of {1} in {2}', plural(ended.length, '{0} rollout', '{0} rollouts'), plural(tasks, '{0} task', '{0} tasks'), duration(elapsed));
-  print([paint.bold(fit(info.workflow, 60)), fit(info.policy, 60), done, ...(cancelled ? [paint.yellow(t('cancelled'))] : [])].join(paint.dim(' · ')));
+  print([paint.bold(fit(info.workflow, 30)), fit(info.policy, 30), done, ...(cancelled ? [paint.yellow(t('cancelled'))] : [])].join(paint.dim(' · ')));
 }
 
 function printFigures(entries: IndexEntry[], elapsed: number): void {
   const rewards = entries.flatMap(({ reward }) => reward ?? []);
   const judged = entries.flatMap(({ success }) => success ?? []);
-  const ended = entries.filter(({ status }) => status !== 'cancelled').length;
+  const ended = entries.filter(({ status }) => status !== 'cancelled');
   const failed = entries.filter(({ status }) => status === 'failed').length;
-  const sum = (name: 'calls' | 'prompt' | 'sampled' | 'trained'): number => entries.reduce((total, entry) => total + entry[name], 0);
+  const sum = (name: 'calls' | 'prompt' | 'sampled' | 'trained', of = entries): number => of.reduce((total, entry) => total + entry[name], 0);
   const groups = [...Map.groupBy(entries.filter(({ reward }) => reward !== null), ({ taskIndex }) => taskIndex).values()].filter((group) => group.length > 1);
   const spread = groups.filter((group) => group.some(({ reward }) => reward !== group[0]!.reward)).length;
   const seconds = elapsed / 1_000;
@@ -66,11 +66,11 @@ function printFigures(entries: IndexEntry[], elapsed: number): void {
     ...(rewards.length === 0 ? [] : [rewardRow(rewards)]),
     ...(judged.length === 0 ? [] : [successRow(judged)]),
     ...(groups.length === 0 ? [] : [[t('groups'), t('{0} of {1}', spread, groups.length), t('have different rewards: only these teach')] as [string, string, string]]),
-    [t('calls'), count(sum('calls')), t('{0} per rollout', decimal(sum('calls') / entries.length, 1))],
+    [t('calls'), count(sum('calls')), t('{0} per rollout', decimal(sum('calls', ended) / ended.length, 1))],
     [t('tokens'), t('{0} sampled', count(sum('sampled'))), t('{0} trainable, {1} prompt', count(sum('trained')), count(sum('prompt')))],
-    [t('speed'), t('{0} tokens/s', count(sum('sampled') / seconds)), t('{0} rollouts/s', decimal(ended / seconds, 1))],
+    [t('speed'), t('{0} tokens/s', count(sum('sampled') / seconds)), t('{0} rollouts/s', decimal(ended.length / seconds, 1))],
     ...(failed === 0 ? [] : [[t('failed'), paint.red(`✗ ${count(failed)}`), ''] as [string, string, string]]),
-    ...(ended === entries.length ? [] : [[t('cancelled'), paint.yellow(count(entries.length - ended)), ''] as [string, string, string]]),
+    ...(ended.length === entries.length ? [] : [[t('cancelled'), paint.yellow(count(entries.length - ended.length)), ''] as [string, string, string]]),
   ];
   const [names, values] = [0, 1].map((column) => Math.max(...rows.map((row) => widthOf(row[column]!))));
   for (const [name, value, more] of rows) print(clip(`  ${padEnd(paint.dim(name), names!)}  ${padEnd(value, values!)}  ${paint.dim(more)}`.trimEnd(), out.width));
@@ -119,16 +119,21 @@ function printFailures(failures: readonly Failure[]): void {
   for (const { error, rollouts } of often.slice(0, KINDS_OF_FAILURE)) {
     const head = `${errPaint.red(`✗ ${plural(rollouts.length, '{0} rollout', '{0} rollouts')}:`)} `;
     note(head + fit(error.message, Math.max(20, err.width - widthOf(head))));
-    note(errPaint.dim(`  ${fit(rollouts.join(' '), err.width - 2)}`));
+    note(errPaint.dim(`  ${fit(rollouts.toSorted(inOrder).join(' '), err.width - 2)}`));
   }
 }
 
-function printNext(entries: IndexEntry[], status: Ending['status']): void {
+/** `s0t2n10` comes after `s0t2n9`. */
+export function inOrder(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
+function printNext(entries: IndexEntry[], dir: string, run: string): void {
   const [best] = entries.filter((entry) => entry.status === 'finished').toSorted((a, b) => (b.reward ?? -Infinity) - (a.reward ?? -Infinity));
   const failed = entries.find((entry) => entry.status === 'failed');
-  const show = `${COMMAND} runs show ${nameOfRun(status)}`;
+  const show = `${COMMAND} runs show ${run}`;
   print();
-  print(`${paint.dim(t('Stored in'))} ${relative(process.cwd(), status.dir) || status.dir}`);
+  print(`${paint.dim(t('Stored in'))} ${relative(process.cwd(), dir) || dir}`);
   if (best !== undefined) {
     print(paint.dim(t('The best rollout, token by token:')));
     print(`  ${show} --rollout ${best.id} --tokens`);

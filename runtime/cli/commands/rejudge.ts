@@ -34,7 +34,7 @@ export const rejudge: Command = {
       tellSummary(followed);
     } else {
       if (followed.error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(followed.error, errPaint)}`);
-      if (changes.length > 0) report(changes, nameOfRun(followed.status));
+      if (changes.length > 0) report(changes, await nameOfRun(followed.status));
     }
     return exitCode(followed);
   },

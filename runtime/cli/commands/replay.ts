@@ -8,7 +8,7 @@ import { COMMAND } from '../invocation.ts';
 import { err, errPaint, note, paint, print } from '../io.ts';
 import { plural, t } from '../l10n.ts';
 import { describeError } from '../report.ts';
-import { nameOfRun } from '../summary.ts';
+import { inOrder, nameOfRun } from '../summary.ts';
 import { padEnd, padStart, widthOf } from '../terminal.ts';
 import { exitCode, tellSummary, viewFor } from './rollout.ts';
 
@@ -43,11 +43,11 @@ export const replay: Command = {
     const { error, status } = followed;
     const reader = await openRunReader(status.dir);
     const replayed = await Promise.all(Array.from({ length: reader.count }, (_, index) => reader.read(index)));
-    replayed.sort((a, b) => a.rollout.localeCompare(b.rollout, 'en', { numeric: true }));
+    replayed.sort((a, b) => inOrder(a.rollout, b.rollout));
     if (args.on('json')) tellSummary(followed);
     else if (error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);
     else if (forks === 0 && replayed[0] !== undefined) reportAgain(record, replayed[0]);
-    else reportForks(record, replayed, nameOfRun(status));
+    else reportForks(record, replayed, await nameOfRun(status));
     return exitCode(followed);
   },
 };

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
+import { Person, repository } from './person.ts';
+
+const person = new Person();
+after(() => person.leave());
+
+const steps: { rollouts: string } = { rollouts: '' };
+
+test('a project is made, and what to type next is what works', async () => {
+  const { code, out } = await person.type('init my-agent');
+  assert.equal(code, 0);
+  assert.match(out, /Made my-agent:\n {2}\.gitignore\n/);
+  assert.match(out, /Next:\n {2}cd my-agent\n {2}npx tuning-fork rollout --conf tuning-fork\.yaml\n$/);
+  person.cwd = join(person.home, 'my-agent');
+});
+
+test('npx finds the command in a made project and in the repository, offline', async () => {
+  const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx';
+  for (const cwd of [person.cwd, repository, join(repository, 'examples/countdown')]) {
+    const { stdout } = await promisify(execFile)(npx, ['--offline', '--no', 'tuning-fork', '--version'], { cwd, env: { ...person.env, npm_config_cache: join(person.home, 'empty-cache') }, shell: process.platform === 'win32' });
+    assert.match(stdout, /^\d+\.\d+\.\d+\n$/, cwd);
+  }
+});
+
+test('before anything has run, the commands say so', async () => {
+  assert.deepEqual(await person.type('runs list'), { code: 0, out: `There are no runs in ${join(person.cwd, 'runs')}.\n  → npx tuning-fork rollout --conf <yaml>\n`, err: '' });
+  assert.match((await person.type('status')).out, /^No backbone is running for /);
+  assert.match((await person.type('stop')).out, /^No backbone is running for /);
+  const { code, err } = await person.type('runs show');
+  assert.equal(code, 2);
+  assert.match(err, /There is no run "latest"/);
+});
+
+test('rollouts: first what is being done, then how it went, then what to type next', async () => {
+  const { code, out, err } = await person.type('rollout -c tuning-fork.yaml --tasks 2 -n 3 --seed 7');
+  assert.equal(code, 0, err);
+  assert.match(err, /^Starting the backbone…\nReading tuning-fork\.yaml…\nLoading the model and ToolAgent…\ntool_agent · embedded\n/);
+  assert.match(out, /tool_agent · embedded · 6 rollouts of 2 tasks in /);
+  assert.match(out, /\n {2}reward {3}\d\.\d{3}/);
+  assert.match(out, /\n {2}training-0 +\d\.\d\d( +(1|\.10|0)){3}\n {2}training-1 /);
+  assert.match(out, /\nStored in runs\/my-agent\/tuning-fork\/[\d_-]+\n/);
+  steps.rollouts = /runs show (\S+)/.exec(out)![1]!;
+  const next = /npx tuning-fork (runs show .*--tokens)/.exec(out)![1]!;
+  const shown = await person.type(next);
+  assert.equal(shown.code, 0, shown.err);
+  assert.match(shown.out, / trained\n/);
+});
+
+test('the same seed gives the same rollouts', async () => {
+  const rewards = async (): Promise<unknown[]> => {
+    const { lines } = await person.json('rollout -c tuning-fork.yaml --tasks 2 -n 3 --seed 7');
+    return lines.filter(({ type }) => type === 'rollout-finished').map(({ entry }) => entry as { id: string; reward: number; sampled: number }).map(({ id, reward, sampled }) => `${id} ${reward} ${sampled}`).sort();
+  };
+  assert.deepEqual(await rewards(), await rewards());
+});
+
+test('one rollout is shown as a conversation, and token by token with no stray minus', async () => {
+  const { out } = await person.type('runs show latest --rollout s0t0n0 --tokens');
+  assert.match(out, /^s0t0n0 · training-0 · reward \d/);
+  assert.match(out, /\nsystem\s+\n.*\nuser\s+\n/);
+  assert.match(out, /assistant +default · \d+→\d+ · .* workflow\.ts:\d+\n/);
+  assert.match(out, /<\|im_end\|>/);
+  assert.doesNotMatch(out, /-0\.0000/);
+});
+
+test('a replay takes everything from the record; forks go on anew, in order', async () => {
+  const again = await person.type('replay s0t0n1');
+  assert.equal(again.code, 0, again.err);
+  assert.match(again.out, /✓ s0t0n1 ran again as it was: 2 calls from the record, reward \d/);
+  const forked = await person.type('replay s0t0n1 --until-call 1 --fork 11');
+  assert.equal(forked.code, 0, forked.err);
+  const ids = [...forked.out.matchAll(/^ {2}(s0t0n1f\d+) /gm)].map(([, id]) => id);
+  assert.deepEqual(ids, Array.from({ length: 11 }, (_, index) => `s0t0n1f${index + 1}`));
+});
+
+test('"latest" means rollouts, not what was made from them; those are found by name', async () => {
+  const { lines } = await person.json('runs list');
+  const newest = lines[0]!;
+  assert.equal(newest.kind, 'replay');
+  const latest = lines.find(({ kind }) => kind === 'rollout')!;
+  const shown = await person.json('runs show latest');
+  assert.equal((shown.lines[0]!.info as { run: string }).run, latest.run);
+  const named = await person.json(`runs show ${String(newest.run)}`);
+  assert.equal((named.lines[0]!.info as { kind: string }).kind, 'replay');
+  assert.equal((await person.type(`replay ${steps.rollouts}/s0t1n0`)).code, 0);
+  assert.equal((await person.type(`replay s0t1n0 --run ${steps.rollouts}`)).code, 0);
+});
+
+test('a changed judge gives other rewards to the same rollouts', async () => {
+  person.write('judge.ts', `import { Judge } from 'tuning-fork';
+export class AnswerJudge extends Judge {
+  judge() { return { reward: 0.5, isSuccess: true }; }
+}
+`);
+  const { code, out, err } = await person.type('rejudge latest');
+  assert.equal(code, 0, err);
+  assert.match(out, /^6 rollouts judged again: mean reward \d\.\d{3} → 0\.500, 6 changed\.\n/m);
+  assert.match(out, / s0t0n0 +training-0 +\d\.\d\d → +0\.50 [▲▼]\n/);
+  assert.match(out, /Stored as \S+\n$/);
+});
+
+test('export writes every record, as JSON lines or CSV', async () => {
+  const jsonl = await person.type('runs export latest');
+  assert.equal(jsonl.code, 0, jsonl.err);
+  assert.equal(jsonl.out.trimEnd().split('\n').map((line) => (JSON.parse(line) as { calls: unknown[] }).calls.length).length, 6);
+  const csv = await person.type('runs export latest --format csv');
+  assert.match(csv.out, /^id,attempt,/);
+  assert.equal(csv.out.trimEnd().split('\r\n').length, 7);
+});
+
+test('a run is deleted only when meant', async () => {
+  const asked = await person.type(`runs delete ${steps.rollouts}`);
+  assert.equal(asked.code, 2);
+  assert.match(asked.err, /This would delete .*\n {2}→ Repeat the command with --yes\.\n$/);
+  const { code, out } = await person.type(`runs delete ${steps.rollouts} --yes`);
+  assert.equal(code, 0);
+  assert.equal(out, `Deleted ${steps.rollouts}.\n`);
+  assert.ok(!existsSync(join(person.cwd, 'runs/my-agent/tuning-fork', steps.rollouts)));
+});
+
+test('every command speaks JSON, one object a line, and nothing else', async () => {
+  const types = async (line: string): Promise<string[]> => {
+    const { code, lines } = await person.json(line);
+    assert.equal(code, 0, line);
+    for (const each of lines) assert.equal(typeof each.type, 'string', line);
+    return [...new Set(lines.map(({ type }) => type))];
+  };
+  assert.deepEqual((await types('init other --template blank')), ['created']);
+  assert.deepEqual((await types('rollout -c tuning-fork.yaml --tasks 1 -n 1')).toSorted(), ['call', 'finished', 'model-ready', 'progress', 'rollout-finished', 'rollout-started', 'started', 'summary', 'workflow-ready']);
+  assert.deepEqual((await types('replay s0t0n0')).at(-1), 'summary');
+  assert.deepEqual((await types('rejudge latest')).slice(-2), ['rejudged', 'summary']);
+  assert.deepEqual(await types('check -c tuning-fork.yaml'), ['check']);
+  assert.deepEqual(await types('runs list'), ['run']);
+  assert.deepEqual(await types('runs show latest'), ['run', 'rollout']);
+  assert.deepEqual(await types('runs show latest --rollout s0t0n0'), ['record']);
+  assert.deepEqual(await types('runs attach latest'), ['run', 'rollout']);
+  assert.deepEqual(await types('runs delete latest --yes'), ['deleted']);
+  assert.deepEqual(await types('status'), ['status']);
+  assert.deepEqual(await types('stop'), ['stopped']);
+  const { code, lines } = await person.json('rollout -c nowhere.yaml');
+  assert.equal(code, 2);
+  assert.deepEqual(lines.map(({ type, error }) => [type, (error as { code: string }).code]), [['error', 'config']]);
+});
+
+test('check gives a verdict on everything, and one dry rollout', async () => {
+  const { code, out } = await person.type('check -c tuning-fork.yaml');
+  assert.equal(code, 0, out);
+  for (const line of [/^✓ configuration {2}tuning-fork\.yaml$/m, /^✓ data {11}64 tasks for training in /m, /^✓ judge {10}AnswerJudge/m, /^✓ model {10}embedded/m, /^✓ workflow {7}tool_agent; trained roles: all$/m, /^✓ dry rollout {4}reward 0\.50 in .* 2 calls, /m]) assert.match(out, line);
+});
+
+test('AgentJet’s own call runs validation tasks; other backbones say that they are not there', async () => {
+  const { code, out } = await person.type('--conf tuning-fork.yaml --backbone debug');
+  assert.equal(code, 0);
+  assert.match(out, /\n {2}validation-0 /);
+  for (const backbone of ['embedded', 'gpu', 'trinity', 'verl']) {
+    const refused = await person.type(`--conf tuning-fork.yaml --backbone ${backbone}`);
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, new RegExp(`^Error: .*backbone "${backbone}".*\\n {2}→ Run the same file with --backbone debug`));
+  }
+});

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { Person } from './person.ts';
+
+const person = new Person();
+after(() => person.leave());
+await person.type('init agent --template blank');
+person.cwd = join(person.home, 'agent');
+const yaml = readFileSync(join(person.cwd, 'tuning-fork.yaml'), 'utf8');
+person.write('broken.yaml', `${yaml}\n  rollout:\n`);
+person.write('tab.yaml', 'tuning_fork:\n\tmodel: 1\n');
+person.write('key.yaml', yaml.replace('num_repeat', 'num_repeats'));
+person.write('workflow.yaml', yaml.replace('->MyWorkflow', '->YourWorkflow'));
+person.write('nofile.yaml', yaml.replace('workflow.ts->', 'nothing.ts->'));
+person.write('data.yaml', yaml.replace('data/training.jsonl', 'data/nothing.jsonl'));
+person.write('judge.yaml', yaml.replace('builtin->countdown', 'builtin->cuontdown'));
+person.write('syntax.yaml', yaml.replace('workflow.ts->', 'syntax.ts->'));
+person.write('syntax.ts', 'export class MyWorkflow { execute( }\n');
+person.write('rows.yaml', yaml.replace('data/training.jsonl', 'rows.jsonl'));
+person.write('rows.jsonl', '{"task_id": "a", "query": \n');
+await person.type('rollout -c tuning-fork.yaml --tasks 1 -n 1');
+
+/** What is typed, what the answer must name, and what it must propose. */
+const mistakes: [line: string, sentence: RegExp, next: RegExp | null][] = [
+  ['replay', /Something is missing: tuning-fork replay <rollout>/, /replay --help/],
+  ['replay s0t0n7', /There is no rollout s0t0n7 in /, /s0t0n0/],
+  ['replay nowhere/s0t0n0', /There is no run "nowhere"/, /./],
+  ['rejudge nowhere', /There is no run "nowhere"/, /./],
+  ['runs lst', /There is no "runs lst"\./, /runs list/],
+  ['runs show latest --rollout s9t9n9', /There is no rollout s9t9n9 in /, /s0t0n0/],
+  ['runs delete', /Which run\?/, /runs list/],
+  ['runs export latest --format csv --json', /contradict/, /./],
+  ['rolout', /There is no command "rolout"; did you mean "rollout"\?/, /--help/],
+  ['rollout', /--conf <yaml> is missing\./, /rollout --help/],
+  ['rollout -c tuning-fork.yaml --concurency 3', /did you mean --concurrency\?/, /rollout --help/],
+  ['rollout -c tuning-fork.yaml -n 0', /--repeats takes a whole number from 1 on, not "0"\./, /rollout --help/],
+  ['rollout -c tuning-fork.yaml --temperature -1', /--temperature takes a number from 0 on, not "-1"\./, /rollout --help/],
+  ['rollout -c tuning-fork.yaml --split test', /--split is one of training, validation/, /rollout --help/],
+  ['rollout -c tuning-fork.yaml --project nowhere', /There is no folder nowhere\./, /--project/],
+  ['rollout -c nowhere.yaml', /nowhere\.yaml/, /In that folder: /],
+  ['rollout -c .', /folder/, /./],
+  ['rollout -c broken.yaml', /broken\.yaml:\d+:\d+/, /./],
+  ['rollout -c tab.yaml', /tab\.yaml:2:1[^]*tab/i, null],
+  ['rollout -c key.yaml', /key\.yaml:\d+:\d+.*num_repeats/s, /num_repeat/],
+  ['rollout -c workflow.yaml', /YourWorkflow/, /MyWorkflow/],
+  ['rollout -c nofile.yaml', /nofile\.yaml:\d+:\d+[^]*nothing\.ts/, /./],
+  ['rollout -c syntax.yaml', /syntax\.ts:1/, /./],
+  ['rollout -c data.yaml', /data\.yaml:\d+:\d+[^]*data\/nothing\.jsonl/, /./],
+  ['rollout -c judge.yaml', /judge\.yaml:\d+:\d+[^]*cuontdown/, /countdown/],
+  ['rollout -c rows.yaml', /rows\.jsonl:1/, /./],
+  ['rollout -c tuning-fork.yaml --task training-999999', /There is no training task "training-999999"/, /training-/],
+  ['rollout -c tuning-fork.yaml --model ./nowhere', /There is no model ".\/nowhere"/, /embedded/],
+  ['rollout -c tuning-fork.yaml --model data', /data/, /./],
+  ['rollout -c tuning-fork.yaml --model nobody:gpt', /There is no provider "nobody"/, /ollama/],
+  ['rollout -c tuning-fork.yaml --model openai:gpt-4o', /OPENAI_API_KEY/, /OPENAI_API_KEY/],
+  ['init agent', /init\b|agent\b/, /./],
+  ['init other --template gaem', /--template is one of .*; did you mean "game"\?/, /init --help/],
+];
+
+test('each mistake gets one sentence with its place, the next step, and exit code 2', async (context) => {
+  for (const [line, sentence, next] of mistakes) {
+    await context.test(line, async () => {
+      if (line === 'init agent') person.cwd = person.home;
+      const { code, out, err } = await person.type(line, { OPENAI_API_KEY: '' });
+      person.cwd = join(person.home, 'agent');
+      // With --json the error is the one line on stdout.
+      const text = line.endsWith('--json') ? `Error: ${(JSON.parse(out) as { error: { message: string; next: string } }).error.message}\n  → ${(JSON.parse(out) as { error: { next: string } }).error.next}` : err;
+      if (!line.endsWith('--json')) assert.equal(out, '');
+      assert.equal(code, 2, text);
+      assert.match(text, sentence);
+      if (next !== null) assert.match(text.slice(text.lastIndexOf('→')), next);
+      assert.equal(text.match(/Error:/g)?.length, 1 + (line.includes('syntax') ? text.match(/SyntaxError:/g)?.length ?? 0 : 0), text);
+      assert.doesNotMatch(text, /\n {4}at .*runtime\/(cli|backbone|config|policy|tasks)|undefined|\[object/, text);
+    });
+  }
+});
+
+test('check reports every kind of mistake on its own line, with exit code 1', async (context) => {
+  const checks: [conf: string, line: RegExp][] = [
+    ['nowhere.yaml', /^✗ configuration {2}nowhere\.yaml: .*\n {17}→ In that folder: /],
+    ['key.yaml', /^✗ configuration {2}key\.yaml:\d+:\d+/],
+    ['workflow.yaml', /^✗ workflow {7}.*YourWorkflow/m],
+    ['data.yaml', /^✗ data {11}[^]*nothing\.jsonl[^]*– dry rollout {4}Not tried/m],
+    ['rows.yaml', /^✗ data {11}.*rows\.jsonl:1/m],
+    ['judge.yaml', /^✗ (judge|configuration) [^]*cuontdown/m],
+    ['syntax.yaml', /^✗ workflow {7}.*syntax\.ts/m],
+  ];
+  for (const [conf, line] of checks) {
+    await context.test(conf, async () => {
+      const { code, out, err } = await person.type(`check -c ${conf}`);
+      assert.equal(err, '');
+      assert.match(out, line);
+      assert.equal(code, 1);
+    });
+  }
+  await context.test('a model that is not there', async () => {
+    const { code, out } = await person.type('check -c tuning-fork.yaml --model ./nowhere');
+    assert.match(out, /^✗ model {10}.*nowhere/m);
+    assert.equal(code, 1);
+  });
+});
+
+test('a workflow that throws: the line once, how often, where to look, exit code 1', async () => {
+  person.write('throws.yaml', yaml.replace('workflow.ts->', 'throws.ts->'));
+  person.write('throws.ts', readFileSync(join(person.cwd, 'workflow.ts'), 'utf8').replace('const reply', "if (task.mainQuery) throw new Error('out of \\u001b[2J luck');\n    const reply"));
+  const { code, out, err } = await person.type('rollout -c throws.yaml --tasks 2 -n 4');
+  assert.equal(code, 1);
+  assert.equal(err.match(/throws\.ts:\d+:\d+: .*out of ⟨1b⟩\[2J luck/g)?.length, 1, err);
+  assert.match(err, /✗ 8 rollouts: .*luck\n {2}s0t0n0 /);
+  assert.match(out, /failed +✗ 8\n/);
+  const next = /What happened in one that failed:\n {2}npx tuning-fork (.*)\n/.exec(out)![1]!;
+  assert.match((await person.type(next)).out, /error +throws\.ts:\d+:\d+: .*out of ⟨1b⟩\[2J luck/);
+});
