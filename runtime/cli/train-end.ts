@@ -9,9 +9,9 @@ import { describeError } from './report.ts';
 import { nameOfRun } from './summary.ts';
 import type { TrainView } from './train-view.ts';
 
-export function endOfTraining(view: TrainView, { status, state, error }: Followed): void {
+export async function endOfTraining(view: TrainView, { status, state, error }: Followed): Promise<void> {
   if (error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);
-  const name = nameOfRun(status);
+  const name = await nameOfRun(status);
   if (view.report !== undefined) {
     const { report, files } = view.report;
     print();

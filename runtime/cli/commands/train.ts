@@ -78,8 +78,8 @@ function viewFor(args: Args): TrainView | JsonView {
   return args.on('json') ? new JsonView() : new TrainView();
 }
 
-function end(view: TrainView | JsonView, followed: Followed): number {
-  if (view instanceof TrainView) endOfTraining(view, followed);
+async function end(view: TrainView | JsonView, followed: Followed): Promise<number> {
+  if (view instanceof TrainView) await endOfTraining(view, followed);
   else tellSummary(followed);
   if (followed.interrupted || followed.state === 'cancelled') return EXIT.cancelled;
   return followed.error === undefined ? EXIT.ok : exitCodeOf(followed.error);
