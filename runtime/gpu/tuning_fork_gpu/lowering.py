@@ -69,7 +69,7 @@ class Lowering:
 
     def declare(self, name: str, node: fx.Node) -> onnx.ValueInfoProto:
         value = node.meta["val"]
-        return helper.make_tensor_value_info(name, TYPES[value.dtype], [size if isinstance(size, int) else str(size) for size in value.shape])
+        return helper.make_tensor_value_info(name, TYPES[value.dtype], [size if isinstance(size, int) else str(size) for size in settled(value.shape)])
 
     def lower(self, node: fx.Node) -> Lowered:
         form = FORMS.get(node.target)
@@ -105,12 +105,14 @@ class Lowering:
 
     def shape(self, sizes: Sequence[Size]) -> str:
         """One free size is left to the runtime; more are computed from the sizes of the inputs."""
+        sizes = settled(sizes)
         if sum(not isinstance(size, int) for size in sizes) <= 1:
             return self.constant([size if isinstance(size, int) else -1 for size in sizes], np.int64)
-        return self.add("Concat", [self.size(size) for size in sizes], axis=0)
+        return self.full_shape(sizes)
 
     def full_shape(self, sizes: Sequence[Size]) -> str:
         """All computed, for operators that don't know -1."""
+        sizes = settled(sizes)
         if all(isinstance(size, int) for size in sizes):
             return self.constant(list(sizes), np.int64)
         return self.add("Concat", [self.size(size) for size in sizes], axis=0)
@@ -145,6 +147,11 @@ class Lowering:
         while swaps_last(node):
             node, transposed = node.args[0], 1 - transposed
         return self.value(node), transposed
+
+
+def settled(sizes: Sequence[Size]) -> list[Size]:
+    """Symbols that the trace found to have one value only are that value."""
+    return [int(size) if isinstance(size, torch.SymInt) and size.node.expr.is_Integer else size for size in sizes]
 
 
 def swaps_last(node: fx.Node) -> bool:
