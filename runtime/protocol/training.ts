@@ -178,6 +178,7 @@ export interface TrainingReport {
   spoiled: ReportTask[];
   curve: { step: number; reward: number | null; entropy: number | null; greedy?: number; sampled?: number }[];
   pairs: { task: ReportTask; before: Transcript; after: Transcript }[];
+  /** Folders within the run's. */
   checkpoints: { best: string | null; last: string | null };
   notices: ErrorInfo[];
   /** Milliseconds. */
@@ -196,4 +197,19 @@ export interface Transcript {
   reward: number | null;
   success: boolean | null;
   messages: { role: string; text: string }[];
+}
+
+/** What a training will take, told before it begins. */
+export interface TrainingEstimate {
+  steps: number;
+  rollouts: { training: number; validation: number };
+  /** Most tokens that can be sampled, and, once measured, how many probably will be. */
+  sampledTokens: { most: number; likely: number | null };
+  /** null: not measured. */
+  minutes: number | null;
+  /** Bytes. */
+  trainerMemory: number;
+  disk: number;
+  /** How many checkpoints of what size are in that. */
+  checkpoints: { count: number; bytes: number };
 }

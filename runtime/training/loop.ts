@@ -6,7 +6,7 @@ import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { Task } from '../protocol/task.ts';
 import type { RolloutRecord, Split } from '../protocol/trace.ts';
 import type { StepMetrics, StepSettings, TrainerInfo } from '../protocol/trainer.ts';
-import type { EvaluationRow, StepRow, TrainingEvent, TrainingPhase, TrainingPlan, TrainingReport } from '../protocol/training.ts';
+import type { EvaluationRow, KeptCheckpoint, StepRow, TrainingEvent, TrainingPhase, TrainingPlan, TrainingReport } from '../protocol/training.ts';
 import { encodeStep } from '../trainers/packs.ts';
 import type { Pack } from '../tracker/index.ts';
 import { makeBatch, type BatchOptions } from './batch.ts';
@@ -217,7 +217,7 @@ class Training {
     const value = sampled.reward?.mean ?? -Infinity;
     const row: EvaluationRow = {
       kind: 'evaluation', step, tasks: tasks.length, greedy, sampled, best: step > 0 && value > (this.#store.state.best ?? -Infinity),
-      time: { at: Date.now(), total: performance.now() - start },
+      time: { at: Date.now(), total: rounded(performance.now() - start) },
     };
     await this.#store.evaluated(row);
     await this.#events.add(row);
@@ -275,24 +275,25 @@ class Training {
     const finished = !signal.aborted;
     this.#phase(state.step, 'report');
     const evaluated = state.evaluated.toSorted((a, b) => a - b);
+    const best = state.checkpoints.find(({ best }) => best) ?? durable;
     const ends = evaluated.length > 1 && evaluated[0] === 0 ? [0, evaluated.at(-1)!] as const : undefined;
     const report = makeReport({
       run: this.#options.run, workflow: this.#options.workflow, model: this.#info.model, rows,
       sides: ends === undefined ? undefined : { before: await this.#stored(ends[0]), after: await this.#stored(ends[1]) },
       failureReward: this.#batch.failureReward,
-      best: this.#pathOf(state.checkpoints.find(({ best }) => best) ?? durable), last: this.#pathOf(durable),
+      best: best?.directory ?? null, last: durable?.directory ?? null,
       notices: [...this.#told.values()], duration: performance.now() - this.#started,
     });
     const files = await writeReport(dir, report);
     if (finished && (state.step === this.#total || config.trainer_common.val_only)) await this.#store.finish();
-    return { state: finished ? 'finished' : 'stopped', step: state.step, best: report.checkpoints.best, last: report.checkpoints.last, report, files };
+    return { state: finished ? 'finished' : 'stopped', step: state.step, best: this.#pathOf(best), last: this.#pathOf(durable), report, files };
   }
 
   async #stored(step: number): Promise<RolloutRecord[]> {
     return this.#options.stored(this.#evaluationPlan(step).map(({ place }) => place.rollout));
   }
 
-  #pathOf(checkpoint: Parameters<TrainingStore['directoryOf']>[0] | undefined): string | null {
+  #pathOf(checkpoint: KeptCheckpoint | undefined): string | null {
     return checkpoint === undefined ? null : this.#store.directoryOf(checkpoint);
   }
 
@@ -341,6 +342,15 @@ class Stopwatch {
   }
 
   time(sampledTokens: number): StepRow['time'] {
-    return { at: Date.now(), ...this.#laps, total: performance.now() - this.#begin, sampledPerSecond: sampledTokens / (this.#laps.collect / 1000) };
+    const { collect, prepare, score, learn } = this.#laps;
+    return {
+      at: Date.now(), collect: rounded(collect), prepare: rounded(prepare), score: rounded(score), learn: rounded(learn), total: rounded(performance.now() - this.#begin),
+      sampledPerSecond: rounded(sampledTokens / (collect / 1000)),
+    };
   }
+}
+
+/** Digits behind these are noise, and make rows long. */
+function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
 }

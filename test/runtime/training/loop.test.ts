@@ -193,7 +193,7 @@ test('a step in which nothing can be learned leaves the weights alone, says why,
   assert.ok(rows.every(({ stepped, version, loss }) => !stepped && version === 0 && loss === null));
   assert.equal(made.trainer().steps, 0);
   const notices = made.events.filter((event) => event.type === 'notice').map(({ notice }) => notice.message);
-  assert.ok(notices.some((message) => /^Step 1 had nothing to learn from: in each of its 4 groups all rewards are equal/.test(message)));
+  assert.ok(notices.some((message) => message.startsWith('Step 1 had nothing to learn from: in each of its 4 groups all rewards are equal')));
   assert.equal(notices.filter((message) => /last 5 steps all rollouts of a task got the same reward/.test(message)).length, 1, 'told once');
 });
 

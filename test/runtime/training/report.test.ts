@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RolloutRecord } from '../../../runtime/protocol/trace.ts';
+import type { EvaluationRow } from '../../../runtime/protocol/training.ts';
+import { evaluationOf } from '../../../runtime/training/evaluate.ts';
+import { reportPage } from '../../../runtime/training/report-page.ts';
+import { makeReport, reportLines } from '../../../runtime/training/report.ts';
+import { callOf, recordOf } from './records.ts';
+
+/** Task by task, whether the greedy rollout and the two sampled ones are right. */
+function side(step: number, rights: readonly (readonly boolean[])[], answer = 'fine'): RolloutRecord[] {
+  return rights.flatMap((task, taskIndex) => task.map((right, sample) => recordOf({
+    step, taskIndex, sample, split: 'validation', rollout: `v${step}t${taskIndex}n${sample}`, reward: right ? 1 : 0,
+    calls: [callOf(0, { from: null, tail: [1, taskIndex], sampled: [10], reply: { role: 'assistant', content: `${answer} ${taskIndex}` } })],
+  })));
+}
+
+const BEFORE = side(0, [[false, false, false], [true, true, false], [false, true, false], [true, true, true]]);
+const AFTER = side(8, [[true, true, true], [false, true, false], [true, true, true], [true, true, true]], '<script>alert("&")</script>');
+
+function row(step: number, records: RolloutRecord[]): EvaluationRow {
+  const { tasks, greedy, sampled } = evaluationOf(step, records, 0);
+  return { kind: 'evaluation', step, tasks: tasks.length, greedy, sampled, best: false, time: { at: 0, total: 1 } };
+}
+
+const PARTS = {
+  run: 'today', workflow: 'Walk & <talk>', model: 'embedded', rows: [row(8, AFTER), row(0, BEFORE)], sides: { before: BEFORE, after: AFTER }, failureReward: 0,
+  best: 'checkpoints/step-8', last: 'checkpoints/step-8', notices: [], duration: 61_000,
+};
+
+test('a validation in figures', () => {
+  const { greedy, sampled, tasks } = evaluationOf(0, BEFORE, 0);
+  assert.deepEqual([greedy.reward!.mean, greedy.success!.mean, sampled.reward!.mean], [0.5, 0.5, 0.5]);
+  assert.deepEqual(sampled.passAt, { 1: 0.5, 2: 0.75 });
+  assert.equal(tasks.length, 4);
+  const crashed = { ...BEFORE[4]!, status: 'failed' as const, reward: null, success: null, error: { code: 'policy' as const, message: 'gone' } };
+  const timedOut = { ...crashed, error: { code: 'rollout-timeout' as const, message: 'slow' } };
+  assert.deepEqual([evaluationOf(0, [crashed], 0).sampled.lost, evaluationOf(0, [crashed], 0).sampled.reward], [1, null]);
+  assert.deepEqual([evaluationOf(0, [timedOut], 0).sampled.failed, evaluationOf(0, [timedOut], 0).sampled.reward!.mean], [1, 0]);
+});
+
+test('the report tells what turned, each task against itself, and shows both', () => {
+  const report = makeReport(PARTS);
+  assert.deepEqual(report.gained.map(({ taskIndex }) => taskIndex), [0, 2]);
+  assert.deepEqual(report.spoiled.map(({ taskIndex }) => taskIndex), [1]);
+  assert.deepEqual([report.gain.greedy!.mean, report.gain.sampled!.mean], [0.25, 0.375]);
+  assert.deepEqual(report.pairs.map(({ task }) => task.taskIndex), [0, 2, 1]);
+  assert.deepEqual(report.pairs[0]!.before.messages.map(({ role, text }) => [role, text]), [['user', 'turn 0'], ['assistant', 'fine 0']]);
+  assert.equal(report.pairs[0]!.after.success, true);
+});
+
+test('its terminal lines say reward, success, gain and where the weights are', () => {
+  const lines = reportLines(makeReport({ ...PARTS, notices: [{ code: 'training', message: 'Entropy fell.', next: 'Raise it.' }] })).join('\n');
+  assert.match(lines, /1 min 1 s/);
+  assert.match(lines, /reward, greedy\s+0\.500 \[.*\]\s+0\.750 \[.*\]\s+\+0\.250 \[/);
+  assert.match(lines, /2 tasks became right and 1 became wrong/);
+  assert.match(lines, /! Entropy fell\.\n {2}→ Raise it\./);
+  assert.match(lines, /best {2}checkpoints\/step-8/);
+});
+
+test('its page holds all text as text, and asks for nothing outside of itself', () => {
+  const page = reportPage(makeReport(PARTS));
+  assert.ok(!page.includes('<script') && page.includes('&#60;script&#62;alert(&#34;&#38;&#34;)'));
+  assert.ok(page.includes('Walk &#38; &#60;talk&#62;'));
+  assert.doesNotMatch(page, /https?:|src=|@import|url\(/);
+  assert.match(page, /default-src 'none'/);
+  assert.match(page, /prefers-color-scheme: dark/);
+});
+
+test('with one end missing it says so, and makes no gain up', () => {
+  const report = makeReport({ ...PARTS, rows: [row(8, AFTER)], sides: undefined, best: null, last: null });
+  assert.deepEqual([report.before, report.gain, report.pairs], [null, { greedy: null, sampled: null }, []]);
+  assert.match(reportLines(report).join('\n'), /reward, greedy\s+–\s+0\.750/);
+  assert.match(reportPage(report), /<td>–<\/td>/);
+});
