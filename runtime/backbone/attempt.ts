@@ -6,7 +6,7 @@ import type { JsonObject } from '../protocol/json.ts';
 import type { OutputData, Task, Verdict } from '../protocol/task.ts';
 import { TRACE_VERSION, type CallRecord, type RolloutRecord, type ToolRecord } from '../protocol/trace.ts';
 import type { Seat } from './crew.ts';
-import { keyOf, type Job } from './jobs.ts';
+import { isFork, keyOf, type Job } from './jobs.ts';
 
 /** Console output kept per rollout; more is cut, so that a chatty loop can't fill the trace. */
 const LOG_LIMIT = 64 * 1024;
@@ -93,7 +93,7 @@ export class Attempt {
       ...(error !== undefined && { error }),
       started: this.started.toISOString(),
       duration: this.clock.now(),
-      ...(job.record !== undefined && { parent: { rollout: job.record.rollout.rollout, call: job.record.calls } }),
+      ...(job.record !== undefined && isFork(job.record) && { parent: { rollout: job.record.rollout.rollout, call: job.record.calls } }),
       calls,
       tools: this.tools,
       ...(this.log.length > 0 && { log: this.log }),

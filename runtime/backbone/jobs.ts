@@ -17,6 +17,11 @@ export interface Job {
   record?: { rollout: RolloutRecord; calls: number; fork: number };
 }
 
+/** Whether a job goes another way than the rollout it is a replay of. */
+export function isFork({ rollout, calls, fork }: NonNullable<Job['record']>): boolean {
+  return fork > 0 || calls < rollout.calls.length;
+}
+
 /** An attempt at a rollout, in one word. */
 export function keyOf({ place, attempt }: Pick<Job, 'place' | 'attempt'>): string {
   return `${place.rollout}/${attempt}`;

@@ -1,4 +1,5 @@
 /** From a client's request to everything a run needs, or to one error that says what is wrong. */
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { findPath, needFile } from '../config/files.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
@@ -10,8 +11,8 @@ import type { PolicySpec } from '../policy/open.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import { TuningForkError } from '../protocol/errors.ts';
-import type { Json } from '../protocol/json.ts';
-import type { RolloutRecord } from '../protocol/trace.ts';
+import type { Json, JsonObject } from '../protocol/json.ts';
+import type { RolloutRecord, RunInfo } from '../protocol/trace.ts';
 import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
 import { openTasks } from '../tasks/open.ts';
 import type { TaskSource } from '../tasks/source.ts';
@@ -49,9 +50,10 @@ export interface Prepared {
 }
 
 export async function prepareRun(request: StartRun, project: string): Promise<Prepared> {
-  const config = await loadRunConfig(request);
+  const stored = request.replay && await storedRollout(request.replay);
+  const replayed = stored?.record;
+  const config = await loadRunConfig(request, stored?.info);
   const { rollout } = config.config;
-  const replayed = request.replay === undefined ? undefined : await storedRollout(request.replay);
   const split = replayed?.split ?? request.split ?? 'training';
   const tasks = replayed === undefined ? openTasks(config, split) : undefined;
   const judge = judgeOf(config, splitTarget(rollout.user_workflow).className);
@@ -75,7 +77,7 @@ export async function prepareRun(request: StartRun, project: string): Promise<Pr
   return {
     config, writer, secrets, runsRoot: root, judge, load, concurrency, workers, workerMemory: rollout.worker_memory,
     door: {
-      seed: rollout.seed, mode: split === 'training' ? 'train' : 'eval', sampling: { ...samplingOf(config.config, split), ...(request.temperature !== undefined && { temperature: request.temperature }) },
+      seed: rollout.seed, mode: split === 'training' ? 'train' : 'eval', sampling: samplingOf(config.config, split),
       top: rollout.top_logprobs, maxModelLength: rollout.max_model_len, withoutTools: rollout.force_disable_toolcalls,
     },
     rolloutTimeout: request.inspect ? null : rollout.timeout * 1_000,
@@ -90,12 +92,21 @@ export async function prepareRun(request: StartRun, project: string): Promise<Pr
   };
 }
 
-/** The YAML with what the client asked for instead. */
-export function loadRunConfig(request: Pick<StartRun, 'conf' | 'env' | 'cwd' | 'train' | 'seed' | 'training'>): Promise<LoadedConfig> {
-  const overrides: Record<string, Json | undefined> = {
+/** The YAML with what the client asked for instead; and what it asked for when the run was made that is now replayed. */
+export function loadRunConfig(request: StartRun, replayed?: RunInfo): Promise<LoadedConfig> {
+  const { conf, env, cwd, temperature } = request;
+  const asked: Record<string, Json | undefined> = {
     trainable_targets: request.train, 'rollout.seed': request.seed, 'trainer_common.total_training_steps': request.training?.steps,
+    'rollout.temperature': temperature, 'rollout.val_kwargs.temperature': temperature, 'rollout.val_kwargs.do_sample': temperature === undefined ? undefined : temperature > 0,
+    'model.path': request.model === undefined ? undefined : findPath({ dir: cwd, cwd }, request.model) ?? request.model,
   };
-  return loadConfig(request.conf, overrides, { env: request.env, cwd: request.cwd });
+  const then = replayed?.conf === resolve(cwd, conf) ? replayed.config : {};
+  const overrides = Object.fromEntries(Object.entries(asked).map(([key, value]) => [key, value ?? at(then, key)]));
+  return loadConfig(conf, overrides, { env, cwd });
+}
+
+function at(config: JsonObject, key: string): Json | undefined {
+  return key.split('.').reduce<Json | undefined>((value, part) => (value as JsonObject | undefined)?.[part], config);
 }
 
 const names = new Set<string>();
@@ -111,12 +122,10 @@ export function runsRoot(project: string, config: LoadedConfig): string {
 }
 
 /** A `--model` is meant from where the command was typed, the YAML's from where the YAML lies. */
-export function modelSpec(request: Pick<StartRun, 'model' | 'cwd'>, config: LoadedConfig): PolicySpec {
+export function modelSpec({ model }: Pick<StartRun, 'model'>, config: LoadedConfig): PolicySpec {
   const { path, base_url: baseURL, api_key: apiKey } = config.config.model;
-  if (request.model !== undefined) {
-    const local = findPath({ dir: request.cwd, cwd: request.cwd }, request.model);
-    return local ?? request.model;
-  }
+  // The address in the YAML is the one of the YAML's own model.
+  if (model !== undefined) return path;
   if (baseURL !== undefined) return { baseURL, apiKey: apiKey ?? '', model: path.replace(/^[\w-]+:/, '') };
   return findPath(config, path) ?? path;
 }
@@ -152,13 +161,16 @@ async function goOn(dir: string, info: NewRun, secrets: string[]): Promise<RunWr
   return writer;
 }
 
-async function storedRollout({ dir, rollout }: NonNullable<StartRun['replay']>): Promise<RolloutRecord> {
+async function storedRollout({ dir, rollout }: NonNullable<StartRun['replay']>): Promise<{ info: RunInfo; record: RolloutRecord }> {
   const reader = await openRunReader(dir);
-  return reader.read(rollout);
+  if (reader.find(rollout) < 0) {
+    throw new TuningForkError('usage', `There is no rollout ${rollout} in run ${reader.info.run}.`, { next: `"tuning-fork runs show ${reader.info.run}" shows those that are.` });
+  }
+  return { info: reader.info, record: await reader.read(rollout) };
 }
 
 /** Keys of providers may stand in the environment under any name; their values must not reach the trace. */
 export function secretsOf(config: LoadedConfig, env: Record<string, string>): string[] {
-  const named = Object.entries(env).filter(([name, value]) => /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL/i.test(name) && value.length >= 8);
+  const named = Object.entries(env).filter(([name, value]) => /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL/i.test(name) && value.length >= 8 && !existsSync(value));
   return [...new Set([...config.secrets, ...named.map(([, value]) => value)])];
 }
