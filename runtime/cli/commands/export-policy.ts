@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TuningForkError } from '../../protocol/errors.ts';
+import type { Command } from '../args.ts';
+import { COMMAND } from '../invocation.ts';
+import { EXIT, note, paint, print, printJson } from '../io.ts';
+import { t } from '../l10n.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** The graph that samples, and the three that train. */
+const EXPORTERS = ['export_onnx', 'export_train'];
+
+export const exportPolicy: Command = {
+  name: 'export-policy',
+  summary: 'Make the graphs that let a model folder be sampled and trained here; needs Python once',
+  usage: '<dir> [--python <path>]',
+  about: [
+    'Takes a small Qwen2 or Llama in Hugging Face format (config.json, model.safetensors, tokenizer.json) and writes <dir>/onnx.',
+    'Python 3.11 with torch, safetensors, numpy and onnx: "npm run test:python" sets one up in .venv.',
+  ],
+  options: { python: { value: 'path', help: 'Which Python (default: .venv of this installation, then python3)' } },
+  words: { least: 1, most: 1 },
+  run: async (args) => {
+    const dir = resolve(args.words[0]!);
+    for (const file of ['config.json', 'model.safetensors']) {
+      if (!existsSync(join(dir, file))) throw new TuningForkError('usage', t('{0} has no {1}.', dir, file), { next: t('Name a model folder in Hugging Face format.') });
+    }
+    const python = args.text('python') ?? ownPython();
+    for (const exporter of EXPORTERS) await run(python, exporter, dir);
+    if (args.on('json')) printJson({ type: 'exported', dir });
+    else print(`${paint.green('✓')} ${t('Exported {0}.', join(dir, 'onnx'))}\n  ${COMMAND} rollout --conf <yaml> --model ${args.words[0]}`);
+    return EXIT.ok;
+  },
+};
+
+function ownPython(): string {
+  const own = join(root, '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  return existsSync(own) ? own : 'python3';
+}
+
+function run(python: string, exporter: string, dir: string): Promise<void> {
+  const path = [join(root, 'runtime/gpu'), process.env.PYTHONPATH].filter(Boolean).join(delimiter);
+  const child = spawn(python, ['-m', `tuning_fork_gpu.${exporter}`, dir], { env: { ...process.env, PYTHONPATH: path }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let told = '';
+  child.stdout.on('data', (text: Buffer) => note(text.toString().trimEnd()));
+  child.stderr.on('data', (text: Buffer) => void (told = (told + text.toString()).slice(-4_000)));
+  const next = t('"npm run test:python" sets up a Python that can; or name another with --python.');
+  return new Promise((resolve, reject) => {
+    child.once('error', () => reject(new TuningForkError('usage', t('There is no Python at {0}.', python), { next })));
+    child.once('exit', (code) => {
+      if (code === 0) return resolve();
+      reject(new TuningForkError('policy', t('{0} failed: {1}', exporter, told.trim().split('\n').at(-1) ?? String(code)), { next }));
+    });
+  });
+}
