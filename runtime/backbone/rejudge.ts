@@ -2,7 +2,7 @@
 import { splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
 import type { RunProgress, RunStatus, RunEvent, StartRun } from '../protocol/backbone.ts';
-import { errorInfo, fromErrorInfo, type ErrorInfo } from '../protocol/errors.ts';
+import { errorInfo, fromErrorInfo, type ErrorCode, type ErrorInfo } from '../protocol/errors.ts';
 import type { OutputData } from '../protocol/task.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import { openRunReader, type RunReader } from '../trace/index.ts';
@@ -17,6 +17,9 @@ import { claimName, loadRunConfig, runsRoot, secretsOf, workerLoad } from './pre
 import { countEntry, emptyProgress } from './progress.ts';
 import type { BackboneRun } from './run.ts';
 import { stampOf } from './stamp.ts';
+
+/** What a rollout's error is where its judge could not grade it. */
+const OF_JUDGES = new Set<ErrorCode>(['judge', 'reward', 'data']);
 
 interface RejudgeParts {
   reader: RunReader;
@@ -134,8 +137,7 @@ export class Rejudge implements BackboneRun {
   /** Only what a judge gave, or failed to give, is graded anew: a workflow's own reward and a failed rollout stay. */
   async #graded(stored: RolloutRecord): Promise<RolloutRecord> {
     const record = { ...stored, run: this.id };
-    const judged = record.judge !== undefined || record.error?.code === 'judge' || record.error?.code === 'reward';
-    if (!judged) return record;
+    if (record.judge === undefined && (record.error === undefined || !OF_JUDGES.has(record.error.code))) return record;
     const { error: _error, judge: _judge, ...rest } = record;
     const output: OutputData = { reward: null, isSuccess: null, metadata: record.metadata, logMetrics: record.metrics ?? {} };
     const key = keyOf({ place: record, attempt: record.attempt });

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import { Project, type Followed } from './project.ts';
+
+describe('a rejudge', { timeout: 60_000 }, () => {
+  let project: Project;
+  let original: Followed;
+
+  const rejudge = async (judge: string, more: object = {}): Promise<Followed> => {
+    const run = await project.start(await project.conf({ workflow: 'judges.ts->Asks', judge, ...more }), { kind: 'rejudge', rejudge: { dir: original.dir } });
+    await run.end();
+    return run;
+  };
+
+  before(async () => {
+    project = await Project.make({ copy: ['judges.ts', 'workflows.ts'] });
+    original = await project.run({ workflow: 'judges.ts->Asks', judge: 'judges.ts->Tries', tasks: ['fine', 'throw', 'hang'], rollout: { timeout: 1.5 } });
+  });
+
+  it('moves rewards and calls no model', async () => {
+    await project.write({ 'kinder.ts': `
+      import { Judge } from 'tuning-fork';
+      export class Kinder extends Judge {
+        judge(task, output) { console.log('judging', task.taskId); return { reward: 0.75, success: output.metadata.text !== undefined }; }
+      }` });
+    const run = await rejudge('kinder.ts->Kinder', { more: { model: { path: 'ollama:nobody-is-there' } } });
+    assert.equal((await run.end()).state, 'finished');
+    const [before, after] = [await original.records(), await run.records()];
+    assert.equal(after.size, 3);
+    for (const [rollout, record] of after) {
+      const { reward, success, judge, status, error, run: name, ...same } = record;
+      assert.deepEqual([status, reward, success, judge, error, name], ['finished', 0.75, true, { name: 'Kinder', reward: 0.75, success: true }, undefined, run.run]);
+      const { reward: _r, success: _s, judge: _j, status: _t, error: _e, run: _n, ...was } = before.get(rollout)!;
+      assert.deepEqual(same, was, 'all else is as it was');
+    }
+    assert.deepEqual([...before.values()].map(({ status }) => status).sort(), ['failed', 'failed', 'finished'], 'the old run stays');
+    const { info } = await run.reader();
+    assert.deepEqual([info.kind, info.planned, info.policy], ['rejudge', 3, 'embedded']);
+    assert.deepEqual(run.of('call'), []);
+    assert.equal(run.of('log').length, 3);
+  });
+
+  it('by a built-in judge can be judged again in its turn', async () => {
+    const run = await rejudge('builtin->exact_match');
+    const records = [...(await run.records()).values()];
+    assert.deepEqual(records.map(({ status, error }) => [status, error?.code]), Array(3).fill(['failed', 'data']), 'these tasks have no label');
+    const again = await project.start(await project.conf({ workflow: 'judges.ts->Asks', judge: 'kinder.ts->Kinder' }), { kind: 'rejudge', rejudge: { dir: run.dir } });
+    await again.end();
+    assert.deepEqual([...(await again.records()).values()].map(({ reward }) => reward), [0.75, 0.75, 0.75], 'what one judge could not grade, another can');
+  });
+
+  it('by a judge that throws, loops or never answers fails those rollouts and comes to its end', async () => {
+    for (const [word, expected] of [
+      ['throw new Error("no")', /^The judge threw Error: no$/],
+      ['for (;;);', /^The judge blocked its process for/],
+      ['await new Promise(() => {})', /^The judge had not answered after 0\.6 s\.$/],
+    ] as const) {
+      await project.write({ 'worse.ts': `
+        import { Judge } from 'tuning-fork';
+        export class Worse extends Judge {
+          async judge(task) { if (task.mainQuery === 'throw') { ${word}; } return { reward: 1, success: true }; }
+        }` });
+      const run = await rejudge('worse.ts->Worse', { rollout: { block_timeout: 1, timeout: word.startsWith('for') ? 30 : 0.6 } });
+      assert.equal((await run.end()).state, 'finished', word);
+      const records = await run.records();
+      assert.deepEqual([...records.values()].map(({ status }) => status).sort(), ['failed', 'finished', 'finished'], word);
+      const { error } = records.get('s0t1n0')!;
+      assert.equal(error?.code, 'judge');
+      assert.match(error!.message, expected);
+      assert.match(error!.where!.file, /worse\.ts$/);
+    }
+  });
+
+  it('can be cancelled while its judge hangs', async () => {
+    await project.write({ 'never.ts': `
+      import { Judge } from 'tuning-fork';
+      export class Never extends Judge { async judge() { console.log('here'); await new Promise(() => {}); } }` });
+    const run = await project.start(await project.conf({ workflow: 'judges.ts->Asks', judge: 'never.ts->Never' }), { kind: 'rejudge', rejudge: { dir: original.dir } });
+    await run.when('log');
+    await run.client.request('cancel', { run: run.run });
+    const end = await run.end();
+    assert.deepEqual([end.state, end.error, (await run.reader()).count], ['cancelled', undefined, 0]);
+  });
+
+  it('of a workflow\'s own rewards leaves them as they are', async () => {
+    const own = await project.run({ tasks: ['call', 'throw'] });
+    const run = await project.start(await project.conf({ judge: 'judges.ts->Tries' }), { kind: 'rejudge', rejudge: { dir: own.dir } });
+    await run.end();
+    assert.deepEqual([...(await run.records()).values()].map(({ status, reward, judge }) => [status, reward, judge]), [['finished', 1, undefined], ['failed', null, undefined]]);
+  });
+});
