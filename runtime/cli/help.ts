@@ -7,6 +7,8 @@ import { padEnd, widthOf, wrap, type Paint } from './terminal.ts';
 const MOST_COLUMNS = 100;
 /** An option longer than this has its explanation below it. */
 const LONGEST_OPTION = 34;
+/** Narrower explanations are torn to pieces. */
+const LEAST_BESIDE = 40;
 
 export function helpOf(command: Command, paint: Paint, terminalWidth: number): string {
   const width = Math.min(MOST_COLUMNS, terminalWidth);
@@ -28,14 +30,15 @@ function row([name, option]: [string, Option]): [string, string] {
   return [`${option.short === undefined ? '    ' : `-${option.short}, `}--${name}${value}`, t(option.help)];
 }
 
-/** Two columns, the right one wrapped; a left cell longer than `longest` stands on a line of its own. */
+/** Two columns, the right one wrapped. A left cell longer than `longest` stands on a line of its own, and so do all where little room is left beside. */
 export function table(rows: [left: string, right: string][], longest: number, width: number): string[] {
   const column = Math.max(...rows.map(([left]) => widthOf(left)).filter((each) => each <= longest));
-  const indent = ' '.repeat(column + 4);
+  const beside = width - column - 4 >= LEAST_BESIDE;
+  const indent = ' '.repeat(beside ? column + 4 : 8);
   return rows.flatMap(([left, right]) => {
-    const [first = '', ...rest] = wrap(right, Math.max(20, width - indent.length));
+    const [first = '', ...rest] = wrap(right, width - indent.length);
     const below = rest.map((line) => indent + line);
-    return widthOf(left) > column ? [`  ${left}`, indent + first, ...below] : [`  ${padEnd(left, column)}  ${first}`, ...below];
+    return !beside || widthOf(left) > column ? [`  ${left}`, indent + first, ...below] : [`  ${padEnd(left, column)}  ${first}`, ...below];
   });
 }
 

@@ -2,24 +2,12 @@
 import { TuningForkError } from '../protocol/errors.ts';
 import { nearest } from '../protocol/suggest.ts';
 import { parse, type Command } from './args.ts';
+import { commands } from './commands.ts';
 import { hanging, helpOf, table } from './help.ts';
 import { EXIT, out, paint, print, printJson } from './io.ts';
 import { onReaderGone } from './interrupt.ts';
 import { t } from './l10n.ts';
 import { reportError } from './report.ts';
-
-/** Each is loaded when it is needed: starting must not cost what isn't used. */
-const commands: Record<string, { summary: string; load(): Promise<Command> }> = {
-  init: { summary: 'Make a project that runs as it is', load: async () => (await import('./commands/init.ts')).init },
-  rollout: { summary: 'Run a workflow on tasks and keep every token', load: async () => (await import('./commands/rollout.ts')).rollout },
-  train: { summary: 'Train the model behind a workflow, on this machine', load: async () => (await import('./commands/train.ts')).train },
-  replay: { summary: 'Run a stored rollout again from its record, or fork it', load: async () => (await import('./commands/replay.ts')).replay },
-  rejudge: { summary: 'Score stored rollouts again with a changed judge; no model is called', load: async () => (await import('./commands/rejudge.ts')).rejudge },
-  check: { summary: 'Check configuration, workflow, data, model and judge before a run', load: async () => (await import('./commands/check.ts')).check },
-  runs: { summary: 'List stored runs; show, export or delete one, or attach to one that is running', load: async () => (await import('./commands/runs.ts')).runs },
-  status: { summary: 'Show the backbone of this project', load: async () => (await import('./commands/backbone.ts')).status },
-  stop: { summary: 'Stop the backbone of this project', load: async () => (await import('./commands/backbone.ts')).stop },
-};
 
 async function main(argv: string[], json: boolean): Promise<number> {
   const words = argv.filter((word) => word !== '--json');
@@ -58,7 +46,7 @@ function help(): string {
     ...hanging('tuning-fork --conf <yaml> [--backbone debug|embedded|gpu|trinity|verl]', 0, width - 7).map((line) => `       ${line}`),
     '',
     paint.bold(t('Commands:')),
-    ...table(Object.entries(commands).map(([name, { summary }]) => [name, t(summary)]), 12, width),
+    ...table(Object.entries(commands).map(([name, { summary }]) => [name, t(summary)]), 14, width),
     '',
     t('"tuning-fork <command> --help" explains each of them.'),
     ...hanging(t('With --json every line on stdout is one JSON object with a "type".'), 0, width),

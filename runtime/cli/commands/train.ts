@@ -41,7 +41,7 @@ export const train: Command = {
     if (args.on('watch')) return watchTraining(args);
     const resumed = args.on('resume') ? await trainingNamed(args) : undefined;
     const file = args.text('conf') ?? resumed?.info.conf;
-    if (file === undefined) throw new TuningForkError('usage', t('--{0} is missing.', 'conf'), { next: t('Run "tuning-fork {0} --help".', 'train') });
+    if (file === undefined) throw new TuningForkError('usage', t('--{0} <{1}> is missing.', 'conf', 'yaml'), { next: t('Run "{0}".', 'tuning-fork train --help') });
     return runTraining(args, file, resumed?.dir);
   },
 };

@@ -1,8 +1,10 @@
+/** After a change that is meant: `node --test --test-update-snapshots test/runtime/cli/help.test.ts`, and read the difference. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { commands as table } from '../../../runtime/cli/commands.ts';
 import { helpOf } from '../../../runtime/cli/help.ts';
 import { painter, widthOf } from '../../../runtime/cli/terminal.ts';
 import { commands } from './commands.ts';
@@ -34,7 +36,13 @@ test('the command itself explains the commands, in the order one needs them', (c
   assert.equal(run([]), text);
   assert.equal(run(['-h']), text);
   assert.equal(run(['help']), text);
-  for (const { name, summary } of commands) if (name !== '') assert.match(text.replace(/\s+/g, ' '), new RegExp(` ${name} ${summary.replace(/[;,]/g, '.')}`));
+});
+
+test('a command is called the same in the table and by itself', async () => {
+  for (const [name, { summary, load }] of Object.entries(table)) {
+    const command = await load();
+    assert.deepEqual([command.name, command.summary], [name, summary]);
+  }
 });
 
 test('help is had in three ways, and in Chinese', () => {

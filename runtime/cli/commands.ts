@@ -1,0 +1,16 @@
+import type { Command } from './args.ts';
+
+/** Each is loaded when it is needed: starting must not cost what isn't used. */
+export const commands: Record<string, { summary: string; load(): Promise<Command> }> = {
+  init: { summary: 'Make a project that runs as it is', load: async () => (await import('./commands/init.ts')).init },
+  check: { summary: 'Check configuration, workflow, data, model and judge before a run', load: async () => (await import('./commands/check.ts')).check },
+  rollout: { summary: 'Run a workflow on tasks and keep every token', load: async () => (await import('./commands/rollout.ts')).rollout },
+  train: { summary: 'Train the model behind a workflow, on this machine', load: async () => (await import('./commands/train.ts')).train },
+  serve: { summary: 'Serve a model as an OpenAI-compatible API, to use what was trained', load: async () => (await import('./commands/serve.ts')).serve },
+  runs: { summary: 'List stored runs; show, export or delete one, or attach to one that is running', load: async () => (await import('./commands/runs.ts')).runs },
+  replay: { summary: 'Run a stored rollout again from its record, or fork it', load: async () => (await import('./commands/replay.ts')).replay },
+  rejudge: { summary: 'Score stored rollouts again with a changed judge; no model is called', load: async () => (await import('./commands/rejudge.ts')).rejudge },
+  'export-policy': { summary: 'Make the graphs that let a model folder be sampled and trained here; needs Python once', load: async () => (await import('./commands/export-policy.ts')).exportPolicy },
+  status: { summary: 'Show the backbone of this project', load: async () => (await import('./commands/backbone.ts')).status },
+  stop: { summary: 'Stop the backbone of this project', load: async () => (await import('./commands/backbone.ts')).stop },
+};
