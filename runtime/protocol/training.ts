@@ -203,13 +203,13 @@ export interface Transcript {
 export interface TrainingEstimate {
   steps: number;
   rollouts: { training: number; validation: number };
-  /** Most tokens that can be sampled, and, once measured, how many probably will be. */
-  sampledTokens: { most: number; likely: number | null };
   /** null: not measured. */
+  sampledTokens: number | null;
   minutes: number | null;
-  /** Bytes. */
+  /** Bytes, at the peak. */
   trainerMemory: number;
+  /** Bytes. Without a measurement that of the checkpoints and of short rollouts: long ones take more. */
   disk: number;
-  /** How many checkpoints of what size are in that. */
+  /** What of that are checkpoints: how many, and their bytes together. */
   checkpoints: { count: number; bytes: number };
 }

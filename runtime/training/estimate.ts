@@ -15,39 +15,51 @@ export interface Measurement {
   perStep: number;
 }
 
-/** Weights, gradients and both moments of Adam, and what samples: a copy of the weights in the graph. All float32. */
+/** Weights, gradients, both moments of Adam, and a copy of the weights that samples, in float32; with a reference one copy more. */
 const BYTES_PER_PARAMETER = 4 * 5;
-/** Beside the weights: ONNX Runtime, activations of one pack, the process. */
-const TRAINER_BASE = 400 * 2 ** 20;
+/** What the trainer of the embedded model takes beside that: 560 MB were seen, for ONNX Runtime and the largest pack. */
+const TRAINER_BASE = 560e6;
 /** Weights for Hugging Face, weights in ONNX, two moments. */
 const CHECKPOINT_BYTES_PER_PARAMETER = 4 * 4;
-/** Of a sealed rollout: 4 bytes a token, compressed with its messages, and its index. */
-const TRACE_BYTES = { rollout: 900, token: 5 };
+/** A sealed rollout of the examples took 1.5 kB with its index; a logprob of four bytes can't be compressed. */
+const TRACE_BYTES = { rollout: 1500, token: 5 };
+/** A target with its node in the body of a step; sharing makes it less. */
+const BODY_BYTES_PER_TOKEN = 70;
 
 export function estimateTraining(config: TuningForkConfig, info: Pick<TrainerInfo, 'parameters'>, tasks: { training: number; validation: number }, measured?: Measurement): TrainingEstimate {
   const { data, rollout, trainer_common: trainer } = config;
   const schedule = scheduleOf(tasks.training, data.train_batch_size);
   const steps = trainer.val_only ? 0 : totalSteps(config, schedule);
-  const training = steps * schedule.tasksPerStep * rollout.num_repeat;
-  const perEvaluation = validationTasks(tasks.validation, trainer.val_max_num_task_each_validation, 0).length * (1 + trainer.val_pass_n);
-  const evaluations = trainer.test_freq > 0 && steps > 0 ? Math.ceil(steps / trainer.test_freq) + 1 : trainer.val_before_train || trainer.val_only ? 1 : 0;
-  const rollouts = { training, validation: evaluations * perEvaluation };
+  const perStep = schedule.tasksPerStep * rollout.num_repeat;
+  const perValidation = validationTasks(tasks.validation, trainer.val_max_num_task_each_validation, 0).length * (1 + trainer.val_pass_n);
+  const rollouts = { training: steps * perStep, validation: validationsOf(config, steps) * perValidation };
   const all = rollouts.training + rollouts.validation;
-  const perRollout = data.max_response_length ?? rollout.max_response_length_in_one_turn * rollout.multi_turn.max_steps;
 
-  const count = steps === 0 ? 0 : (trainer.save_freq > 0 ? Math.ceil(steps / trainer.save_freq) : 1) + (evaluations > 1 ? 1 : 0);
-  const bytes = info.parameters * CHECKPOINT_BYTES_PER_PARAMETER;
-  const tokens = all * (measured?.sampledPerRollout ?? perRollout);
-  // Bodies of the steps since the last checkpoint: some 40 bytes for each token of context and target.
-  const bodies = Math.min(steps, Math.max(1, trainer.save_freq)) * schedule.tasksPerStep * rollout.num_repeat * 40 * 2 * (measured?.sampledPerRollout ?? perRollout);
-  const referenced = stepSettings(config, info.parameters, 1).klCoef > 0;
+  // Those of save_freq, and the best and the last where they are others.
+  const count = steps === 0 ? 0 : (trainer.save_freq > 0 ? Math.floor(steps / trainer.save_freq) : 0) + 2;
+  const bytes = count * info.parameters * CHECKPOINT_BYTES_PER_PARAMETER;
+  const perRollout = measured?.sampledPerRollout ?? 0;
+  const bodies = Math.min(steps, trainer.save_freq > 0 ? trainer.save_freq : steps) * perStep * perRollout * BODY_BYTES_PER_TOKEN;
+  const copies = BYTES_PER_PARAMETER + (stepSettings(config, info.parameters, 1).klCoef > 0 ? 4 : 0);
   return {
-    steps, rollouts, sampledTokens: { most: all * perRollout, likely: measured === undefined ? null : Math.round(tokens) },
+    steps, rollouts,
+    sampledTokens: measured === undefined ? null : Math.round(all * perRollout),
     minutes: measured === undefined ? null : (all * measured.perRollout + steps * measured.perStep) / 60_000,
-    trainerMemory: info.parameters * (BYTES_PER_PARAMETER + (referenced ? 4 : 0)) + TRAINER_BASE,
-    disk: count * bytes + all * TRACE_BYTES.rollout + tokens * TRACE_BYTES.token + bodies,
+    trainerMemory: info.parameters * copies + TRAINER_BASE,
+    disk: bytes + all * (TRACE_BYTES.rollout + perRollout * TRACE_BYTES.token) + bodies,
     checkpoints: { count, bytes },
   };
+}
+
+/** What one step of a training tells of all the others. */
+export function measurementOf({ rollouts, sampledTokens, time }: StepRow): Measurement {
+  return { perRollout: time.collect / rollouts, sampledPerRollout: sampledTokens / rollouts, perStep: time.total - time.collect };
+}
+
+/** How many validations a training of so many steps makes, the one of its beginning among them. */
+export function validationsOf({ trainer_common: { test_freq: testFreq, val_before_train: before, val_only: only } }: TuningForkConfig, steps: number): number {
+  if (only) return 1;
+  return testFreq > 0 && steps > 0 ? Math.ceil(steps / testFreq) + 1 : Number(before);
 }
 
 /** Milliseconds until the end, from the steps and validations made so far; null before the first. */

@@ -7,5 +7,5 @@ export { checkpointNamed, CHECKPOINTS, readTrainingState, STATE_FILE, type Train
 export { planEvaluation, validationTasks } from './schedule.ts';
 export { evaluationOf, type Evaluation } from './evaluate.ts';
 export { checkTrainable, evaluationSampling, OWN_SETTINGS, stepSettings } from './settings.ts';
-export { estimateTraining, timeLeft, type Measurement } from './estimate.ts';
+export { estimateTraining, measurementOf, timeLeft, validationsOf, type Measurement } from './estimate.ts';
 export { reportLines } from './report.ts';

@@ -17,8 +17,8 @@ export function reportPage(report: TrainingReport): string {
 ${beforeAfter(report)}
 ${curve(report)}
 ${notices.map(({ message, next }) => `<p class="notice"><b>${text(message)}</b>${next === undefined ? '' : `<br>${text(next)}`}</p>`).join('\n')}
-${tasks('Wrong before, right now', gained)}
-${tasks('Right before, wrong now', spoiled)}
+${tasks('Wrong before, right after', gained)}
+${tasks('Right before, wrong after', spoiled)}
 ${pairs.length === 0 ? '' : '<h2>The same task, before and after</h2>'}
 ${pairs.map(({ task, before, after }) => `<h3>${text(task.taskId)}</h3><div class="pair">${transcript('before', before)}${transcript('after', after)}</div>`).join('\n')}
 ${checkpoints.best === null && checkpoints.last === null ? '' : `<h2>Checkpoints</h2><dl>${[['best', checkpoints.best], ['last', checkpoints.last]].map(([name, path]) => (path === null ? '' : `<dt>${name}</dt><dd><code>${text(path!)}</code></dd>`)).join('')}</dl>`}

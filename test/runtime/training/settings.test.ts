@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { batchOptions, evaluationSampling, stepSettings } from '../../../runtime/training/settings.ts';
+import { configOf, FakeTrainer, SAFE } from './fake-trainer.ts';
+
+test('what the configuration leaves open fits the model', () => {
+  const open = configOf();
+  assert.deepEqual([stepSettings(open, 870_000, 1).learningRate, stepSettings(open, 870_000, 1).entropyCoef], [3e-4, 0.01]);
+  assert.equal(stepSettings(open, 7e9, 1).learningRate, 1e-6);
+  const told = configOf({ entropy_coeff: 0, optim: { lr: 0.5 } });
+  assert.deepEqual([stepSettings(told, 870_000, 1).learningRate, stepSettings(told, 870_000, 1).entropyCoef], [0.5, 0]);
+});
+
+test('warm-up rises from the first step, which already learns', () => {
+  const config = configOf({ optim: { lr: 1, lr_warmup_steps: 4 } });
+  assert.deepEqual([1, 2, 4, 5, Infinity].map((step) => stepSettings(config, 1, step).learningRate), [0.25, 0.5, 1, 1, 1]);
+});
+
+test('the trainer’s temperature is that of sampling; without KL its coefficient is 0', () => {
+  const { temperature, klCoef } = stepSettings(configOf({ use_kl_loss: false }, { temperature: 0.7 }), 1, 1);
+  assert.deepEqual([temperature, klCoef], [0.7, 0]);
+  assert.equal(stepSettings(configOf(), 1, 1).klCoef, 0.002);
+});
+
+test('Dr. GRPO divides by a constant, unless another mean is asked for', async () => {
+  const info = await new FakeTrainer(SAFE).info();
+  const aggregation = (settings: Record<string, unknown>): string => batchOptions(configOf(settings), info).aggregation;
+  assert.equal(aggregation({ algorithm: { adv_estimator: 'dr_grpo' } }), 'rollout-constant');
+  assert.equal(aggregation({ algorithm: { adv_estimator: 'dr_grpo' }, loss_agg_mode: 'token-mean' }), 'token-mean');
+  assert.equal(aggregation({}), 'rollout-mean');
+});
+
+test('sampled validation keeps its own settings where they sample, else those of training', () => {
+  assert.equal(evaluationSampling(configOf({}, { temperature: 0.9 })).temperature, 0.9);
+  assert.equal(evaluationSampling(configOf({}, { val_kwargs: { temperature: 0.6, top_p: 0.9 } })).topP, 0.9);
+  assert.equal(evaluationSampling(configOf({}, { val_kwargs: { temperature: 0.6, do_sample: false } })).temperature, 1);
+});
