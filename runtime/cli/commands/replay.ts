@@ -1,3 +1,4 @@
+import { TuningForkError } from '../../protocol/errors.ts';
 import type { RolloutRecord } from '../../protocol/trace.ts';
 import { openRunReader } from '../../trace/index.ts';
 import { wholeNumber, type Args, type Command } from '../args.ts';
@@ -5,11 +6,11 @@ import { indexOfRollout, runNamed } from '../find-run.ts';
 import { startAndFollow } from '../follow.ts';
 import { decimal } from '../format.ts';
 import { COMMAND } from '../invocation.ts';
-import { err, errPaint, note, paint, print } from '../io.ts';
+import { errPaint, note, out, paint, print } from '../io.ts';
 import { plural, t } from '../l10n.ts';
 import { describeError } from '../report.ts';
 import { inOrder, nameOfRun } from '../summary.ts';
-import { padEnd, padStart, widthOf } from '../terminal.ts';
+import { fit, padEnd, padStart, widthOf } from '../terminal.ts';
 import { exitCode, tellSummary, viewFor } from './rollout.ts';
 
 export const replay: Command = {
@@ -36,6 +37,11 @@ export const replay: Command = {
     const { record, dir, conf } = await storedRollout(args, args.words[0]!);
     const untilCall = args.number('until-call');
     const forks = args.number('fork') ?? (untilCall === undefined ? 0 : 1);
+    if (untilCall !== undefined && untilCall >= record.calls.length) {
+      throw new TuningForkError('usage', t('{0} has {1}, so nothing would be sampled anew.', record.rollout, plural(record.calls.length, '{0} call', '{0} calls')), {
+        next: record.calls.length === 0 ? t('Leave --until-call out.') : t('Give --until-call at most {0}.', record.calls.length - 1),
+      });
+    }
     const followed = await startAndFollow(args, {
       kind: 'replay', conf: args.text('conf') ?? conf, split: record.split, model: args.text('model'), temperature: args.number('temperature'), inspect: args.on('inspect'),
       replay: { dir, rollout: record.rollout, untilCall: untilCall ?? (forks > 0 ? 0 : undefined), forks },
@@ -74,9 +80,10 @@ function reportForks(parent: RolloutRecord, forks: RolloutRecord[], run: string)
   const line = (record: RolloutRecord, more: string): void => print(`  ${padEnd(record.rollout, width)}  ${record.reward === null ? padStart(paint.red('✗'), 6) : padStart(decimal(record.reward), 6)}  ${more}`.trimEnd());
   print();
   line(parent, paint.dim(t('as it was')));
-  for (const fork of forks) line(fork, fork.error === undefined ? '' : fork.status === 'cancelled' ? paint.dim(t('cancelled')) : describeError({ ...fork.error, stack: undefined, next: undefined }, paint, err.width));
-  if (forks[0] === undefined) return;
+  for (const fork of forks) line(fork, fork.error === undefined ? '' : fork.status === 'cancelled' ? paint.dim(t('cancelled')) : fit(fork.error.message, Math.max(20, out.width - width - 12)));
+  const shown = forks.find(({ status }) => status === 'finished');
+  if (shown === undefined) return;
   print();
   print(paint.dim(t('One of them, token by token:')));
-  print(`  ${COMMAND} runs show ${run} --rollout ${forks[0].rollout} --tokens`);
+  print(`  ${COMMAND} runs show ${run} --rollout ${shown.rollout} --tokens`);
 }

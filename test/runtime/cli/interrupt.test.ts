@@ -130,7 +130,7 @@ test('--inspect says where it waits, and Ctrl-C ends the waiting', posix, async 
 const terminal = { skip: process.platform !== 'linux' || !existsSync('/usr/bin/script') };
 
 test('on a terminal: drawn live, and the cursor comes back whatever happens', terminal, async () => {
-  const onTerminal = (command: string): Running => new Running(spawn('/usr/bin/script', ['-qefc', `stty cols 80; exec ${command}`, '/dev/null'], { cwd: person.cwd, env: { ...person.env, TERM: 'xterm-256color' }, stdio: ['pipe', 'pipe', 'pipe'] }));
+  const onTerminal = (command: string): Running => new Running(spawn('/usr/bin/script', ['-qefc', `stty cols 80; echo pid=$$; exec ${command}`, '/dev/null'], { cwd: person.cwd, env: { ...person.env, TERM: 'xterm-256color' }, stdio: ['pipe', 'pipe', 'pipe'] }));
   const cursorIsBack = (text: string): boolean => text.lastIndexOf('\u001b[?25h') > text.lastIndexOf('\u001b[?25l');
   const command = `'${process.execPath}' '${bin}' ${forever.join(' ')}`;
 
@@ -143,7 +143,9 @@ test('on a terminal: drawn live, and the cursor comes back whatever happens', te
   assert.match(out, /━|─/);
   assert.ok(out.includes('\u001b[?25l') && cursorIsBack(out));
 
-  const killed = onTerminal(`sh -c "${command.replaceAll("'", '')} & sleep 1.5; kill -TERM \\$!; wait \\$!"`);
+  const killed = onTerminal(command);
+  await killed.says(/\d\/256/);
+  process.kill(Number(/pid=(\d+)/.exec(killed.out)![1]), 'SIGTERM');
   const end = await killed.ended;
   assert.equal(end.code, 130);
   assert.ok(end.out.includes('\u001b[?25l') && cursorIsBack(end.out), JSON.stringify(end.out.slice(-200)));

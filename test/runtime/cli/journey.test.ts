@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -72,10 +72,22 @@ test('a replay takes everything from the record; forks go on anew, in order', as
   const again = await person.type('replay s0t0n1');
   assert.equal(again.code, 0, again.err);
   assert.match(again.out, /✓ s0t0n1 ran again as it was: 2 calls from the record, reward \d/);
+  const tooFar = await person.type('replay s0t0n1 --until-call 2');
+  assert.deepEqual([tooFar.code, tooFar.err], [2, 'Error: s0t0n1 has 2 calls, so nothing would be sampled anew.\n  → Give --until-call at most 1.\n']);
   const forked = await person.type('replay s0t0n1 --until-call 1 --fork 11');
   assert.equal(forked.code, 0, forked.err);
   const ids = [...forked.out.matchAll(/^ {2}(s0t0n1f\d+) /gm)].map(([, id]) => id);
   assert.deepEqual(ids, Array.from({ length: 11 }, (_, index) => `s0t0n1f${index + 1}`));
+});
+
+test('a replay whose prompt has changed says where, and fails', async () => {
+  const workflow = readFileSync(join(person.cwd, 'workflow.ts'), 'utf8');
+  person.write('workflow.ts', workflow.replace(/const systemPrompt = .*/, "const systemPrompt = 'Something else.';"));
+  const { code, out, err } = await person.type('replay s0t0n1 --until-call 1 --fork 2');
+  person.write('workflow.ts', workflow);
+  assert.equal(code, 1);
+  assert.match(err, /✗ s0t0n1f[12] \(training-0\) .*diverged from its record at call 0/s);
+  assert.match(out, /\n {2}s0t0n1f1 +✗ {2}.*diverged.*\n {2}s0t0n1f2 +✗ {2}.*diverged.*\n$/);
 });
 
 test('"latest" means rollouts, not what was made from them; those are found by name', async () => {
@@ -111,6 +123,23 @@ test('export writes every record, as JSON lines or CSV', async () => {
   const csv = await person.type('runs export latest --format csv');
   assert.match(csv.out, /^id,attempt,/);
   assert.equal(csv.out.trimEnd().split('\r\n').length, 7);
+});
+
+test('a damaged record is told of, and costs only itself', async () => {
+  const { lines } = await person.json('runs show latest');
+  const { file, offset } = lines.find(({ id }) => id === 's0t0n1') as unknown as { file: number; offset: number };
+  const path = join(String(lines[0]!.dir), `traces/rollouts-${file}.jsonl.gz`);
+  const sound = readFileSync(path);
+  writeFileSync(path, Buffer.concat([sound.subarray(0, offset + 40), Buffer.alloc(16, 'x'), sound.subarray(offset + 56)]));
+  const exported = await person.type('runs export latest');
+  assert.equal(exported.code, 1);
+  assert.equal(exported.out.trimEnd().split('\n').length, 5);
+  assert.match(exported.err, /s0t0n1.*\n {2}→ .*\n5 rollouts exported; 1 could not be read\.\n$/s);
+  assert.equal((await person.type('runs show latest --rollout s0t0n0')).code, 0);
+  const shown = await person.type('runs show latest --rollout s0t0n1');
+  assert.equal(shown.code, 1);
+  assert.match(shown.err, /^Error: .*s0t0n1/s);
+  writeFileSync(path, sound);
 });
 
 test('a run is deleted only when meant', async () => {
