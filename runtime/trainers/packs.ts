@@ -25,10 +25,11 @@ export interface PackLimits {
   vocabulary: number;
   context: number;
   heads: number;
+  layers: number;
 }
 
-/** Attention scores of one layer of one pack. */
-const ATTENTION_BYTES = 2 ** 30;
+/** Attention scores of one pack, over all layers; with their gradients and copies a step takes about four times as much. */
+const ATTENTION_BYTES = 2 ** 29;
 
 const NODE_COLUMNS = ['id', 'position', 'parent', 'end'] as const satisfies readonly (keyof Nodes)[];
 const FLOATS = { sampled: 'sampledLogprob', old: 'oldLogprob', ref: 'refLogprob' } as const;
@@ -116,11 +117,11 @@ function decodePack(tensors: Safetensors['tensors'], index: number, limits: Pack
   return pack;
 }
 
-function checkSize({ rows, length }: WirePack, index: number, { heads }: PackLimits): void {
+function checkSize({ rows, length }: WirePack, index: number, { heads, layers }: PackLimits): void {
   if (rows * length === 0) throw refused(`Pack ${index} has no nodes.`);
-  const bytes = rows * heads * length * length * 4;
+  const bytes = rows * heads * layers * length * length * 4;
   if (bytes > ATTENTION_BYTES) {
-    throw refused(`Pack ${index} has ${rows} rows of ${length} tokens, whose attention takes ${(bytes / 2 ** 30).toFixed(1)} GiB.`, 'Make smaller packs: fewer rows, or shorter ones.');
+    throw refused(`Pack ${index} has ${rows} rows of ${length} tokens, whose attention takes ${Math.round(bytes / 2 ** 20)} MiB of at most ${ATTENTION_BYTES / 2 ** 20}.`, 'Make smaller packs: fewer rows, or shorter ones.');
   }
 }
 

@@ -18,7 +18,7 @@ const schema = z.object({
 export type TrainLayout = z.infer<typeof schema>;
 export type Parameter = TrainLayout['parameters'][number];
 
-const MAKE = 'Write the train graphs with: python -m tuning_fork_gpu.export_train <directory>';
+const MAKE = 'Write its graphs with: tuning-fork export-policy <directory>';
 
 export async function readLayout(directory: string): Promise<TrainLayout> {
   const file = join(directory, 'onnx', 'train.json');

@@ -60,13 +60,13 @@ export class EmbeddedTrainer {
   }
 
   info(): TrainerInfo {
-    const { heads: _, vocabulary: _vocabulary, ...shape } = this.#model;
+    const { layers, width } = this.#model;
     return {
       protocol: TRAINER_PROTOCOL, model: basename(this.#directory), directory: this.#directory,
       version: this.#sampler.version, durableVersion: this.#durableVersion,
       device: 'cpu', dtype: 'float32', context: this.#sampler.contextLength, parameters: this.#compute.parameters, tokenizerSha256: this.#sampler.tokenizer.sha256,
       capabilities: { trees: true, score: true, sample: true, checkpoints: true },
-      shape: { ...shape, causalKernel: false },
+      shape: { layers, width, causalKernel: false },
       memory: process.memoryUsage.rss(),
     };
   }
@@ -117,14 +117,11 @@ export class EmbeddedTrainer {
     return { stepId: request.stepId, version, metrics };
   }
 
+  /** A name may move on to a newer checkpoint; a folder never changes. */
   checkpoint({ name, directory, optimizer }: CheckpointBody): Promise<Checkpoint> {
     return this.#inTurn(async () => {
-      const known = this.#checkpoints.get(name);
-      if (known && (known.directory !== directory || known.version !== this.#sampler.version)) {
-        throw conflict(`There is a checkpoint "${name}" of version ${known.version} already, in ${known.directory}.`, 'Choose another name.');
-      }
       await this.#compute.ask('save', { directory, optimizer, lastStep: await this.#lastAnswer() });
-      return this.#keep({ name, directory, version: this.#sampler.version, optimizer: optimizer || known?.optimizer === true });
+      return this.#keep({ name, directory, version: this.#sampler.version, optimizer });
     });
   }
 
@@ -153,7 +150,8 @@ export class EmbeddedTrainer {
   }
 
   get #limits(): PackLimits {
-    return { vocabulary: this.#model.vocabulary, heads: this.#model.heads, context: this.#sampler.contextLength };
+    const { vocabulary, heads, layers } = this.#model;
+    return { vocabulary, heads, layers, context: this.#sampler.contextLength };
   }
 
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
