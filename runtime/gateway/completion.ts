@@ -5,7 +5,7 @@ import type { Tokenizer } from '../policy/policy.ts';
 import type { CallRequest } from './request.ts';
 
 /** What a client is told of a call. */
-export type Told = Pick<CallRecord, 'id' | 'policy' | 'reply' | 'finish' | 'malformed' | 'usage' | 'tokens'>;
+export type Told = Pick<CallRecord, 'id' | 'policy' | 'reply' | 'finish' | 'malformed' | 'usage'> & { tokens?: Pick<CallTokens, 'sampled' | 'logprobs' | 'top'> };
 
 /** A call that has been answered and recorded. */
 export interface Answered<T extends Told = CallRecord> {
