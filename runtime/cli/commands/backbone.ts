@@ -1,5 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
+import { BackboneClient } from '../../backbone/client.ts';
+import { Location, type Address } from '../../backbone/location.ts';
+import { killStamped } from '../../backbone/stamp.ts';
 import type { BackboneStatus } from '../../protocol/backbone.ts';
-import { connectBackbone, type BackboneClient } from '../../backbone/client.ts';
+import { TuningForkError } from '../../protocol/errors.ts';
 import type { Args, Command } from '../args.ts';
 import { count, duration } from '../format.ts';
 import { doneOf } from '../frame.ts';
@@ -8,6 +12,10 @@ import { plural, t } from '../l10n.ts';
 import { projectOf } from '../project.ts';
 import { printTable } from '../table.ts';
 
+/** How long a backbone may take to say hello, and to cancel what it runs. */
+const PATIENCE_MS = 2_000;
+const FORCED_MS = 10_000;
+
 export const status: Command = {
   name: 'status',
   summary: 'Show the backbone of this project',
@@ -15,12 +23,13 @@ export const status: Command = {
   about: ['The backbone is the process that runs rollouts. It starts when it is needed and goes two minutes after it was last used.'],
   options: {},
   run: async (args) => {
-    const client = await running(args);
-    if (client === undefined) {
+    const address = addressOf(args);
+    if (address === undefined) {
       if (args.on('json')) printJson({ type: 'status', running: false });
       else print(t('No backbone is running for {0}.', projectOf(args)));
       return EXIT.ok;
     }
+    const client = await open(address);
     const answer = await client.request('status', null);
     client.close();
     if (args.on('json')) printJson({ type: 'status', running: true, ...answer });
@@ -49,17 +58,36 @@ export const stop: Command = {
   name: 'stop',
   summary: 'Stop the backbone of this project',
   usage: '[--force]',
-  options: { force: { help: 'Cancel what is still running' } },
+  options: { force: { help: 'Cancel what is still running, and end the backbone also if it does not answer' } },
   run: async (args) => {
-    const client = await running(args);
-    await client?.request('shutdown', { force: args.on('force') });
-    await client?.closed;
-    if (args.on('json')) printJson({ type: 'stopped', wasRunning: client !== undefined });
-    else print(client === undefined ? t('No backbone is running for {0}.', projectOf(args)) : t('Stopped.'));
+    const address = addressOf(args);
+    if (address !== undefined) await (args.on('force') ? end(address) : goAway(address));
+    if (args.on('json')) printJson({ type: 'stopped', wasRunning: address !== undefined });
+    else print(address === undefined ? t('No backbone is running for {0}.', projectOf(args)) : t('Stopped.'));
     return EXIT.ok;
   },
 };
 
-function running(args: Args): Promise<BackboneClient | undefined> {
-  return connectBackbone({ project: projectOf(args), client: 'cli', startIfAbsent: false });
+async function goAway(address: Address): Promise<void> {
+  const client = await open(address);
+  await client.request('shutdown', { force: false });
+  await client.closed;
+}
+
+async function end(address: Address): Promise<void> {
+  const client = await open(address).catch(() => undefined);
+  client?.request('shutdown', { force: true }).catch(() => {});
+  await Promise.race([client?.closed, setTimeout(client === undefined ? 0 : FORCED_MS)]);
+  killStamped(address.process);
+}
+
+/** Also one of another version, which serves nobody new but must be seen and stopped. */
+function addressOf(args: Args): Address | undefined {
+  return new Location(projectOf(args)).read();
+}
+
+function open(address: Address): Promise<BackboneClient> {
+  return BackboneClient.open(address, 'cli', PATIENCE_MS).catch((error: unknown) => {
+    throw new TuningForkError('backbone', t('The backbone (pid {0}) does not answer.', address.process.pid), { cause: error, next: t('"tuning-fork stop --force" ends it.') });
+  });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Person, Running, bin, slowWorkflow } from './person.ts';
@@ -124,6 +124,31 @@ test('--inspect says where it waits, and Ctrl-C ends the waiting', posix, async 
   await run.says(/Waiting for a debugger at ws:\/\/127\.0\.0\.1:\d+\//);
   run.ctrlC();
   assert.equal((await run.ended).code, 130);
+});
+
+test('a backbone of an older version, or one that hangs, can still be seen and stopped', posix, async () => {
+  const run = person.start(forever);
+  await run.says(/slow · embedded/);
+  const [folder = ''] = readdirSync(person.env.TUNING_FORK_RUNTIME_DIR!);
+  const file = join(person.env.TUNING_FORK_RUNTIME_DIR!, folder, 'backbone.json');
+  const address = readFileSync(file, 'utf8');
+  writeFileSync(file, address.replace(/"version":"[^"]*"/, '"version":"0.0.0"'));
+  assert.match((await person.type('status')).out, / running /);
+  const refused = await person.type('runs attach');
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /version 0\.0\.0 is still running .*\n {2}→ .*stop/);
+  writeFileSync(file, address);
+
+  const { pid } = (await person.json('status')).lines[0] as unknown as { pid: number };
+  process.kill(pid, 'SIGSTOP');
+  const asked = await person.type('stop');
+  assert.equal(asked.code, 1);
+  assert.match(asked.err, new RegExp(`^Error: The backbone \\(pid ${pid}\\) does not answer\\.\n {2}→ "npx tuning-fork stop --force" ends it\\.\n$`));
+  assert.deepEqual(await person.type('stop --force'), { code: 0, out: 'Stopped.\n', err: '' });
+  assert.deepEqual((await person.json('status')).lines, [{ type: 'status', running: false }]);
+  const { code, err } = await run.ended;
+  assert.equal(code, 1);
+  assert.match(err, /Error: The backbone went away\.\n {2}→ "npx tuning-fork runs show .*" shows what was kept\./);
 });
 
 /** `script` gives the command a terminal of its own. */
