@@ -28,7 +28,7 @@ export interface PackLimits {
   layers: number;
 }
 
-/** Attention scores of one pack, over all layers; with their gradients and copies a step takes about four times as much. */
+/** Attention scores of one pack, over all layers; a step takes about two and a half times as much. */
 const ATTENTION_BYTES = 2 ** 29;
 
 const NODE_COLUMNS = ['id', 'position', 'parent', 'end'] as const satisfies readonly (keyof Nodes)[];

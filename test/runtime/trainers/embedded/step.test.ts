@@ -46,6 +46,14 @@ test('the next sample comes from the new weights, and from no cached keys of the
   assert.notDeepEqual(before.logprobs, after.logprobs);
 });
 
+test('calls that run while a step is made end with the weights they began with', async () => {
+  const now = await version();
+  const calls = Array.from({ length: 8 }, (_, key) => policy.sample(request(policy, key, { maxTokens: 700, stopIds: new Set() })));
+  const { version: next } = await take([packOf(group, [1, -1, 1, -1])]);
+  for (const { ids, version } of await Promise.all(calls)) assert.deepEqual([ids.length, version], [700, now]);
+  assert.deepEqual([next, (await policy.sample(request(policy, 1))).version], [now + 1, now + 1]);
+});
+
 test('a few steps that praise one answer make it likelier', async () => {
   const praised = packOf({ ...group, answers: group.answers.slice(0, 1) }, [1]);
   const logprob = async (): Promise<number> => sumOf((await trainer.client.score([praised], { temperature: 1 })).packs[0]!.logprob);
