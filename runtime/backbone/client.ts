@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, realpathSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PROTOCOL_VERSION, type BackboneLine, type BackboneMethod, type BackboneRequests, type RunEvent } from '../protocol/backbone.ts';
@@ -173,8 +175,11 @@ function startBackbone(location: Location, project: string, node = process.execP
   });
 }
 
-/** What editors put into the environment of their children would reach Node here too. */
+/**
+ * The environment of our processes. What editors put into that of their children would reach Node here too. Compiled code is kept from
+ * the first module on: a process that asks for it itself has loaded most of its modules by then.
+ */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, ELECTRON_RUN_AS_NODE: _electron, ...rest } = process.env;
-  return rest;
+  return { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), ...rest };
 }

@@ -2,7 +2,7 @@
  * The workers of one run: places to run rollouts in, filled, emptied and replaced. When a worker dies, finds out whose fault it was:
  * a rollout that ran alone or was named by the watchdog is guilty; where several were in flight and nothing tells, each is run again alone.
  */
-import { fromErrorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import { fromErrorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import type { BlockedReport, FromWorker, LoadedWorkflow, WorkerLoad } from '../protocol/worker.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -128,13 +128,9 @@ export class Crew {
   }
 
   private async load(member: Member): Promise<LoadedWorkflow> {
-    const { load } = this.options;
-    const limit = load.limits?.import;
     const { process } = member;
-    let late = false;
-    const timer = limit === undefined ? undefined : setTimeout(() => { late = true; process.kill(); }, limit);
     try {
-      return await process.load(load, {
+      return await process.load(this.options.load, {
         message: (message) => {
           if (message.type === 'late-error' && message.tainted) this.drain(member);
           this.options.message(message);
@@ -144,14 +140,7 @@ export class Crew {
       });
     } catch (error) {
       if (member.blocked !== undefined) throw fromErrorInfo({ ...blockedError(member.blocked, 'Importing the workflow'), code: 'workflow' });
-      if (late) {
-        throw new TuningForkError('workflow', `Importing the workflow did not end within ${limit! / 1000} s.`, {
-          where: { file: load.workflow.file }, next: 'Look for an "await" outside of all functions; it, or one in a file it imports, never ends.',
-        });
-      }
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

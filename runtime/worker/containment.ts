@@ -21,19 +21,31 @@ export const exitProcess = process.exit.bind(process);
 
 export const charged = new AsyncLocalStorage<Charge>();
 
+let importing = false;
+
+/** What user code does while its files are imported belongs to no rollout. */
+export async function whileImporting<T>(load: () => Promise<T>): Promise<T> {
+  importing = true;
+  try {
+    return await load();
+  } finally {
+    importing = false;
+  }
+}
+
 export function installContainment(send: (message: FromWorker) => void): void {
   Object.defineProperty(globalThis, WHAT_RUNS, { value: whatRuns });
 
   process.exit = ((code?: number) => {
     const charge = charged.getStore();
-    if (charge === undefined) return exitProcess(code);
+    if (charge === undefined && !importing) return exitProcess(code);
     const error = new Error(`process.exit(${code ?? ''}) was called`);
     Error.captureStackTrace(error, process.exit);
     const stack = userStack(error);
-    const told = new TuningForkError('rollout-exited', `The workflow called process.exit(${code ?? ''}).`, {
-      next: 'Return a WorkflowOutput or throw an error instead.', where: userPlace(stack), stack,
-    });
-    if (!charge.over) charge.fail(told, false);
+    const told = charge === undefined
+      ? new TuningForkError('workflow', `Importing the workflow called process.exit(${code ?? ''}).`, { next: 'Export the class and do nothing else while the file is imported.', where: userPlace(stack), stack })
+      : new TuningForkError('rollout-exited', `The workflow called process.exit(${code ?? ''}).`, { next: 'Return a WorkflowOutput or throw an error instead.', where: userPlace(stack), stack });
+    if (charge?.over === false) charge.fail(told, false);
     // The code after the call must not run; this error stops it unless user code swallows it, and then nothing it does counts.
     throw told;
   }) as typeof process.exit;

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { WorkerLoad } from '../protocol/worker.ts';
 import type { Judge, Workflow } from '../sdk/index.ts';
-import { userStack } from './stack.ts';
+import { userPlace, userStack } from './stack.ts';
 
 export interface UserCode {
   Workflow: new () => Workflow;
@@ -65,8 +65,10 @@ function importError(error: unknown, file: string, code: 'workflow' | 'judge'): 
     thrown.code === 'ERR_MODULE_NOT_FOUND' ? 'Install the missing package, or correct the import.'
     : thrown instanceof SyntaxError ? 'Correct the syntax; the message above names the place.'
     : 'The file throws while it is imported; the stack names the line.';
+  if (thrown instanceof TuningForkError) return thrown;
+  const stack = userStack(thrown);
   const message = thrown instanceof Error ? thrown.message.split('\n', 1)[0]! : String(error);
-  return new TuningForkError(code, `Importing failed: ${message}`, { next, where: { file, ...syntaxPlace(thrown) }, stack: userStack(thrown), cause: error });
+  return new TuningForkError(code, `Importing failed: ${message}`, { next, where: userPlace(stack) ?? { file, ...syntaxPlace(thrown) }, stack, cause: error });
 }
 
 /** V8 puts `file:line` on the first line of a syntax error's stack. */

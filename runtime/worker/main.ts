@@ -1,15 +1,12 @@
 /** The child process that runs user code: the only one that imports it, so a breakpoint stops nothing else. */
 import inspector from 'node:inspector';
-import { enableCompileCache } from 'node:module';
 import { errorInfo, TuningForkError } from '../protocol/errors.ts';
 import type { FromWorker, ToWorker, WorkerLoad } from '../protocol/worker.ts';
-import { exitProcess, installContainment } from './containment.ts';
+import { exitProcess, installContainment, whileImporting } from './containment.ts';
 import { loadUserCode, type UserCode } from './load.ts';
 import { installLoader, transformed } from './loader.ts';
 import { RolloutRunner } from './rollouts.ts';
 import { startWatchdog } from './watchdog.ts';
-
-enableCompileCache();
 
 const channel = process.send!.bind(process);
 const send = (message: FromWorker): void => void (process.connected && channel(message, undefined, {}, () => {}));
@@ -45,9 +42,8 @@ async function load(request: WorkerLoad): Promise<void> {
       inspector.waitForDebugger();
     }
     const { limits } = request;
-    // A little earlier than the backbone, which knows only that it took too long.
-    const watchdog = limits === null ? undefined : startWatchdog(limits.import * 0.9);
-    const code = await loadUserCode(request);
+    const watchdog = limits === null ? undefined : startWatchdog(limits.import);
+    const code = await whileImporting(() => importInTime(request));
     runner = new RolloutRunner(request, code, send);
     const sample = runner.example();
     if (limits !== null) watchdog?.setLimit(limits.block);
@@ -67,6 +63,21 @@ async function load(request: WorkerLoad): Promise<void> {
 function replaceEnvironment(env: Record<string, string>): void {
   for (const name of Object.keys(process.env)) if (!Object.hasOwn(env, name)) delete process.env[name];
   Object.assign(process.env, env);
+}
+
+/** A loop is the watchdog's business; this is about waiting. */
+async function importInTime(request: WorkerLoad): Promise<UserCode> {
+  const { limits, workflow } = request;
+  if (limits === null) return loadUserCode(request);
+  const tooLate = Promise.withResolvers<never>();
+  const timer = setTimeout(() => tooLate.reject(new TuningForkError('workflow', `Importing the workflow did not end within ${limits.import / 1000} s.`, {
+    where: { file: workflow.file }, next: 'Look for an "await" outside of all functions, here or in a file that is imported: it never ends.',
+  })), limits.import);
+  try {
+    return await Promise.race([loadUserCode(request), tooLate.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function judgeName(code: UserCode): string | null {

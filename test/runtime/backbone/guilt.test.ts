@@ -98,7 +98,7 @@ describe('a rollout that misbehaves among others in its process', { timeout: 90_
   });
 
   it('by never ending runs out of time alone; its worker takes nothing new and is replaced', async () => {
-    const run = await project.start(await project.conf({ tasks: ['hang', 'tool hang', 'wait 900', 'call', 'call'], rollout: { timeout: 0.6, max_env_worker: 3 } }));
+    const run = await project.start(await project.conf({ tasks: ['hang', 'tool hang', 'wait 60000', 'call', 'call'], rollout: { timeout: 1.2, max_env_worker: 3 } }));
     await run.when('rollout-finished', ({ entry }) => entry.task === 'hang-0');
     const [first] = (await run.reader()).info.workers!;
     await run.end();
@@ -108,7 +108,7 @@ describe('a rollout that misbehaves among others in its process', { timeout: 90_
       assert.deepEqual([record.status, record.error?.code, record.attempt], ['failed', 'rollout-timeout', 1]);
       assert.match(record.error!.where!.file, /workflows\.ts$/);
     }
-    assert.match(hang!.error!.message, /^The rollout took longer than 0\.6 s\. The last it is known to have done is model call 0/);
+    assert.match(hang!.error!.message, /^The rollout took longer than 1\.2 s\. The last it is known to have done is model call 0/);
     assert.match(tool!.error!.message, /The last it is known to have done is the tool "hang"\.$/);
     assert.notEqual(hang!.error!.where!.line, tool!.error!.where!.line);
     for (const rollout of ['s0t3n0', 's0t4n0']) assert.equal(records.get(rollout)!.status, 'finished');

@@ -169,6 +169,9 @@ describe('loading user code', () => {
     subject.run('b', 'throw');
     const failed = await subject.end('b');
     assert.equal(failed.type === 'failed' && failed.error.where?.line, 14, 'mapped back to the source');
+    subject.run('c', 'loop');
+    await subject.exit;
+    assert.equal(subject.blocked?.where?.line, 15, 'also from outside of a loop');
   });
 
   for (const [what, workflow, words] of [
