@@ -21,6 +21,9 @@ interface Step {
 /** Errors that come over a rollout from outside, so that they know nothing of what it was doing. */
 const FROM_OUTSIDE = new Set<ErrorCode>(['rollout-timeout', 'rollout-crashed', 'rollout-blocked']);
 
+/** Errors of a call that say nothing about the agent. */
+const MODELS_FAULT: ReadonlySet<ErrorCode> = new Set(['policy', 'provider', 'trainer', 'trainer-gone', 'non-finite', 'internal']);
+
 export class Attempt {
   readonly job: Job;
   readonly seat: Seat;
@@ -30,6 +33,8 @@ export class Attempt {
   readonly started = new Date();
   calls = 0;
   output: OutputData | undefined;
+  /** What the gateway told the agent last when it could not answer. */
+  modelFailure: ErrorInfo | undefined;
   /** Set once: whatever comes later does not count. */
   over = false;
   callOffTimeout: () => void = () => {};
@@ -72,6 +77,13 @@ export class Attempt {
     this.log.push(text);
     this.logged += text.length;
     if (this.logged >= LOG_LIMIT) this.log.push('… (more output was not kept)\n');
+  }
+
+  /** Whatever class of error a framework makes of it: a model that could not be reached is no fault of the agent's. */
+  blamed(error: ErrorInfo): ErrorInfo {
+    const failure = this.modelFailure;
+    if (error.code !== 'rollout-threw' || failure === undefined || !MODELS_FAULT.has(failure.code)) return error;
+    return { ...error, code: failure.code, message: failure.message, next: failure.next };
   }
 
   record(workflow: string, calls: CallRecord[], end: { verdict?: Verdict; judge?: string; error?: ErrorInfo; cancelled?: boolean }): RolloutRecord {

@@ -127,6 +127,20 @@ export class Rollouts {
     this.#crew.kill();
   }
 
+  /** Gives up what is under way without a trace of it, to be run anew another time; nothing more begins. */
+  abandon(): void {
+    this.#cancelled = true;
+    this.#stop();
+    for (const { attempt } of this.#attempts.values()) {
+      if (attempt.over) continue;
+      const { rollout } = attempt.job.place;
+      attempt.seat.worker.send({ type: 'cancel', rollout, attempt: attempt.job.attempt, error: CANCELLED });
+      this.#retire(attempt);
+      this.#options.writer.discardAttempt(rollout, attempt.job.attempt).catch((error: unknown) => this.#fail(error));
+      this.#forget(attempt, true);
+    }
+  }
+
   /** Ends what is left, then the workers. */
   async close(): Promise<void> {
     await this.#endAll(this.#failure === undefined ? CANCELLED : errorInfo(this.#failure));
@@ -196,8 +210,9 @@ export class Rollouts {
       },
       // Whatever the agent makes of such an error, a replay that went another way is none.
       onFailure: (_role, error) => {
-        if (error.code === 'diverged') void this.#end(attempt, { error, tainted: false });
-        else if (error.code === 'trainer-gone' && answering.recover !== undefined) this.#beginAgain(attempt, error, answering.recover(error));
+        if (error.code === 'diverged') return void this.#end(attempt, { error, tainted: false });
+        attempt.modelFailure = error;
+        if (error.code === 'trainer-gone' && answering.recover !== undefined) this.#beginAgain(attempt, error, answering.recover(error));
       },
     });
     events.emit({ type: 'rollout-started', rollout: place.rollout, attempt: job.attempt, task: place.taskId, sample: place.sample });
@@ -226,7 +241,7 @@ export class Rollouts {
         return attempt.seat.worker.send({ type: 'recorded-tool', ask: message.ask, result });
       }
       case 'finished': attempt.output = message.output; return void this.#judge(attempt);
-      case 'failed': return void this.#end(attempt, { error: message.error, tainted: message.tainted });
+      case 'failed': return void this.#end(attempt, { error: attempt.blamed(message.error), tainted: message.tainted });
       case 'judged': return this.#judging.receive(attempt.key, message);
     }
   }

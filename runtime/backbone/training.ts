@@ -10,9 +10,10 @@ import type { RolloutRecord, RunInfo, Split } from '../protocol/trace.ts';
 import { openTasks } from '../tasks/open.ts';
 import { openRunReader } from '../trace/index.ts';
 import { startEmbeddedTrainer, type TrainerProcess } from '../trainers/embedded/process.ts';
-import { estimateTraining } from '../training/estimate.ts';
+import { estimateTraining, measurementOf } from '../training/estimate.ts';
 import { fingerprintOf } from '../training/fingerprint.ts';
 import { train, type CollectBatch } from '../training/loop.ts';
+import { readTrainingState } from '../training/state.ts';
 import type { Trainer } from '../training/trainer.ts';
 import type { Backbone } from './backbone.ts';
 import { EventLog } from './events.ts';
@@ -125,15 +126,22 @@ export class TrainingRun implements BackboneRun {
     await keepTokenizer(runsRoot, policy.tokenizer.sha256, this.#model);
     await this.#update({ policy: policy.label, workflow: workflow.name, tokenizer: { sha256: policy.tokenizer.sha256, template: policy.format.sha256 } });
     const files = [load.workflow.file, ...(load.judge === undefined ? [] : [load.judge.file])];
-    this.#events.emit({ type: 'estimate', estimate: estimateTraining(config.config, await trainer.info(), { training: training.length, validation: validation.length }) });
     const { resume, force } = this.#request.training ?? {};
+    const info = await trainer.info();
+    const counts = { training: training.length, validation: validation.length };
+    const first = resume === undefined ? 1 : (await readTrainingState(this.dir)).step + 1;
+    this.#events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts) });
     const end = await train({
       dir: this.dir, run: this.id, workflow: workflow.name, config: config.config, tasks: { training, validation }, trainer,
       fingerprint: await fingerprintOf({ config: config.shown, files, root: config.dir, training, validation, model: this.#model }),
       revive: () => this.#startTrainer(),
       collect: (batch) => this.#collect(batch, policy),
       stored: (rollouts) => this.#stored(rollouts),
-      emit: (event) => this.#events.emit(event.type === 'notice' ? event : { type: 'training', event }),
+      emit: (event) => {
+        this.#events.emit(event.type === 'notice' ? event : { type: 'training', event });
+        // Counts told what it takes before the first step; now that one was made, minutes can be told too.
+        if (event.type === 'step' && event.row.step === first) this.#events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts, measurementOf(event.row)) });
+      },
       signal: this.#stop.signal,
       resume: resume === undefined ? false : force ? 'anyway' : true,
     });
@@ -174,7 +182,7 @@ export class TrainingRun implements BackboneRun {
         yield { place: { ...place, run }, task, sampling, attempt: (begun.get(place.rollout) ?? 0) + 1, alone: false };
       }
     }
-    const giveUp = (): void => void this.#rollouts.cancel();
+    const giveUp = (): void => this.#rollouts.abandon();
     signal.addEventListener('abort', giveUp, { once: true });
     try {
       await this.#rollouts.run(jobs(), {
