@@ -1,6 +1,6 @@
 /** A training as a person sees it while it goes on: a live picture on a terminal, a line a step elsewhere. */
 import type { RunEvent, RunProgress, RunStatus } from '../protocol/backbone.ts';
-import type { EvaluationRow, StepRow, TrainingEvent, TrainingPlan, TrainingReport } from '../protocol/training.ts';
+import type { EvaluationRow, StepRow, TrainingEstimate, TrainingEvent, TrainingPlan, TrainingReport } from '../protocol/training.ts';
 import type { Watcher } from './follow.ts';
 import { clock, count, decimal, duration, percent } from './format.ts';
 import { doneOf, spinner } from './frame.ts';
@@ -71,6 +71,9 @@ export class TrainView implements Watcher {
         break;
       case 'training':
         this.#receive(event.event);
+        break;
+      case 'estimate':
+        this.say(estimateLine(event.estimate));
         break;
       case 'report':
         this.report = event;
@@ -166,6 +169,14 @@ function phaseText(phase: Extract<TrainingEvent, { type: 'phase' }>['phase']): s
 function planLine({ steps, tasksPerStep, repeats, trainingTasks, from }: TrainingPlan): string {
   const what = t('{0} steps of {1} tasks × {2} rollouts, from {3} tasks', count(steps), count(tasksPerStep), count(repeats), count(trainingTasks));
   return `${errPaint.dim('·')} ${what}${from > 0 ? ` ${errPaint.dim(t('(going on after step {0})', from))}` : ''}`;
+}
+
+function estimateLine({ minutes, rollouts, trainerMemory, disk }: TrainingEstimate): string {
+  const size = (bytes: number): string => (bytes >= 2 ** 30 ? `${decimal(bytes / 2 ** 30, 1)} GB` : `${count(bytes / 2 ** 20)} MB`);
+  const what = minutes === null
+    ? t('about {0} rollouts, {1} of memory for the trainer, at most {2} on disk', count(rollouts.training + rollouts.validation), size(trainerMemory), size(disk))
+    : t('after one step: about {0} in all, {1} on disk', clock(minutes * 60_000), size(disk));
+  return `${errPaint.dim('·')} ${what}`;
 }
 
 function learnedLine(row: StepRow, paint: Paint): string {
