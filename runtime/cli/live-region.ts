@@ -9,12 +9,19 @@ const END_FRAME = '\u001b[?2026l';
 const TO_END_OF_LINE = '\u001b[K';
 const TO_END_OF_SCREEN = '\u001b[J';
 
+const active = new Set<LiveRegion>();
+
+/** However this process ends, a person must find the cursor where it was. */
+export function clearLiveRegions(): void {
+  for (const region of active) region.clear();
+}
+
+process.on('exit', clearLiveRegions);
+
 export class LiveRegion {
   private drawn: string[] = [];
   private drawnWidth = 0;
-  private hidden = false;
   private readonly terminal: Terminal;
-  private readonly restore = (): void => this.clear();
 
   constructor(terminal: Terminal) {
     this.terminal = terminal;
@@ -39,18 +46,14 @@ export class LiveRegion {
 
   /** Leaves the screen as if nothing had been drawn, and the cursor visible. */
   clear(): void {
-    if (!this.hidden) return;
+    if (!active.delete(this)) return;
     this.terminal.write(`${this.toTop()}${TO_END_OF_SCREEN}${SHOW_CURSOR}`);
     this.drawn = [];
-    this.hidden = false;
-    process.off('exit', this.restore);
   }
 
   private hideCursor(): string {
-    if (this.hidden) return '';
-    this.hidden = true;
-    // However this process ends, a person must find the cursor where it was.
-    process.once('exit', this.restore);
+    if (active.has(this)) return '';
+    active.add(this);
     return HIDE_CURSOR;
   }
 

@@ -7,6 +7,7 @@ import { hanging, helpOf, table } from './help.ts';
 import { EXIT, out, paint, print, printJson } from './io.ts';
 import { onReaderGone } from './interrupt.ts';
 import { t } from './l10n.ts';
+import { clearLiveRegions } from './live-region.ts';
 import { reportError } from './report.ts';
 
 async function main(argv: string[], json: boolean): Promise<number> {
@@ -56,7 +57,10 @@ function help(): string {
 
 const argv = process.argv.slice(2);
 const json = argv.includes('--json');
-const fault = (error: unknown): void => process.exit(reportError(error, json));
+const fault = (error: unknown): void => {
+  clearLiveRegions();
+  process.exit(reportError(error, json));
+};
 process.on('uncaughtException', fault);
 process.on('unhandledRejection', fault);
 onReaderGone([process.stdout, process.stderr]);

@@ -176,6 +176,14 @@ test('on a terminal: drawn live, and the cursor comes back whatever happens', te
   assert.ok(end.out.includes('\u001b[?25l') && cursorIsBack(end.out), JSON.stringify(end.out.slice(-200)));
   assert.equal((await newest()).state, 'cancelled');
 
+  const crash = join(person.home, 'crash.mjs');
+  writeFileSync(crash, "if (process.argv[1]?.endsWith('bin.mjs')) setTimeout(() => { throw new Error('boom'); }, 2_500);");
+  const crashed = await onTerminal(`env NODE_OPTIONS=--import=${crash} ${command}`).ended;
+  assert.equal(crashed.code, 3);
+  assert.ok(crashed.out.includes('\u001b[?25l') && cursorIsBack(crashed.out));
+  assert.match(crashed.out.slice(crashed.out.lastIndexOf('\u001b[?25h')), /Error: boom\r\n/, 'what is told is not wiped away');
+  await person.type('stop --force');
+
   const plain = onTerminal(`env NO_COLOR=1 ${command.replace('--tasks 0', '--tasks 1')}`);
   const { out: text } = await plain.ended;
   // eslint-disable-next-line no-control-regex

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LiveRegion } from '../../../runtime/cli/live-region.ts';
+import { clearLiveRegions, LiveRegion } from '../../../runtime/cli/live-region.ts';
 import { Screen } from './screen.ts';
 
 test('is drawn over in place, one write a frame, never empty in between', () => {
@@ -55,19 +55,18 @@ test('a window made narrower, then wider, is drawn right, with nothing left of t
 
 test('the cursor is hidden while it is there, and comes back with its end and with the end of the process', () => {
   const screen = new Screen(40);
-  const before = process.listenerCount('exit');
   const live = new LiveRegion(screen);
   live.draw(['a']);
   assert.equal(screen.cursorVisible, false);
-  assert.equal(process.listenerCount('exit'), before + 1);
-  live.clear();
   live.clear();
   assert.equal(screen.cursorVisible, true);
-  assert.equal(process.listenerCount('exit'), before);
+  assert.equal(screen.frames.length, 2);
+  live.clear();
+  assert.equal(screen.frames.length, 2, 'there is nothing to clear');
 
   live.draw(['again']);
-  const restore = process.rawListeners('exit').at(-1) as () => void;
-  restore();
+  assert.ok(process.listeners('exit').includes(clearLiveRegions));
+  clearLiveRegions();
   assert.equal(screen.cursorVisible, true);
   assert.deepEqual(screen.lines, ['']);
 });
