@@ -1,12 +1,15 @@
 /**
  * `npm run bench -- runtime`: one JSON line a figure, and a table on a terminal. With `--save` the result becomes the
- * committed one in test/bench/results/. Each part runs in a process of its own, so that none warms or burdens another.
+ * committed one in test/bench/results/. `npm run bench -- training --full` takes three seeds. Each part runs in a process of its own, so that none warms or burdens another.
  */
 import { spawn } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { unmeasured, type Figure } from './figure.ts';
+
+const [area = 'runtime', ...rest] = process.argv.slice(2);
+if (rest.includes('--full')) process.env.TUNING_FORK_BENCH_SEEDS ??= '3';
 
 /** The figures each part prints, so that a part that fails still prints all its names. */
 const AREAS: Record<string, Record<string, { names: string[]; seconds: number }>> = {
@@ -17,9 +20,16 @@ const AREAS: Record<string, Record<string, { names: string[]; seconds: number }>
     startup: { names: ['edit_to_first_token_warm_ms', 'cold_cli_to_first_token_ms'], seconds: 240 },
     trace: { names: ['open_100k_rollouts_ms', 'read_one_rollout_ms', 'trace_bytes_per_token'], seconds: 240 },
   },
+  training: {
+    training: { names: ['start_to_first_step_s', 'training_memory_backbone', 'training_memory_trainer', 'grad_step_vs_torch_eager', 'tree_vs_linear_per_token', 'peak_fraction'], seconds: 300 },
+    learning: {
+      names: ['math_agent_sampled', 'math_agent_greedy', 'countdown_sampled', 'countdown_greedy', 'frozenlake_sampled', 'frozenlake_greedy'],
+      seconds: 1_200 * Number(process.env.TUNING_FORK_BENCH_SEEDS ?? 1),
+    },
+    sharing: { names: ['training_wall_sharing_off_over_on_math_agent', 'training_wall_sharing_off_over_on_countdown', 'training_wall_sharing_off_over_on_frozenlake'], seconds: 300 },
+  },
 };
 
-const [area = 'runtime', ...rest] = process.argv.slice(2);
 const parts = AREAS[area];
 if (parts === undefined) {
   console.error(`There is no bench "${area}".\n  → There are ${Object.keys(AREAS).join(', ')}.`);
