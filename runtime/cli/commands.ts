@@ -6,6 +6,7 @@ export const commands: Record<string, { summary: string; load(): Promise<Command
   check: { summary: 'Check configuration, workflow, data, model and judge before a run', load: async () => (await import('./commands/check.ts')).check },
   rollout: { summary: 'Run a workflow on tasks and keep every token', load: async () => (await import('./commands/rollout.ts')).rollout },
   train: { summary: 'Train the model behind a workflow, on this machine', load: async () => (await import('./commands/train.ts')).train },
+  eval: { summary: 'Measure a model on the validation tasks, alone or beside another', load: async () => (await import('./commands/eval.ts')).evaluate },
   serve: { summary: 'Serve a model as an OpenAI-compatible API, to use what was trained', load: async () => (await import('./commands/serve.ts')).serve },
   runs: { summary: 'List stored runs; show, export or delete one, or attach to one that is running', load: async () => (await import('./commands/runs.ts')).runs },
   replay: { summary: 'Run a stored rollout again from its record, or fork it', load: async () => (await import('./commands/replay.ts')).replay },
