@@ -1,4 +1,4 @@
-import { Seeded } from '../seeded.ts';
+import type { Seeded } from '../seeded.ts';
 import { calculate } from './calculator.ts';
 
 export interface Problem {

