@@ -18,6 +18,8 @@ export interface Seat {
 export interface Loss {
   guilt: 'guilty' | 'innocent' | 'suspect';
   error: ErrorInfo;
+  /** Somebody outside may have killed the process: the system short of memory, a person. Then it is no fault of the rollout's. */
+  fromOutside?: boolean;
 }
 
 export interface CrewOptions {
@@ -176,7 +178,7 @@ interface Exit {
 
 function lossOf(key: string, inFlight: number, blocked: BlockedReport | undefined, how: Exit): Loss {
   if (blocked === undefined) {
-    return inFlight === 1 ? { guilt: 'guilty', error: crashError(how) } : { guilt: 'suspect', error: doubt(`ended (${how.signal ?? `exit code ${how.code}`})`, inFlight) };
+    return inFlight === 1 ? { guilt: 'guilty', error: crashError(how), fromOutside: how.signal === 'SIGKILL' && how.told === '' } : { guilt: 'suspect', error: doubt(`ended (${how.signal ?? `exit code ${how.code}`})`, inFlight) };
   }
   if (blocked.rollout === undefined) {
     return inFlight === 1 ? { guilt: 'guilty', error: blockedError(blocked) } : { guilt: 'suspect', error: doubt('was blocked', inFlight) };

@@ -20,6 +20,8 @@ import { countEntry } from './progress.ts';
 import { RoleRoutes, type RoutesOptions } from './routes.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
+/** A process that is killed whenever this rollout is alone in it is killed by the rollout. */
+const KILLED_THAT_OFTEN = 4;
 const PROGRESS_MS = 200;
 const CANCELLED: ErrorInfo = { code: 'rollout-cancelled', message: 'Cancelled.' };
 
@@ -221,7 +223,7 @@ export class Rollouts {
 
   #receive(message: FromWorker): void {
     const { events, writer, gateway } = this.#options;
-    if (message.type === 'inspector') return events.emit({ type: 'inspector', url: message.url, pid: 0 });
+    if (message.type === 'inspector') return events.emit({ type: 'inspector', url: message.url, pid: message.pid });
     if (message.type === 'late-error') return events.emit({ type: 'notice', level: 'warning', notice: message.error });
     if (message.type === 'log') {
       events.emit({ type: 'log', rollout: message.rollout, stream: message.stream, text: message.text });
@@ -284,11 +286,12 @@ export class Rollouts {
     await Promise.all([...this.#attempts.values()].map(({ attempt }) => this.#end(attempt, { error, cancelled: true, tainted: true })));
   }
 
-  #lost(key: string, { guilt, error }: Loss): void {
+  #lost(key: string, { guilt, error, fromOutside = false }: Loss): void {
     const found = this.#attempts.get(key);
     if (found === undefined || found.attempt.over) return;
     const { attempt, answering } = found;
-    if (guilt === 'guilty') return void this.#end(attempt, { error: attempt.output === undefined ? error : this.#ofJudge(error), tainted: true });
+    const doubtful = fromOutside && attempt.job.attempt < KILLED_THAT_OFTEN;
+    if (guilt === 'guilty' && !doubtful) return void this.#end(attempt, { error: attempt.output === undefined ? error : this.#ofJudge(error), tainted: true });
     const { job, gate } = attempt;
     const { rollout } = job.place;
     if (gate.holding) this.#heldBeforeStart.add(rollout);
@@ -296,7 +299,7 @@ export class Rollouts {
     this.#options.writer.discardAttempt(rollout, job.attempt).catch((problem: unknown) => this.#fail(problem));
     this.#options.events.emit({ type: 'requeued', rollout, attempt: job.attempt + 1, cause: error });
     // Twice the victim of others it gets a worker for itself too: so each rollout comes to an end.
-    this.#requeued.push({ answering, job: { ...job, attempt: job.attempt + 1, alone: job.alone || guilt === 'suspect' || job.attempt > 1 } });
+    this.#requeued.push({ answering, job: { ...job, attempt: job.attempt + 1, alone: job.alone || guilt !== 'innocent' || job.attempt > 1 } });
     this.#forget(attempt, true);
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { isAlive } from '../../../runtime/backbone/stamp.ts';
 import type { ErrorCode } from '../../../runtime/protocol/errors.ts';
-import { Followed, Project } from './project.ts';
+import { Project, until, type Followed } from './project.ts';
 
 interface Case {
   query: string;
@@ -33,8 +33,12 @@ async function drive(project: Project, { query, takesAll }: Case): Promise<Follo
   }));
   for (const task of [0, 1, 2, 3]) await run.when('call', ({ rollout }) => rollout === `s0t${task}n0`);
   await project.write({ [`misbehave-${query}`]: '' });
-  if (takesAll) for (const task of [0, 1, 3]) await run.when('requeued', ({ rollout }) => rollout === `s0t${task}n0`);
-  else await run.when('rollout-finished', ({ entry }) => entry.id === 's0t2n0');
+  if (takesAll) {
+    for (const task of [0, 1, 3]) await run.when('requeued', ({ rollout }) => rollout === `s0t${task}n0`);
+    const reader = await run.reader();
+    await until(async () => (await reader.inFlight()).every(({ attempt }) => attempt > 1));
+  }
+  if (!takesAll) await run.when('rollout-finished', ({ entry }) => entry.id === 's0t2n0');
   await project.write({ [`go-${query}`]: '' });
   await run.end();
   return run;
@@ -70,8 +74,8 @@ describe('a rollout that misbehaves among others in its process', { timeout: 90_
       }
       const requeued = run.of('requeued').map((event) => `${event.rollout}/${event.attempt}`).sort();
       const wanted = takesAll ? ['s0t0n0/2', 's0t1n0/2', 's0t3n0/2'] : [];
-      // Where nothing tells who it was, the guilty one is tried again too, alone.
-      assert.deepEqual(requeued.filter((each) => each !== 's0t2n0/2'), wanted);
+      // Where nothing tells who it was, the guilty one is tried again too, alone; more often where somebody outside may have killed it.
+      assert.deepEqual(requeued.filter((each) => !each.startsWith('s0t2n0/')), wanted);
       assert.deepEqual(readdirSync(join(run.dir, 'journal')), [], 'nothing of a discarded attempt is left');
       const reader = await run.reader();
       assert.deepEqual(await reader.inFlight(), []);
@@ -93,7 +97,7 @@ describe('a rollout that misbehaves among others in its process', { timeout: 90_
     for (const record of records) {
       const query = String((record.task as { mainQuery: string }).mainQuery).split(' ')[0]!;
       assert.equal(record.status, query === 'call' || query === 'wait' ? 'finished' : 'failed', query);
-      assert.ok(record.attempt <= 3, `${query} took ${record.attempt} attempts`);
+      assert.ok(record.attempt <= 5, `${query} took ${record.attempt} attempts`);
     }
   });
 
