@@ -162,7 +162,7 @@ function startBackbone(location: Location, project: string, node = process.execP
   const log = openSync(location.log, 'a', 0o600);
   const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
   const child = spawn(node, [entry, project, VERSION], {
-    detached: true, stdio: ['ignore', log, log, 'ipc'], windowsHide: true, env: cleanEnvironment(),
+    cwd: project, detached: true, stdio: ['ignore', log, log, 'ipc'], windowsHide: true, env: cleanEnvironment(),
   });
   closeSync(log);
   return new Promise((resolve, reject) => {

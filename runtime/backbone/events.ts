@@ -3,11 +3,14 @@ import { Redactor } from '../trace/redact.ts';
 
 /** Enough for a client that comes late to see what happened; the rest is in the trace. */
 const KEPT = 4_000;
+/** Characters of user code's output among that. */
+const KEPT_OUTPUT = 1 << 20;
 
 /** The numbered events of one run. Progress is told as it comes and not kept: the next one says it all again. */
 export class EventLog {
   #seq = 0;
   #kept: RunEvent[] = [];
+  #output = 0;
   readonly #listeners = new Set<(event: RunEvent) => void>();
   readonly #run: string;
   readonly #redactor: Redactor;
@@ -29,9 +32,17 @@ export class EventLog {
     const event = { ...this.#redactor.redact(body), run: this.#run, seq: ++this.#seq, time: Date.now() } as RunEvent;
     if (body.type !== 'progress') {
       this.#kept.push(event);
+      if (body.type === 'log') this.#forgetOutput(body.text.length);
       if (this.#kept.length > KEPT * 1.25) this.#kept = this.#kept.slice(-KEPT);
     }
     for (const listener of this.#listeners) listener(event);
+  }
+
+  #forgetOutput(more: number): void {
+    this.#output += more;
+    if (this.#output <= KEPT_OUTPUT) return;
+    this.#kept = this.#kept.filter(({ type }) => type !== 'log');
+    this.#output = 0;
   }
 
   subscribe(listener: (event: RunEvent) => void, since: number): () => void {

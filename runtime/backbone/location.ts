@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import { isAlive, stampOf } from './stamp.ts';
@@ -31,7 +31,7 @@ export class Location {
   private readonly lockFile: string;
 
   constructor(project: string) {
-    const base = process.env.TUNING_FORK_RUNTIME_DIR ?? join(tmpdir(), `tuning-fork-${userInfo().username.replace(/[^\w-]/g, '_')}`);
+    const base = resolve(process.env.TUNING_FORK_RUNTIME_DIR ?? join(tmpdir(), `tuning-fork-${userInfo().username.replace(/[^\w-]/g, '_')}`));
     // The path must stay short, so the project is named by a few letters of a hash.
     this.dir = join(base, createHash('sha256').update(project).digest('hex').slice(0, 12));
     this.addressFile = join(this.dir, 'backbone.json');

@@ -50,7 +50,7 @@ export interface Prepared {
 }
 
 export async function prepareRun(request: StartRun, project: string): Promise<Prepared> {
-  const stored = request.replay && await storedRollout(request.replay);
+  const stored = request.replay && await storedRollout(resolve(request.cwd, request.replay.dir), request.replay.rollout);
   const replayed = stored?.record;
   const config = await loadRunConfig(request, stored?.info);
   const { rollout } = config.config;
@@ -161,7 +161,7 @@ async function goOn(dir: string, info: NewRun, secrets: string[]): Promise<RunWr
   return writer;
 }
 
-async function storedRollout({ dir, rollout }: NonNullable<StartRun['replay']>): Promise<{ info: RunInfo; record: RolloutRecord }> {
+async function storedRollout(dir: string, rollout: string): Promise<{ info: RunInfo; record: RolloutRecord }> {
   const reader = await openRunReader(dir);
   if (reader.find(rollout) < 0) {
     throw new TuningForkError('usage', `There is no rollout ${rollout} in run ${reader.info.run}.`, { next: `"tuning-fork runs show ${reader.info.run}" shows those that are.` });

@@ -1,4 +1,5 @@
 /** Stored rollouts graded again by the judge as it is now. No workflow runs, no model is called; the result is a run of its own. */
+import { resolve } from 'node:path';
 import { splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
 import type { RunProgress, RunStatus, RunEvent, StartRun } from '../protocol/backbone.ts';
@@ -51,7 +52,7 @@ export class Rejudge implements BackboneRun {
 
   static async prepare(request: StartRun, backbone: Backbone): Promise<Rejudge> {
     const config = await loadRunConfig(request);
-    const reader = await openRunReader(request.rejudge!.dir);
+    const reader = await openRunReader(resolve(request.cwd, request.rejudge!.dir));
     const judge = judgeOf(config, splitTarget(config.config.rollout.user_workflow).className);
     const { project_name: project, experiment_name: experiment, rollout: { timeout, worker_memory: memory } } = config.config;
     const load = judge.kind === 'user' ? workerLoad(config, judge, request, backbone.project) : undefined;

@@ -206,9 +206,11 @@ export class Rollouts {
         progress.calls++;
         progress.prompt += call.usage.prompt;
         progress.sampled += call.usage.completion;
+        // What a client has seen is not lost in a crash.
+        await writer.journal.call(place.rollout, job.attempt, call);
+        if (attempt.over) return;
         events.emit({ type: 'call', rollout: place.rollout, index: call.index, role: call.role, prompt: call.usage.prompt, sampled: call.usage.completion, duration: call.duration, site: call.site });
         this.#tellProgress();
-        await writer.journal.call(place.rollout, job.attempt, call);
       },
       // Whatever the agent makes of such an error, a replay that went another way is none.
       onFailure: (_role, error) => {

@@ -54,7 +54,7 @@ export interface LoadedWorkflow {
 
 export type FromWorker =
   | { type: 'ready'; node: string }
-  | { type: 'inspector'; url: string }
+  | { type: 'inspector'; url: string; pid: number }
   | { type: 'loaded'; workflow: LoadedWorkflow }
   | { type: 'load-failed'; error: ErrorInfo }
   | { type: 'register'; rollout: string; attempt: number; role: string; defaultModel?: DefaultModel }

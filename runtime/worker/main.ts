@@ -38,7 +38,7 @@ async function load(request: WorkerLoad): Promise<void> {
     process.chdir(request.projectDir);
     if (request.inspect) {
       inspector.open(0, '127.0.0.1');
-      send({ type: 'inspector', url: inspector.url()! });
+      send({ type: 'inspector', url: inspector.url()!, pid: process.pid });
       inspector.waitForDebugger();
     }
     const { limits } = request;

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import type { RunEvent } from '../../../runtime/protocol/backbone.ts';
 import { Followed, Project } from './project.ts';
@@ -87,5 +90,15 @@ describe('following a run', { timeout: 60_000 }, () => {
     await run.client.request('cancel', { run: run.run });
     const end = await run.end();
     assert.deepEqual([end.state, end.error], ['cancelled', undefined]);
+  });
+
+  it('can be cancelled while its model loads', { skip: process.platform === 'win32' }, async () => {
+    mkdirSync(join(project.dir, 'slow'));
+    // Whoever reads this waits for somebody to write it.
+    execFileSync('mkfifo', [join(project.dir, 'slow', 'config.json')]);
+    const run = await project.start(await project.conf({ more: { model: { path: 'slow' } } }));
+    await run.when('workflow-ready');
+    await run.client.request('cancel', { run: run.run });
+    assert.equal((await run.end()).state, 'cancelled');
   });
 });

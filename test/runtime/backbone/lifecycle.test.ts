@@ -81,7 +81,7 @@ describe('the life of a backbone', { timeout: 60_000 }, () => {
     const reused = { pid: process.pid, started: dead.process.started };
     writeFileSync(join(project.location.dir, 'lock'), JSON.stringify(reused));
     writeFileSync(join(project.location.dir, 'backbone.json'), JSON.stringify({ ...dead, process: reused }));
-    const second = await project.client();
+    const second = await project.connect();
     const living = project.location.read()!;
     assert.notEqual(living.process.pid, dead.process.pid);
     assert.equal((await second.request('status', null)).pid, living.process.pid);

@@ -45,7 +45,7 @@ export interface ConfOptions {
 
 export class Project {
   readonly dir: string;
-  #client: BackboneClient | undefined;
+  readonly #clients: BackboneClient[] = [];
   #confs = 0;
 
   private constructor(dir: string) {
@@ -86,13 +86,15 @@ export class Project {
     return new Location(this.dir);
   }
 
-  async connect(client = 'test'): Promise<BackboneClient> {
-    return (await connectBackbone({ project: this.dir, client }))!;
+  async connect(): Promise<BackboneClient> {
+    const client = (await connectBackbone({ project: this.dir, client: 'test' }))!;
+    this.#clients.push(client);
+    return client;
   }
 
   /** The one connection that most tests need. */
   async client(): Promise<BackboneClient> {
-    return (this.#client ??= await this.connect());
+    return this.#clients[0] ?? this.connect();
   }
 
   request(conf: string, more: Partial<StartRun> = {}): StartRun {
@@ -112,9 +114,9 @@ export class Project {
     return run;
   }
 
+  /** Kills its backbone. */
   async close(): Promise<void> {
-    projects.delete(this);
-    this.#client?.close();
+    for (const client of this.#clients.splice(0)) client.close();
     const address = this.location.read();
     if (address === undefined) return;
     killStamped(address.process);
