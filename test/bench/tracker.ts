@@ -2,17 +2,7 @@ import { countTokens, track } from '../../runtime/tracker/index.ts';
 import type { TrackedCall } from '../../runtime/tracker/index.ts';
 import { dice } from '../runtime/tracker/forest.ts';
 import type { Dice } from '../runtime/tracker/forest.ts';
-
-export interface Figure {
-  name: string;
-  ours: number | null;
-  peer: number | null;
-  ratio: number | null;
-  unit: string;
-  bound: string;
-  holds: boolean;
-  note?: string;
-}
+import type { Figure } from './figure.ts';
 
 const GROUPS = 16;
 const GROUP = 8;
