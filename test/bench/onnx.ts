@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { openOnnxPolicy, type OnnxPolicy } from '../../runtime/policy/onnx/policy.ts';
-import type { Figure } from './tracker.ts';
+import type { Figure } from './figure.ts';
 
 /** The embedded policy sampled by us and by transformers.js: same files, same prompts, same number of tokens, greedily. */
 const directory = fileURLToPath(new URL('../../runtime/policy/embedded', import.meta.url));

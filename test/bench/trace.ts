@@ -8,7 +8,7 @@ import { messagesOf, openRunReader, promptIds, toolsOf } from '../../runtime/tra
 import type { CallRecord, IndexEntry, RolloutRecord } from '../../runtime/trace/index.ts';
 import { createRun } from '../../runtime/trace/writer.ts';
 import { call, dice, newRun, place, rollout } from '../runtime/trace/samples.ts';
-import type { Figure } from './tracker.ts';
+import type { Figure } from './figure.ts';
 
 const ROLLOUTS = 100_000;
 
