@@ -5,7 +5,8 @@ import { startGateway, type Gateway } from '../gateway/server.ts';
 import { endOrphans } from './orphans.ts';
 import { PolicyCache } from './policies.ts';
 import { Rejudge } from './rejudge.ts';
-import { Run, type BackboneRun } from './run.ts';
+import type { BackboneRun } from './base-run.ts';
+import { Run } from './run.ts';
 import { TrainingRun } from './training.ts';
 import { WorkerProcess } from './worker-process.ts';
 

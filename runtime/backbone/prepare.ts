@@ -49,10 +49,12 @@ export interface Prepared {
   openDefault(policies: PolicyCache, model: DefaultModel): Promise<Policy>;
 }
 
-export async function prepareRun(request: StartRun, project: string): Promise<Prepared> {
+/** `check` sees the configuration before anything is made of it. */
+export async function prepareRun(request: StartRun, project: string, check: (config: LoadedConfig) => void = () => {}): Promise<Prepared> {
   const stored = request.replay && await storedRollout(resolve(request.cwd, request.replay.dir), request.replay.rollout);
   const replayed = stored?.record;
   const config = await loadRunConfig(request, stored?.info);
+  check(config);
   const { rollout } = config.config;
   const split = replayed?.split ?? request.split ?? 'training';
   const tasks = replayed === undefined ? openTasks(config, split) : undefined;

@@ -16,7 +16,7 @@ import { Judging } from './judging.ts';
 import { endOrphans } from './orphans.ts';
 import { claimName, loadRunConfig, runsRoot, secretsOf, workerLoad } from './prepare.ts';
 import { countEntry, emptyProgress } from './progress.ts';
-import type { BackboneRun } from './run.ts';
+import type { BackboneRun } from './base-run.ts';
 import { stampOf } from './stamp.ts';
 
 /** What a rollout's error is where its judge could not grade it. */

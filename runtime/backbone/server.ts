@@ -6,7 +6,7 @@ import { errorInfo, TuningForkError } from '../protocol/errors.ts';
 import { checkParams, isMethod } from '../protocol/requests.ts';
 import type { Backbone } from './backbone.ts';
 import { onJsonLines, sendLine } from './lines.ts';
-import type { BackboneRun } from './run.ts';
+import type { BackboneRun } from './base-run.ts';
 
 /** A client that doesn't read must not fill our memory; calls, progress and output are dropped for it first. */
 const SLOW_CLIENT_BYTES = 8 * 1024 * 1024;

@@ -1,12 +1,13 @@
 /** A training as a run: the loop of runtime/training, its rollouts run here, its weights owned by a trainer process. */
 import { findPath } from '../config/files.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import { embedded } from '../policy/open.ts';
 import type { TokenPolicy } from '../policy/policy.ts';
 import { trainerPolicy } from '../policy/trainer.ts';
-import type { CallDecision, PendingCall, RunEvent, RunProgress, RunStatus, StartRun } from '../protocol/backbone.ts';
-import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import type { StartRun } from '../protocol/backbone.ts';
+import { TuningForkError } from '../protocol/errors.ts';
 import type { Task } from '../protocol/task.ts';
-import type { RolloutRecord, RunInfo, Split } from '../protocol/trace.ts';
+import type { ProcessStamp, RolloutRecord, Split } from '../protocol/trace.ts';
 import { openTasks } from '../tasks/open.ts';
 import { openRunReader } from '../trace/index.ts';
 import { startEmbeddedTrainer, type TrainerProcess } from '../trainers/embedded/process.ts';
@@ -16,121 +17,58 @@ import { train, type CollectBatch } from '../training/loop.ts';
 import { readTrainingState } from '../training/state.ts';
 import type { Trainer } from '../training/trainer.ts';
 import type { Backbone } from './backbone.ts';
-import { EventLog } from './events.ts';
+import { BaseRun } from './base-run.ts';
 import type { Job } from './jobs.ts';
 import { modelSpec, prepareRun, type Prepared } from './prepare.ts';
-import { emptyProgress } from './progress.ts';
-import { Rollouts } from './rollouts.ts';
-import type { BackboneRun } from './run.ts';
 import { keepTokenizer } from './tokenizers.ts';
 
-export class TrainingRun implements BackboneRun {
-  readonly id: string;
-  readonly dir: string;
-  readonly done: Promise<void>;
-  #running = true;
+export class TrainingRun extends BaseRun {
   readonly #stop = new AbortController();
   readonly #request: StartRun;
-  readonly #prepared: Prepared;
-  readonly #backbone: Backbone;
-  readonly #events: EventLog;
-  readonly #rollouts: Rollouts;
-  readonly #progress: RunProgress = emptyProgress();
-  readonly #started = performance.now();
   readonly #model: string;
   #trainer: TrainerProcess | undefined;
 
   static async prepare(request: StartRun, backbone: Backbone): Promise<TrainingRun> {
-    return new TrainingRun(request, await prepareRun(request, backbone.project), backbone);
+    let model = '';
+    const prepared = await prepareRun(request, backbone.project, (config) => void (model = modelFolder(request, config)));
+    return new TrainingRun(request, prepared, backbone, model);
   }
 
-  private constructor(request: StartRun, prepared: Prepared, backbone: Backbone) {
-    const { writer, config } = prepared;
+  private constructor(request: StartRun, prepared: Prepared, backbone: Backbone, model: string) {
+    super(prepared, backbone);
     this.#request = request;
-    this.#prepared = prepared;
-    this.#backbone = backbone;
-    this.#model = modelFolder(request, prepared);
-    this.id = writer.info.run;
-    this.dir = writer.dir;
-    this.#events = new EventLog(this.id, prepared.secrets);
-    this.#events.emit({ type: 'started', info: writer.info, dir: this.dir });
-    for (const notice of config.warnings) this.#events.emit({ type: 'notice', level: 'warning', notice });
-    this.#rollouts = new Rollouts({
-      prepared, writer, gateway: backbone.gateway, events: this.#events, progress: this.#progress, spare: backbone.takeSpare(),
-      changed: (workers) => void this.#update({ workers: this.#trainer === undefined ? workers : [...workers, this.#trainer.stamp] }),
-    });
-    this.done = this.#go().finally(() => void (this.#running = false));
+    this.#model = model;
   }
 
-  get running(): boolean {
-    return this.#running;
-  }
-
-  status(): RunStatus {
-    return { run: this.id, dir: this.dir, info: this.#prepared.writer.info, progress: { ...this.#progress }, elapsed: performance.now() - this.#started, seq: this.#events.seq };
-  }
-
-  subscribe(listener: (event: RunEvent) => void, since: number): () => void {
-    return this.#events.subscribe(listener, since);
-  }
-
-  /** One rollout, or the training: it saves what it has learned and ends. */
-  async cancel(rollout?: string): Promise<void> {
-    if (!this.#running) return;
-    if (rollout !== undefined) return this.#rollouts.cancel(rollout);
+  /** It saves what it has learned and ends. */
+  protected override async stop(): Promise<void> {
     this.#stop.abort(new TuningForkError('rollout-cancelled', 'The training was stopped.'));
-    await this.done;
   }
 
-  hold(rollout: string): void {
-    this.#rollouts.hold(rollout);
-  }
-
-  pending(rollout: string): PendingCall | null {
-    return this.#rollouts.pending(rollout);
-  }
-
-  release(rollout: string, decision?: CallDecision): void {
-    this.#rollouts.release(rollout, decision);
-  }
-
-  async #go(): Promise<void> {
-    let failure: ErrorInfo | undefined;
-    let stopped = false;
-    try {
-      stopped = await this.#train();
-    } catch (error) {
-      failure = errorInfo(error);
-    }
-    await this.#rollouts.close();
+  protected override async closed(): Promise<void> {
     await this.#trainer?.stop();
-    const state = failure !== undefined ? 'failed' : stopped ? 'cancelled' : 'finished';
-    try {
-      await this.#prepared.writer.updateRun({ state, finished: new Date().toISOString(), workers: [], ...(failure && { error: failure }) });
-      await this.#prepared.writer.close();
-    } catch (error) {
-      failure ??= errorInfo(error, 'trace');
-    }
-    this.#events.emit({ type: 'finished', state, error: failure });
   }
 
-  /** True where it was stopped before its end. */
-  async #train(): Promise<boolean> {
-    const { config, load, runsRoot } = this.#prepared;
+  protected override get others(): ProcessStamp[] {
+    return this.#trainer === undefined ? [] : [this.#trainer.stamp];
+  }
+
+  protected override async work(): Promise<boolean> {
+    const { config, load, runsRoot } = this.prepared;
     const opening = performance.now();
     const [trainer, workflow, training, validation] = await Promise.all([
-      this.#startTrainer(), this.#rollouts.start(), this.#tasks('training'), this.#tasks('validation'),
+      this.#startTrainer(), this.rollouts.start(), this.#tasks('training'), this.#tasks('validation'),
     ]);
     const policy = await trainerPolicy(() => this.#trainer!.address, { label: this.#label });
-    this.#events.emit({ type: 'model-ready', label: policy.label, milliseconds: performance.now() - opening });
+    this.events.emit({ type: 'model-ready', label: policy.label, milliseconds: performance.now() - opening });
     await keepTokenizer(runsRoot, policy.tokenizer.sha256, this.#model);
-    await this.#update({ policy: policy.label, workflow: workflow.name, tokenizer: { sha256: policy.tokenizer.sha256, template: policy.format.sha256 } });
+    await this.update({ policy: policy.label, workflow: workflow.name, tokenizer: { sha256: policy.tokenizer.sha256, template: policy.format.sha256 } });
     const files = [load.workflow.file, ...(load.judge === undefined ? [] : [load.judge.file])];
     const { resume, force } = this.#request.training ?? {};
     const info = await trainer.info();
     const counts = { training: training.length, validation: validation.length };
     const first = resume === undefined ? 1 : (await readTrainingState(this.dir)).step + 1;
-    this.#events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts) });
+    this.events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts) });
     const end = await train({
       dir: this.dir, run: this.id, workflow: workflow.name, config: config.config, tasks: { training, validation }, trainer,
       fingerprint: await fingerprintOf({ config: config.shown, files, root: config.dir, training, validation, model: this.#model }),
@@ -138,15 +76,15 @@ export class TrainingRun implements BackboneRun {
       collect: (batch) => this.#collect(batch, policy),
       stored: (rollouts) => this.#stored(rollouts),
       emit: (event) => {
-        this.#events.emit(event.type === 'notice' ? event : { type: 'training', event });
+        this.events.emit(event.type === 'notice' ? event : { type: 'training', event });
         // Counts told what it takes before the first step; now that one was made, minutes can be told too.
-        if (event.type === 'step' && event.row.step === first) this.#events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts, measurementOf(event.row)) });
+        if (event.type === 'step' && event.row.step === first) this.events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts, measurementOf(event.row)) });
       },
       signal: this.#stop.signal,
       resume: resume === undefined ? false : force ? 'anyway' : true,
     });
     await policy.close();
-    this.#events.emit({ type: 'report', report: end.report, files: end.files });
+    this.events.emit({ type: 'report', report: end.report, files: end.files });
     return end.state === 'stopped';
   }
 
@@ -156,12 +94,12 @@ export class TrainingRun implements BackboneRun {
 
   async #startTrainer(): Promise<Trainer> {
     this.#trainer = await startEmbeddedTrainer({ model: this.#model });
-    await this.#update({ workers: [...(this.#prepared.writer.info.workers ?? []), this.#trainer.stamp] });
+    await this.update({ workers: [...(this.prepared.writer.info.workers ?? []), this.#trainer.stamp] });
     return this.#trainer.client;
   }
 
   async #tasks(split: Split): Promise<Task[]> {
-    const { config } = this.#prepared;
+    const { config } = this.prepared;
     const reader = config.config.task_reader;
     // A training needs no validation tasks; a data set that names some must have them.
     if (split === 'validation' && reader.type === 'jsonl_dataset_file' && reader.jsonl_dataset_file.validation.file_path === undefined) return [];
@@ -169,23 +107,23 @@ export class TrainingRun implements BackboneRun {
   }
 
   async #collect({ split, rollouts, checkpoint, signal, recover }: CollectBatch, policy: TokenPolicy): Promise<RolloutRecord[]> {
-    const { door, openDefault } = this.#prepared;
-    const { policies } = this.#backbone;
+    const { door, openDefault } = this.prepared;
+    const { policies } = this.backbone;
     const records: RolloutRecord[] = [];
     const model = checkpoint === undefined ? policy : await trainerPolicy(() => this.#trainer!.address, { label: this.#label, checkpoint });
-    const begun = new Map(this.#prepared.writer.recovered.map(({ place, attempt }) => [place.rollout, attempt]));
+    const begun = new Map(this.prepared.writer.recovered.map(({ place, attempt }) => [place.rollout, attempt]));
     const run = this.id;
-    this.#progress.planned += rollouts.length;
+    this.progress.planned += rollouts.length;
     async function* jobs(): AsyncGenerator<Job> {
       for (const { place, task, sampling } of rollouts) {
         if (signal.aborted) return;
         yield { place: { ...place, run }, task, sampling, attempt: (begun.get(place.rollout) ?? 0) + 1, alone: false };
       }
     }
-    const giveUp = (): void => this.#rollouts.abandon();
+    const giveUp = (): void => this.rollouts.abandon();
     signal.addEventListener('abort', giveUp, { once: true });
     try {
-      await this.#rollouts.run(jobs(), {
+      await this.rollouts.run(jobs(), {
         model, openDefault: (name) => openDefault(policies, name),
         door: { ...door, mode: split === 'training' ? 'train' : 'eval' },
         onRecord: (record) => void records.push(record),
@@ -199,20 +137,15 @@ export class TrainingRun implements BackboneRun {
   }
 
   async #stored(rollouts: readonly string[]): Promise<RolloutRecord[]> {
-    const sealed = rollouts.filter((rollout) => this.#prepared.writer.isSealed(rollout));
+    const sealed = rollouts.filter((rollout) => this.prepared.writer.isSealed(rollout));
     if (sealed.length === 0) return [];
     const reader = await openRunReader(this.dir);
     return Promise.all(sealed.map((rollout) => reader.read(rollout)));
   }
-
-  async #update(patch: Partial<RunInfo>): Promise<void> {
-    // What can't be written here can't be written there either, where it ends the run.
-    await this.#prepared.writer.updateRun(patch).catch(() => {});
-  }
 }
 
 /** Training moves weights, so it needs them: a folder, or the model that ships. */
-function modelFolder(request: StartRun, { config }: Prepared): string {
+function modelFolder(request: StartRun, config: LoadedConfig): string {
   const spec = modelSpec(request, config);
   if (spec === 'embedded') return embedded;
   const folder = typeof spec === 'string' ? findPath({ dir: request.cwd, cwd: config.dir }, spec) : undefined;
