@@ -1,12 +1,4 @@
-/** `(a+b)*c` written out, with the two steps that compute it. */
 export interface Expression {
-  text: string;
-  /** The second step with the first one's value in its place: `10*2`. */
-  step: string;
-  value: number;
-}
-
-interface Term {
   text: string;
   value: number;
 }
@@ -17,23 +9,16 @@ interface Term {
  */
 export function expressions(numbers: readonly [number, number, number]): Expression[] {
   const found = new Map<string, Expression>();
+  const plain = numbers.map((value) => ({ text: String(value), value }));
   for (const [first, second, third] of [[0, 1, 2], [0, 2, 1], [1, 2, 0]] as const) {
-    for (const inner of combine(plain(numbers[first]), plain(numbers[second]))) {
-      const group = { text: `(${inner.text})`, value: inner.value };
-      const steps = combine(plain(inner.value), plain(numbers[third]));
-      for (const [index, outer] of combine(group, plain(numbers[third])).entries()) {
-        found.set(outer.text, { text: outer.text, step: steps[index]!.text, value: outer.value });
-      }
+    for (const { text, value } of combine(plain[first]!, plain[second]!)) {
+      for (const whole of combine({ text: `(${text})`, value }, plain[third]!)) found.set(whole.text, whole);
     }
   }
   return [...found.values()];
 }
 
-function plain(value: number): Term {
-  return { text: String(value), value };
-}
-
-function combine(left: Term, right: Term): Term[] {
+function combine(left: Expression, right: Expression): Expression[] {
   const [large, small] = left.value >= right.value ? [left, right] : [right, left];
   return [
     { text: `${left.text}+${right.text}`, value: left.value + right.value },

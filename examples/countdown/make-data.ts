@@ -22,12 +22,16 @@ export function puzzles(split: Split): Puzzle[] {
         const numbers = [a, b, c] as const;
         const targets = new Set(expressions(numbers).map((expression) => expression.value));
         for (let target = 1; target <= largestTarget; target++) {
-          if (targets.has(target) && splitOf(`${a} ${b} ${c} ${target}`) === split) found.push({ numbers, target });
+          if (targets.has(target) && splitOfPuzzle({ numbers, target }) === split) found.push({ numbers, target });
         }
       }
     }
   }
   return found;
+}
+
+export function splitOfPuzzle({ numbers, target }: Puzzle): Split {
+  return splitOf(`${numbers.join(' ')} ${target}`);
 }
 
 export function rows(split: Split, count: number, seed: number): Row[] {

@@ -2,7 +2,7 @@ import { Seeded, splitOf, type Split } from '../seeded.ts';
 
 export const size = 4;
 export const maxMoves = 8;
-const holeShare = 0.29;
+const holeShare = 0.32;
 
 export const moves = ['left', 'down', 'right', 'up'] as const;
 export type Move = (typeof moves)[number];

@@ -1,6 +1,6 @@
 """Teaches a small decoder from nothing on demonstrations and writes it in the Hugging Face format.
 
-    python -m tuning_fork_gpu.pretrain lessons.jsonl ../policy/embedded --steps 1500
+    python -m tuning_fork_gpu.pretrain lessons.jsonl runtime/policy/embedded
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("lessons", type=Path)
     options.add_argument("out", type=Path, help="holds chat_template.jinja; the rest is written there")
-    options.add_argument("--steps", type=int, default=1500)
-    options.add_argument("--batch", type=int, default=48)
-    options.add_argument("--learning-rate", type=float, default=3e-3)
+    options.add_argument("--steps", type=int, default=1300)
+    options.add_argument("--batch", type=int, default=40)
+    options.add_argument("--learning-rate", type=float, default=5e-3)
     options.add_argument("--vocabulary", type=int, default=640)
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
@@ -58,9 +58,8 @@ def main() -> None:
 
     decoder = Decoder(Shape(vocab_size=tokenizer.get_vocab_size()))
     print(f"{sum(p.numel() for p in decoder.parameters()):,} parameters, {tokenizer.get_vocab_size()} tokens, {len(lessons):,} lessons")
-    save_tokenizer(tokenizer, chosen.out, decoder.shape)
     teach(decoder, lessons, chosen.steps, chosen.batch, chosen.learning_rate, chosen.seed, tokenizer.token_to_id(END_OF_TEXT))
-    save_weights(decoder, tokenizer, chosen.out)
+    save(decoder, tokenizer, chosen.out)
 
 
 def learn_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
@@ -128,7 +127,7 @@ def schedule(step: int, steps: int) -> float:
 
 
 def batches(lessons: list[Lesson], batch: int, chance: random.Random) -> Iterator[list[Lesson]]:
-    """Endless; lessons of like length go together, so that little is padding."""
+    """Endless, in a new order each time round."""
     while True:
         order = chance.sample(lessons, len(lessons))
         for start in range(0, len(order) - batch + 1, batch):
@@ -154,25 +153,24 @@ def loss_of(decoder: Decoder, group: list[Lesson], pad: int) -> tuple[Tensor, di
     return total / weights, by_task
 
 
-def save_tokenizer(tokenizer: Tokenizer, out: Path, shape: Shape) -> None:
+def save(decoder: Decoder, tokenizer: Tokenizer, out: Path) -> None:
+    weights = out / "model.safetensors"
+    save_file(decoder.hf_state(), weights, metadata={"format": "pt"})
+    weights.chmod(0o644)
     tokenizer.save(str(out / "tokenizer.json"))
     stop, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(END_OF_TEXT)
-    write_json(out / "config.json", shape.config(stop, pad))
+    write_json(out / "config.json", decoder.shape.config(stop, pad))
     write_json(out / "generation_config.json", {"do_sample": True, "temperature": 1.0, "eos_token_id": [stop, pad], "pad_token_id": pad})
     write_json(
         out / "tokenizer_config.json",
         {
             "tokenizer_class": "PreTrainedTokenizerFast",
-            "model_max_length": shape.max_position_embeddings,
+            "model_max_length": decoder.shape.max_position_embeddings,
             "eos_token": END,
             "pad_token": END_OF_TEXT,
             "clean_up_tokenization_spaces": False,
         },
     )
-
-
-def save_weights(decoder: Decoder, tokenizer: Tokenizer, out: Path) -> None:
-    save_file(decoder.hf_state(), out / "model.safetensors", metadata={"format": "pt"})
 
 
 def write_json(file: Path, value: object) -> None:

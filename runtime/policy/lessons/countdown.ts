@@ -1,38 +1,83 @@
-import { expressions, type Expression } from '../../../examples/countdown/expressions.ts';
-import { puzzles } from '../../../examples/countdown/make-data.ts';
+import { splitOfPuzzle, type Puzzle } from '../../../examples/countdown/make-data.ts';
 import { systemPrompt, userMessage } from '../../../examples/countdown/prompt.ts';
 import type { Seeded } from '../../../examples/seeded.ts';
 import { opening, type Conversation } from './conversation.ts';
 
-const forLessons = puzzles('lessons');
-const rightAtOneTry = 0.45;
-const givesUp = 0.55;
-const mostTries = 6;
-const largestValue = 99;
+/** More puzzles than the example has, some without a solution: so that the policy learns to compute rather than to remember. */
+const largestNumber = 13;
+const largestTarget = 60;
+const hasSolution = 0.85;
+/** How often a player sees at once which try will do. */
+const seesTheWay = 0.03;
+/** How often a player gives up after so many tries that failed; the last stands for all later ones. */
+const givesUp = [0.73, 0.45, 0.3, 0.1];
 
-/** Tries one expression after the other, a line each, and boxes the last: the target's where it was found, else it gave up. */
+/** Works backwards: to reach 33 with 10, 7 and 4, `33+7=40` asks whether the other two make 40. */
+export interface Try {
+  line: string;
+  /** What the two other numbers make, a line said before the first try that asks for it. */
+  pair: string;
+  /** The two other numbers' expression that makes what is asked for, if there is one. */
+  inner: string | undefined;
+  /** The answer with some expression of the two others in it. */
+  answer(inner: string): string;
+  /** An expression of the right form that is wrong where there is no inner one. */
+  guess: string;
+}
+
+/** Tries in the habitual order until one works out or the player gives up, and boxes a wrong answer of the right form. */
 export function countdownLesson(random: Seeded): Conversation {
-  const { numbers, target } = random.pick(forLessons);
-  const all = expressions(numbers).filter((expression) => expression.value <= largestValue);
-  const right = all.find((expression) => expression.value === target)!;
-  const tries: Expression[] = [];
-  for (;;) {
-    const wrong = all.filter((expression) => expression.value !== target && !tries.includes(expression));
-    const next = wrong.length === 0 || random.chance(rightAtOneTry) ? right : random.pick(wrong, wrong.map((expression) => nearness(expression.value, target)));
-    tries.push(next);
-    if (next === right || tries.length === mostTries || random.chance(givesUp)) break;
+  const puzzle = puzzleFor(random);
+  const left = tries(puzzle);
+  const lines: string[] = [];
+  let pair = '';
+  for (let failed = 1; ; failed++) {
+    const right = left.findIndex((one) => one.inner !== undefined);
+    const [next] = left.splice(right >= 0 && random.chance(seesTheWay) ? right : 0, 1) as [Try];
+    if (next.pair !== pair) lines.push(pair = next.pair);
+    if (next.inner !== undefined) {
+      lines.push(`${next.line}=${next.inner}`, `\\boxed{${next.answer(next.inner)}}`);
+      break;
+    }
+    lines.push(next.line);
+    if (left.length === 0 || random.chance(givesUp[Math.min(failed, givesUp.length) - 1]!)) {
+      lines.push(`\\boxed{${next.answer(next.guess)}}`);
+      break;
+    }
   }
-  const lines = tries.map((expression) => `${expression.text}=${expression.step}=${expression.value}\n`);
   return {
     task: 'countdown',
-    messages: [
-      ...opening(systemPrompt, userMessage(numbers, target)),
-      { role: 'assistant', content: `${lines.join('')}\\boxed{${tries.at(-1)!.text}}` },
-    ],
+    messages: [...opening(systemPrompt, userMessage(puzzle.numbers, puzzle.target)), { role: 'assistant', content: lines.join('\n') }],
   };
 }
 
-/** Tries are guesses at the right size. */
-function nearness(value: number, target: number): number {
-  return Math.exp(-Math.abs(value - target) / 8);
+function puzzleFor(random: Seeded): Puzzle {
+  const solvable = random.chance(hasSolution);
+  for (;;) {
+    const [a, b, c] = [1, 2, 3].map(() => random.between(1, largestNumber)).sort((x, y) => y - x) as [number, number, number];
+    const puzzle = { numbers: [a, b, c] as const, target: random.between(1, largestTarget) };
+    if (splitOfPuzzle(puzzle) === 'lessons' && (!solvable || tries(puzzle).some((one) => one.inner !== undefined))) return puzzle;
+  }
+}
+
+/**
+ * Every last step that could lead to the target, from the smallest number to the largest, a number that is there twice
+ * only once. One of them works out where the puzzle has a solution.
+ */
+export function tries({ numbers, target }: Puzzle): Try[] {
+  return [2, 1, 0].filter((index) => numbers[index] !== numbers[index + 1]).flatMap((index) => {
+    const number = numbers[index]!;
+    const [large, small] = numbers.filter((_, other) => other !== index) as [number, number];
+    const made = new Map([[large - small, `${large}-${small}`], [large + small, `${large}+${small}`], [large * small, `${large}*${small}`]]);
+    const pair = `${large + small} ${large - small} ${large * small}`;
+    const one = (step: string, need: number, answer: Try['answer']): Try =>
+      ({ line: `${step}=${need}`, pair, inner: made.get(need), answer, guess: `${large}+${small}` });
+    return [
+      number > target
+        ? one(`${number}-${target}`, number - target, (inner) => `${number}-(${inner})`)
+        : one(`${target}-${number}`, target - number, (inner) => `(${inner})+${number}`),
+      one(`${target}+${number}`, target + number, (inner) => `(${inner})-${number}`),
+      ...target % number === 0 ? [one(`${target}/${number}`, target / number, (inner) => `(${inner})*${number}`)] : [],
+    ];
+  });
 }

@@ -4,15 +4,18 @@ import type { Seeded } from '../../../examples/seeded.ts';
 import type { ChatMessage } from '../../protocol/chat.ts';
 import { opening, type Conversation } from './conversation.ts';
 
-const careful = 0.33;
-const strays = 0.04;
+const careful = 0.4;
+const strays = 0.03;
+/** Some games begin nearer to the goal or further from it than those of the example: more is decided in fewer moves. */
+const elsewhere = 0.5;
 
 /** A game by a walker who heads for the goal: some look out for holes, most do not. */
 export function frozenlakeLesson(random: Seeded): Conversation {
   const lake = lakeOf(random.between(0, 2 ** 31), 'lessons');
   const looks = random.chance(careful);
-  const messages: ChatMessage[] = opening(systemPrompt, userMessage(draw(lake, lake.start)));
-  for (let at = lake.start, left = maxMoves; ; ) {
+  const start = random.chance(elsewhere) ? random.pick([...distances(lake.holes).keys()].slice(1)) : lake.start;
+  const messages: ChatMessage[] = opening(systemPrompt, userMessage(draw(lake, start)));
+  for (let at = start, left = maxMoves; ; ) {
     const move = random.chance(strays) ? random.pick(safeMoves(lake, at)) : looks ? carefulMove(lake, at) : hastyMove(at);
     messages.push({ role: 'assistant', content: move });
     at = after(at, move);

@@ -9,9 +9,9 @@ import { mathLesson } from './math-agent.ts';
 
 /** How often each task is taught: the harder to learn, the more. */
 const courses: readonly (readonly [(random: Seeded) => Conversation, number])[] = [
-  [mathLesson, 0.2],
-  [countdownLesson, 0.55],
-  [frozenlakeLesson, 0.25],
+  [mathLesson, 0.14],
+  [countdownLesson, 0.47],
+  [frozenlakeLesson, 0.39],
 ];
 
 export function* lessons(count: number, seed: number): Generator<Conversation> {

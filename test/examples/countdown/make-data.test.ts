@@ -14,10 +14,9 @@ test('every expression uses each number once and has the value it states', () =>
   for (const numbers of [[12, 7, 1], [6, 6, 2], [5, 3, 2]] as const) {
     const all = expressions(numbers);
     assert.ok(all.length >= 14);
-    for (const { text, step, value } of all) {
+    for (const { text, value } of all) {
       assert.deepEqual(text.match(/\d+/g)!.map(Number).sort((a, b) => b - a), [...numbers]);
       assert.equal(calculate(text), String(value));
-      assert.equal(calculate(step), String(value));
     }
   }
 });

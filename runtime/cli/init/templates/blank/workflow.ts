@@ -5,7 +5,7 @@ export class MyWorkflow extends Workflow {
 
   async execute({ task }: WorkflowTask, tuner: ModelTuner): Promise<WorkflowOutput> {
     const reply = await tuner.call([
-      { role: 'system', content: 'Use each number once with +-*/ to reach the target. Try ways back from it, then answer \\boxed{expression}.' },
+      { role: 'system', content: 'Use each number once with +-*/ to reach the target. Compute pairs, go back from the target, answer \\boxed{expression}.' },
       { role: 'user', content: task.mainQuery },
     ]);
     return new WorkflowOutput({ metadata: { finalAnswer: reply.text } });
