@@ -75,15 +75,12 @@ export class Location {
     writeFileSync(mine, JSON.stringify(stampOf(process.pid)), { mode: 0o600 });
     try {
       for (let attempt = 0; attempt < 3; attempt++) {
-        try {
-          linkSync(mine, this.lockFile);
+        if (linked(mine, this.lockFile)) {
           this.removeDeadSockets();
           return true;
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-          if (this.holder() !== undefined) return false;
-          this.removeStaleLock();
         }
+        if (this.holder() !== undefined) return false;
+        this.removeStaleLock(mine);
       }
       return false;
     } finally {
@@ -102,18 +99,30 @@ export class Location {
     if (process.platform !== 'win32') rmSync(socket, { force: true });
   }
 
-  /** Of two processes that both found it stale, the slower one may get hold of the quicker one's new lock, and puts it back. */
-  private removeStaleLock(): void {
-    const aside = `${this.lockFile}.stale-${process.pid}`;
-    try {
-      renameSync(this.lockFile, aside);
-      if (livingHolder(aside) !== undefined) linkSync(aside, this.lockFile);
-    } catch { /* another process was quicker */ }
-    rmSync(aside, { force: true });
+  /** One process at a time: else the slower of two that both found it stale removes the quicker one's new lock. */
+  private removeStaleLock(mine: string): void {
+    const turn = `${this.lockFile}.turn`;
+    if (linked(mine, turn)) {
+      if (this.holder() === undefined) rmSync(this.lockFile, { force: true });
+      rmSync(turn, { force: true });
+    } else if (livingHolder(turn) === undefined) {
+      rmSync(turn, { force: true });
+    }
   }
 
   private removeDeadSockets(): void {
     for (const name of readdirSync(this.dir)) if (name.endsWith('.sock')) rmSync(join(this.dir, name), { force: true });
+  }
+}
+
+/** False where there is such a file already. */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
 

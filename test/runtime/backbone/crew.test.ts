@@ -9,7 +9,7 @@ import type { ProcessStamp } from '../../../runtime/protocol/trace.ts';
 import type { FromWorker } from '../../../runtime/protocol/worker.ts';
 import { Project, until } from './project.ts';
 
-describe('the workers of a run', { timeout: 60_000 }, () => {
+describe('the workers of a run', { timeout: 60_000, concurrency: 3 }, () => {
   let project: Project;
 
   before(async () => {

@@ -4,11 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promptIds } from '../../../runtime/trace/index.ts';
 import { Project, until } from './project.ts';
 
-describe('holding a rollout', { timeout: 60_000 }, () => {
+describe('holding a rollout', { timeout: 60_000, concurrency: 2 }, () => {
   let project: Project;
 
   before(async () => {
     project = await Project.make();
+    await project.client();
   });
 
   it('lets the others finish, stops its clock, and shows the exact prompt', async () => {

@@ -3,11 +3,12 @@ import { before, describe, it } from 'node:test';
 import type { RolloutRecord } from '../../../runtime/protocol/trace.ts';
 import { Project } from './project.ts';
 
-describe('a judge of the user\'s own', { timeout: 60_000 }, () => {
+describe('a judge of the user\'s own', { timeout: 60_000, concurrency: 3 }, () => {
   let project: Project;
 
   before(async () => {
     project = await Project.make({ copy: ['judges.ts'] });
+    await project.client();
   });
 
   it('sees the label; the workflow does not, wherever it looks', async () => {

@@ -9,7 +9,26 @@ import type { TuningForkError } from '../../../runtime/protocol/errors.ts';
 import { openRunReader } from '../../../runtime/trace/index.ts';
 import { Followed, Project, until } from './project.ts';
 
-describe('the life of a backbone', { timeout: 60_000 }, () => {
+/** Not beside others: how long it stays is told to a backbone by the environment. */
+describe('a backbone that nobody uses', { timeout: 60_000 }, () => {
+  it('ends after a while, not before, and a run is a use', async (t) => {
+    const before = process.env.TUNING_FORK_IDLE_MS;
+    process.env.TUNING_FORK_IDLE_MS = '250';
+    t.after(() => void (process.env.TUNING_FORK_IDLE_MS = before));
+    const project = await Project.make();
+    const client = await project.connect();
+    const { process: stamp, socket } = project.location.read()!;
+    const { dir } = await client.request('start', project.request(await project.conf({ tasks: ['wait 700'] })));
+    client.close();
+    const closed = Date.now();
+    await until(() => !isAlive(stamp));
+    assert.ok(Date.now() - closed > 700, 'the run came to its end first');
+    assert.deepEqual(readdirSync(project.location.dir), ['backbone.log'], `${socket} and all else is removed`);
+    assert.equal((await openRunReader(dir)).info.state, 'finished');
+  });
+});
+
+describe('the life of a backbone', { timeout: 60_000, concurrency: 3 }, () => {
   it('begins with its first client, in a folder that is nobody else\'s, and a second client finds it', async () => {
     const project = await Project.make();
     assert.equal(await connectBackbone({ project: project.dir, client: 'test', startIfAbsent: false }), undefined);
@@ -35,22 +54,6 @@ describe('the life of a backbone', { timeout: 60_000 }, () => {
     const all = await Promise.all(clients.map((client) => client.request('status', null)));
     assert.equal(new Set(all.map(({ pid }) => pid)).size, 1);
     for (const client of clients) client.close();
-  });
-
-  it('ends when nobody has used it for a while, not before, and a run is a use', async (t) => {
-    const before = process.env.TUNING_FORK_IDLE_MS;
-    process.env.TUNING_FORK_IDLE_MS = '250';
-    t.after(() => void (process.env.TUNING_FORK_IDLE_MS = before));
-    const project = await Project.make();
-    const client = await project.connect();
-    const { process: stamp, socket } = project.location.read()!;
-    const { dir } = await client.request('start', project.request(await project.conf({ tasks: ['wait 900'] })));
-    client.close();
-    const closed = Date.now();
-    await until(() => !isAlive(stamp));
-    assert.ok(Date.now() - closed > 900, 'the run came to its end first');
-    assert.deepEqual(readdirSync(project.location.dir), ['backbone.log'], `${socket} and all else is removed`);
-    assert.equal((await openRunReader(dir)).info.state, 'finished');
   });
 
   it('is not shut down under a run unless forced, and then the run is cancelled', async () => {
@@ -110,12 +113,12 @@ describe('the life of a backbone', { timeout: 60_000 }, () => {
 
   it('of another version makes way for the current one, but not while it runs something', async () => {
     const project = await Project.make();
-    const run = await project.start(await project.conf({ tasks: ['wait 1000'] }));
+    const run = await project.start(await project.conf({ tasks: ['until go'] }));
     const address = project.location.read()!;
     project.location.publish({ ...address, version: 'older' });
     await assert.rejects(project.connect(), { code: 'backbone', message: 'A backbone of version older is still running rollouts of this project.' });
+    await project.write({ go: '' });
     assert.equal((await run.end()).state, 'finished');
-    project.location.publish({ ...address, version: 'older' });
     const next = await project.connect();
     assert.notEqual((await next.request('status', null)).pid, address.process.pid);
     assert.equal(isAlive(address.process), false);
@@ -124,7 +127,7 @@ describe('the life of a backbone', { timeout: 60_000 }, () => {
 
   it('goes on with a run whose client was killed', async () => {
     const project = await Project.make();
-    const conf = await project.conf({ tasks: ['wait 700', 'wait 700'] });
+    const conf = await project.conf({ tasks: ['until go', 'call'] });
     const script = `
       const { connectBackbone } = await import(${JSON.stringify(new URL('../../../runtime/backbone/client.ts', import.meta.url).href)});
       const client = await connectBackbone({ project: ${JSON.stringify(project.dir)}, client: 'doomed' });
@@ -135,6 +138,7 @@ describe('the life of a backbone', { timeout: 60_000 }, () => {
     const told = await new Promise<string>((resolve) => doomed.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())));
     doomed.kill('SIGKILL');
     const { run, dir } = JSON.parse(told.split('\n')[0]!) as { run: string; dir: string };
+    await project.write({ go: '' });
     const followed = await Followed.attach(await project.client(), run, dir);
     assert.equal((await followed.end()).state, 'finished');
     assert.equal((await followed.reader()).count, 2);

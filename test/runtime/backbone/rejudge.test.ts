@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { Project, type Followed } from './project.ts';
 
-describe('a rejudge', { timeout: 60_000 }, () => {
+describe('a rejudge', { timeout: 60_000, concurrency: 3 }, () => {
   let project: Project;
   let original: Followed;
 
