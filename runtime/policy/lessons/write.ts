@@ -10,8 +10,8 @@ import { mathLesson } from './math-agent.ts';
 /** How often each task is taught: the harder to learn, the more. */
 const courses: readonly (readonly [(random: Seeded) => Conversation, number])[] = [
   [mathLesson, 0.14],
-  [countdownLesson, 0.47],
-  [frozenlakeLesson, 0.39],
+  [countdownLesson, 0.48],
+  [frozenlakeLesson, 0.38],
 ];
 
 export function* lessons(count: number, seed: number): Generator<Conversation> {
@@ -21,7 +21,7 @@ export function* lessons(count: number, seed: number): Generator<Conversation> {
 }
 
 if (import.meta.main) {
-  const [file, count = '50000', seed = '1'] = process.argv.slice(2);
+  const [file, count = '60000', seed = '1'] = process.argv.slice(2);
   if (!file) throw new Error('name the file to write: node runtime/policy/lessons/write.ts <file.jsonl> [count] [seed]');
   const out = createWriteStream(file);
   for (const lesson of lessons(Number(count), Number(seed))) out.write(`${JSON.stringify(lesson)}\n`);
