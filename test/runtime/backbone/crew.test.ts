@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { Crew, type Loss } from '../../../runtime/backbone/crew.ts';
@@ -103,6 +104,26 @@ describe('the workers of a run', { timeout: 60_000, concurrency: 3 }, () => {
     await until(() => losses.length === 3);
     assert.equal(losses[2]![1].guilt, 'guilty');
     workers.kill();
+  });
+
+  it('take the package from the project where it has one, and know its errors', async () => {
+    const own = await Project.make();
+    const folder = join(own.dir, 'node_modules', 'tuning-fork');
+    const root = new URL('../../../', import.meta.url);
+    for (const name of ['package.json', 'runtime/sdk', 'runtime/protocol']) await cp(new URL(name, root), join(folder, name), { recursive: true });
+    await own.write({ 'own.ts': `
+import { Workflow, WorkflowOutput } from 'tuning-fork';
+export class Own extends Workflow {
+  name = 'own';
+  async execute(_task, tuner) {
+    await tuner.call([{ role: 'user', content: 'hi' }]);
+    return new WorkflowOutput({ reward: NaN, metadata: {} });
+  }
+}` });
+    const run = await own.run({ workflow: 'own.ts->Own', tasks: ['x'] });
+    const { error } = await run.record('s0t0n0');
+    assert.deepEqual([error?.code, error?.message], ['reward', 'The reward is NaN, which is not a finite number.']);
+    assert.deepEqual(error!.where, { file: join(own.dir, 'own.ts'), line: 7, column: 12 });
   });
 
   it('share the rollouts of a run', async () => {
