@@ -49,8 +49,7 @@ if (rest.includes('--save')) save(area, figures);
 process.exitCode = figures.every((figure) => figure.holds) ? 0 : 1;
 
 function measure(part: string, names: string[], seconds: number): Promise<Figure[]> {
-  const program = `const { bench } = await import(${JSON.stringify(new URL(`./${part}.ts`, import.meta.url).href)}); process.send(await bench()); process.exit(0);`;
-  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', program], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(process.execPath, ['--expose-gc', fileURLToPath(new URL('./part.ts', import.meta.url)), new URL(`./${part}.ts`, import.meta.url).href], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   return new Promise((resolve) => {
     let found: Figure[] = [];
     const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1_000);
