@@ -64,9 +64,9 @@ export const games: Record<string, { tasks: number; play(index: number): Game }>
       reply({ content }) {
         const boxed = /\\boxed\{(.+)\}$/.exec(content)?.[1] ?? '';
         const used = (boxed.match(/\d+/g) ?? []).map(Number).sort((a, b) => b - a);
+        if (used.join() !== numbers.join()) return wrongForm;
         try {
-          // An expression that can be computed is the right form; whether its numbers are those of the puzzle is for the judge.
-          return { form: true, success: calculate(boxed) === String(target) && used.join() === numbers.join() };
+          return { form: true, success: calculate(boxed) === String(target) };
         } catch {
           return wrongForm;
         }

@@ -49,6 +49,8 @@ def main() -> None:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = chosen.threads
+    # As the trainer has it. Threads that spin between runs would take the peer's cores: it was slower on two threads than on one.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(EMBEDDED / "onnx/train-grad.onnx", options)
 
     def ours(nodes: Nodes, targets: Targets) -> Callable[[], Tensor]:
