@@ -14,8 +14,7 @@ export function isEnough(version) {
 }
 
 /** The first Node that is new enough: the one asked for, this one, our own dependency, PATH, version managers. */
-export function findNode() {
-  const asked = process.env.TUNING_FORK_NODE;
+export function findNode(asked = process.env.TUNING_FORK_NODE) {
   if (asked !== undefined && asked !== '') return works(asked) ? asked : undefined;
   if (isEnough(process.version) && process.versions.electron === undefined) return process.execPath;
   return candidates().find((path) => existsSync(path) && works(path));

@@ -1,0 +1,93 @@
+/** Every command with what it is called with: from a palette with nothing, from a view or a CodeLens with what was clicked. */
+import * as vscode from 'vscode';
+import { showError } from '../errors.ts';
+import type { Studio } from '../studio.ts';
+
+/** What a run is started for; whatever is absent is asked or guessed. */
+export interface RunTarget {
+  /** The YAML. */
+  conf?: string;
+  workflow?: { file: string; className: string };
+  /** Task ids; absent: asked for, or the configuration's first ones. */
+  tasks?: string[];
+  repeats?: number;
+  model?: string;
+}
+
+export interface RunPlace {
+  project: string;
+  run: string;
+  dir: string;
+}
+
+export interface RolloutPlace {
+  dir: string;
+  rollout: string;
+  /** A call of it, and a token of that call's answer. */
+  call?: number;
+  token?: number;
+}
+
+export interface Commands {
+  // scaffold
+  'tuningFork.newWorkflow': [];
+  'tuningFork.createConfig': [workflow?: RunTarget['workflow']];
+  'tuningFork.openExample': [name?: string];
+  // run
+  'tuningFork.runRollouts': [target?: RunTarget];
+  'tuningFork.debugRollouts': [target?: RunTarget];
+  'tuningFork.cancelRun': [run?: RunPlace];
+  'tuningFork.deleteRun': [run?: RunPlace];
+  'tuningFork.exportRun': [run?: RunPlace];
+  'tuningFork.revealRun': [run?: RunPlace];
+  'tuningFork.rejudgeRun': [run?: RunPlace];
+  'tuningFork.openRollout': [rollout?: RolloutPlace];
+  'tuningFork.saveRolloutAsTest': [rollout?: RolloutPlace];
+  'tuningFork.refreshRuns': [];
+  // debug
+  'tuningFork.debugRollout': [rollout?: RolloutPlace];
+  'tuningFork.forkRollout': [rollout?: RolloutPlace];
+  'tuningFork.editMessages': [];
+  'tuningFork.editSampling': [];
+  'tuningFork.forceAnswer': [];
+  'tuningFork.stepIntoCode': [];
+  'tuningFork.showPrompt': [];
+  // train
+  'tuningFork.startTraining': [target?: RunTarget];
+  'tuningFork.pauseTraining': [run?: RunPlace];
+  'tuningFork.resumeTraining': [run?: RunPlace];
+  'tuningFork.stopTraining': [run?: RunPlace];
+  'tuningFork.continueTraining': [run?: RunPlace];
+  'tuningFork.saveCheckpoint': [run?: RunPlace];
+  'tuningFork.useCheckpoint': [checkpoint?: string];
+  'tuningFork.serveCheckpoint': [checkpoint?: string];
+  'tuningFork.showReport': [run?: RunPlace];
+  'tuningFork.showTrainings': [];
+  // help
+  'tuningFork.doctor': [];
+  'tuningFork.setApiKey': [name?: string];
+  'tuningFork.removeApiKey': [name?: string];
+  'tuningFork.openWalkthrough': [];
+  'tuningFork.showLog': [];
+}
+
+/** A failure is shown with its next step; nothing is thrown at the user. */
+export function command<K extends keyof Commands>(studio: Studio, name: K, run: (...args: Commands[K]) => unknown): void {
+  studio.context.subscriptions.push(vscode.commands.registerCommand(name, async (...args: Commands[K]) => {
+    try {
+      return await run(...args);
+    } catch (error) {
+      await showError(studio, error);
+      return undefined;
+    }
+  }));
+}
+
+export function execute<K extends keyof Commands>(name: K, ...args: Commands[K]): Thenable<unknown> {
+  return vscode.commands.executeCommand(name, ...args);
+}
+
+/** For CodeLenses, tree items and links. */
+export function commandOf<K extends keyof Commands>(name: K, title: string, ...args: Commands[K]): vscode.Command {
+  return { command: name, title, arguments: args };
+}

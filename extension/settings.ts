@@ -1,0 +1,14 @@
+/** Every setting, typed; package.json tells people what they mean. */
+import * as vscode from 'vscode';
+
+export interface Settings {
+  'node.path': string;
+  'editor.inlineValues': boolean;
+  'editor.codeLens': boolean;
+  'rollouts.repeats': number;
+  'rollouts.concurrency': number;
+}
+
+export function setting<K extends keyof Settings>(name: K, scope?: vscode.ConfigurationScope): Settings[K] {
+  return vscode.workspace.getConfiguration('tuningFork', scope).get(name) as Settings[K];
+}
