@@ -4,6 +4,7 @@ import { Backbones } from './backbone/backbones.ts';
 import { Secrets } from './backbone/secrets.ts';
 import { command } from './commands/table.ts';
 import { WorkspaceDiscovery } from './discovery/workspace.ts';
+import { registerRuns } from './runs/feature.ts';
 import type { Studio } from './studio.ts';
 
 export function activate(context: vscode.ExtensionContext): Studio {
@@ -14,5 +15,6 @@ export function activate(context: vscode.ExtensionContext): Studio {
   context.subscriptions.push(log, backbones, discovery);
   const studio: Studio = { context, log, secrets, backbones, discovery };
   command(studio, 'tuningFork.showLog', () => log.show());
+  registerRuns(studio);
   return studio;
 }

@@ -129,7 +129,7 @@ export class Backbones implements vscode.Disposable {
   }
 }
 
-function requireTrust(): void {
+export function requireTrust(): void {
   if (vscode.workspace.isTrusted) return;
   throw new TuningForkError('usage', vscode.l10n.t('This workspace is not trusted, so nothing of it is run.'), {
     next: vscode.l10n.t('Look at its code, then trust it with "Workspaces: Manage Workspace Trust".'),

@@ -1,0 +1,98 @@
+/** From what was clicked to what is run: one configuration, and the project whose backbone runs it. */
+import { dirname } from 'node:path';
+import * as vscode from 'vscode';
+import { projectFolder } from '../../runtime/backbone/location.ts';
+import { TuningForkError } from '../../runtime/protocol/errors.ts';
+import { requireTrust } from '../backbone/backbones.ts';
+import { execute, type RunTarget } from '../commands/table.ts';
+import type { FoundConfig, FoundWorkflow } from '../discovery/discovery.ts';
+import type { Studio } from '../studio.ts';
+
+export interface ResolvedTarget {
+  project: string;
+  conf: string;
+  /** Undefined where the workspace's index doesn't know the class, yet. */
+  workflow: { file: string; className: string } | undefined;
+}
+
+const LAST = 'tuningFork.lastConfig';
+
+/** Asks only where there is more than one answer. Undefined: nobody wanted to choose. */
+export async function resolveTarget(studio: Studio, target: RunTarget | vscode.Uri = {}): Promise<ResolvedTarget | undefined> {
+  requireTrust();
+  await studio.discovery.ready;
+  const { conf, workflow } = target instanceof vscode.Uri ? ofFile(studio, target.fsPath) : target;
+  if (conf !== undefined) return resolved(studio, conf);
+  if (workflow !== undefined) return ofWorkflow(studio, workflow);
+  const active = vscode.window.activeTextEditor;
+  const here = active && ofFile(studio, active.document.uri.fsPath, active.selection.active.line);
+  if (here?.conf !== undefined) return resolved(studio, here.conf);
+  if (here?.workflow !== undefined) return ofWorkflow(studio, here.workflow);
+  return ofWorkspace(studio);
+}
+
+/** What a run reads from the disk is what the person sees. */
+export async function saveDirty(project: string): Promise<void> {
+  const within = `${project}/`;
+  const dirty = vscode.workspace.textDocuments.filter(({ isDirty, uri }) => isDirty && uri.scheme === 'file' && uri.fsPath.replaceAll('\\', '/').startsWith(within.replaceAll('\\', '/')));
+  await Promise.all(dirty.map((document) => document.save()));
+}
+
+function resolved({ discovery }: Studio, conf: string): ResolvedTarget {
+  const known = discovery.configs.find(({ file }) => file === conf);
+  return { conf, project: known?.project ?? projectFolder(dirname(conf)), workflow: known?.workflow };
+}
+
+/** A configuration, a workflow's file, or a file that configurations name as their judge. */
+function ofFile({ discovery }: Studio, file: string, line = 0): RunTarget {
+  if (discovery.configs.some((config) => config.file === file)) return { conf: file };
+  const workflows = discovery.workflowsIn(file);
+  const around = workflows.filter((one) => one.line <= line).at(-1) ?? workflows[0];
+  if (around !== undefined) return { workflow: { file, className: around.className } };
+  const judged = discovery.configs.filter(({ judge }) => judge?.file === file);
+  return judged.length === 1 ? { conf: judged[0]!.file } : {};
+}
+
+async function ofWorkflow(studio: Studio, workflow: NonNullable<RunTarget['workflow']>): Promise<ResolvedTarget | undefined> {
+  const { file, className } = workflow;
+  const configs = studio.discovery.configsOf({ file, className });
+  if (configs.length > 0) return choose(studio, configs);
+  const create = vscode.l10n.t('Create Config');
+  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('{0} has no configuration that says with which tasks, model and judge it runs.', className), create);
+  if (chosen !== create) return undefined;
+  const made = await execute('tuningFork.createConfig', { file, className });
+  return typeof made === 'string' ? resolved(studio, made) : undefined;
+}
+
+async function ofWorkspace(studio: Studio): Promise<ResolvedTarget | undefined> {
+  const { configs, workflows } = studio.discovery;
+  const runnable = configs.filter(({ workflow }) => workflow !== undefined);
+  if (runnable.length > 0) return choose(studio, runnable);
+  if (workflows.length === 1) return ofWorkflow(studio, workflows[0]!);
+  if (workflows.length > 1) {
+    const picked = await vscode.window.showQuickPick(workflows.map((workflow) => ({ ...labelOf(workflow), workflow })), {
+      title: vscode.l10n.t('Which workflow?'), matchOnDescription: true,
+    });
+    return picked && ofWorkflow(studio, picked.workflow);
+  }
+  throw new TuningForkError('usage', vscode.l10n.t('There is no workflow in this workspace.'), {
+    next: vscode.l10n.t('Make one with "Tuning Fork: New Workflow…", or look at one with "Tuning Fork: Open Example…".'),
+  });
+}
+
+async function choose(studio: Studio, configs: readonly FoundConfig[]): Promise<ResolvedTarget | undefined> {
+  if (configs.length === 1) return resolved(studio, configs[0]!.file);
+  const { workspaceState } = studio.context;
+  const last = workspaceState.get<string>(LAST);
+  const items = configs.map(({ file, workflow }) => ({ label: vscode.workspace.asRelativePath(file), description: workflow?.className ?? '', file }));
+  // The last choice is one key away.
+  items.sort((a, b) => Number(b.file === last) - Number(a.file === last));
+  const picked = await vscode.window.showQuickPick(items, { title: vscode.l10n.t('Which configuration?'), matchOnDescription: true });
+  if (picked === undefined) return undefined;
+  await workspaceState.update(LAST, picked.file);
+  return resolved(studio, picked.file);
+}
+
+function labelOf({ className, file }: FoundWorkflow): vscode.QuickPickItem {
+  return { label: className, description: vscode.workspace.asRelativePath(file) };
+}
