@@ -180,6 +180,10 @@ export interface RunInfo {
   policy: string;
   tokenizer?: { sha256: string; template: string };
   planned: number;
+  /** SHA-256 of the workflow's file, the judge's, and what they import of the project, by real path: whether code is still what it was. */
+  files?: Record<string, string>;
+  /** For a rejudge: the folder of the run whose rollouts were scored again. */
+  source?: string;
   error?: ErrorInfo;
   backbone?: ProcessStamp;
   workers?: ProcessStamp[];

@@ -216,6 +216,8 @@ export const runCheck = object<RunInfo>({
   policy: text,
   tokenizer: optional(object<NonNullable<RunInfo['tokenizer']>>({ sha256: text, template: text })),
   planned: count,
+  files: optional(record(text)),
+  source: optional(text),
   error: optional(errorInfo),
   backbone: optional(stamp),
   workers: optional(list(stamp)),

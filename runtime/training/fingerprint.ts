@@ -1,6 +1,6 @@
 /** What the curve of a training depends on, as hashes and values: a training goes on only where all of it is as it was. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import type { Json, JsonObject } from '../protocol/json.ts';
@@ -24,11 +24,10 @@ const FREE = [
 ];
 
 export async function fingerprintOf(given: { config: JsonObject; files: readonly string[]; root: string; training: readonly Task[]; validation: readonly Task[]; model: string }): Promise<Fingerprint> {
-  const files: Record<string, string> = {};
-  for (const file of await projectFiles(given.files)) files[relative(given.root, file).replaceAll('\\', '/')] = hash(await readFile(file));
+  const files = Object.entries(await hashProjectFiles(given.files)).map(([file, sha256]) => [relative(given.root, file).replaceAll('\\', '/'), sha256]);
   return {
     data: { training: hashTasks(given.training), validation: hashTasks(given.validation) },
-    files,
+    files: Object.fromEntries(files) as Record<string, string>,
     config: Object.fromEntries(flatten(given.config).filter(([key]) => !FREE.some((free) => free.test(key)))),
     model: given.model,
   };
@@ -71,20 +70,20 @@ function hash(bytes: Uint8Array): string {
 
 const RELATIVE_IMPORT = /(?:\bfrom|\bimport|\brequire\()\s*\(?\s*['"](\.{1,2}\/[^'"\n]+)['"]/g;
 
-/** The given files and whatever of the project they import, however deep. Packages don't count. */
-async function projectFiles(entries: readonly string[]): Promise<string[]> {
-  const found = new Set<string>();
+/** The given files and whatever of the project they import, however deep, by path. Packages don't count. */
+export async function hashProjectFiles(entries: readonly string[]): Promise<Record<string, string>> {
+  const found = new Map<string, string>();
   const open = entries.map((entry) => resolve(entry));
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
     if (found.has(file)) continue;
-    found.add(file);
-    const text = await readFile(file, 'utf8');
-    for (const [, target] of text.matchAll(RELATIVE_IMPORT)) {
+    const bytes = await readFile(file);
+    found.set(file, hash(bytes));
+    for (const [, target] of bytes.toString('utf8').matchAll(RELATIVE_IMPORT)) {
       const path = resolve(dirname(file), target!);
       const candidates = [path, path.replace(/\.js$/, '.ts'), `${path}.ts`, `${path}.tsx`, `${path}.js`, `${path}/index.ts`];
-      const real = candidates.find((candidate) => /\.\w+$/.test(candidate) && existsSync(candidate));
+      const real = candidates.find((candidate) => statSync(candidate, { throwIfNoEntry: false })?.isFile());
       if (real !== undefined && !real.includes('node_modules')) open.push(real);
     }
   }
-  return [...found].sort();
+  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
