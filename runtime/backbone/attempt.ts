@@ -1,11 +1,11 @@
 /** One try at one rollout: its conversation at the gateway, its clock, its worker, and in the end its record. */
-import type { HoldGate } from '../gateway/hooks.ts';
 import type { RolloutClock } from '../gateway/clock.ts';
 import type { ErrorCode, ErrorInfo, Place } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { OutputData, Task, Verdict } from '../protocol/task.ts';
 import { TRACE_VERSION, type CallRecord, type RolloutRecord, type ToolRecord } from '../protocol/trace.ts';
 import type { Seat } from './crew.ts';
+import type { Hold } from './hold.ts';
 import { isFork, keyOf, type Job } from './jobs.ts';
 
 /** Console output kept per rollout; more is cut, so that a chatty loop can't fill the trace. */
@@ -28,13 +28,15 @@ export class Attempt {
   readonly job: Job;
   readonly seat: Seat;
   readonly clock: RolloutClock;
-  readonly gate: HoldGate;
+  readonly hold: Hold;
   private readonly tools: ToolRecord[] = [];
   readonly started = new Date();
   calls = 0;
   output: OutputData | undefined;
   /** What the gateway told the agent last when it could not answer. */
   modelFailure: ErrorInfo | undefined;
+  /** How it ends is known: whatever becomes of its worker does not change that. */
+  settled = false;
   /** Set once: whatever comes later does not count. */
   over = false;
   callOffTimeout: () => void = () => {};
@@ -42,11 +44,11 @@ export class Attempt {
   private readonly log: string[] = [];
   private logged = 0;
 
-  constructor(job: Job, seat: Seat, clock: RolloutClock, gate: HoldGate) {
+  constructor(job: Job, seat: Seat, clock: RolloutClock, hold: Hold) {
     this.job = job;
     this.seat = seat;
     this.clock = clock;
-    this.gate = gate;
+    this.hold = hold;
   }
 
   get key(): string {

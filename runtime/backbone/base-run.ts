@@ -1,6 +1,7 @@
 /** What every run of rollouts has: a trace, events, and rollouts that a client can look into while they go on. */
-import type { CallDecision, PendingCall, RunEvent, RunProgress, RunStatus } from '../protocol/backbone.ts';
-import { errorInfo, type ErrorInfo } from '../protocol/errors.ts';
+import type { CallDecision, RunEvent, RunProgress, RunStatus } from '../protocol/backbone.ts';
+import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import type { Stopped, StopPoint } from '../protocol/stops.ts';
 import type { ProcessStamp, RunInfo } from '../protocol/trace.ts';
 import type { Backbone } from './backbone.ts';
 import { EventLog } from './events.ts';
@@ -18,8 +19,11 @@ export interface BackboneRun {
   subscribe(listener: (event: RunEvent) => void, since: number): () => void;
   cancel(rollout?: string): Promise<void>;
   hold(rollout: string): void;
-  pending(rollout: string): PendingCall | null;
-  release(rollout: string, decision?: CallDecision): void;
+  setStops(stops: StopPoint[]): void;
+  stopped(rollout?: string): Stopped[];
+  release(rollout: string, decision?: CallDecision, step?: boolean): void;
+  pause(paused: boolean): void;
+  checkpoint(): Promise<void>;
 }
 
 export abstract class BaseRun implements BackboneRun {
@@ -76,12 +80,24 @@ export abstract class BaseRun implements BackboneRun {
     this.rollouts.hold(rollout);
   }
 
-  pending(rollout: string): PendingCall | null {
-    return this.rollouts.pending(rollout);
+  setStops(stops: StopPoint[]): void {
+    this.rollouts.setStops(stops);
   }
 
-  release(rollout: string, decision?: CallDecision): void {
-    this.rollouts.release(rollout, decision);
+  stopped(rollout?: string): Stopped[] {
+    return this.rollouts.standing(rollout);
+  }
+
+  release(rollout: string, decision?: CallDecision, step?: boolean): void {
+    this.rollouts.release(rollout, decision, step);
+  }
+
+  pause(_paused: boolean): void {
+    throw noTraining('paused', this.prepared.writer.info);
+  }
+
+  async checkpoint(): Promise<void> {
+    throw noTraining('saved', this.prepared.writer.info);
   }
 
   /** Does the work. True: it ended before its end, because it was told to. */
@@ -121,4 +137,8 @@ export abstract class BaseRun implements BackboneRun {
     }
     this.events.emit({ type: 'finished', state, error: failure });
   }
+}
+
+export function noTraining(what: 'paused' | 'saved', { run, kind }: Pick<RunInfo, 'run' | 'kind'>): TuningForkError {
+  return new TuningForkError('usage', `Run ${run} is a ${kind}; only a training can be ${what}.`, { next: '"tuning-fork runs list" shows the trainings.' });
 }

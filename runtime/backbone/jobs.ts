@@ -9,6 +9,8 @@ export interface Job {
   place: RolloutPlace;
   task: Task;
   attempt: number;
+  /** How many rollouts of this task there are, so that the last of them is known. */
+  repeats: number;
   /** Was in flight when a worker died and nobody knows why: it gets a worker for itself. */
   alone: boolean;
   /** How its calls are sampled, where that differs from the others of its run. */
@@ -25,6 +27,23 @@ export function isFork({ rollout, calls, fork }: NonNullable<Job['record']>): bo
 /** An attempt at a rollout, in one word. */
 export function keyOf({ place, attempt }: Pick<Job, 'place' | 'attempt'>): string {
   return `${place.rollout}/${attempt}`;
+}
+
+/** The rewards of each task's rollouts, until the last of them has one or has failed. */
+export class Groups {
+  readonly #open = new Map<string, { left: number; rewards: number[] }>();
+
+  /** A rollout has its reward, or won't have one. The rewards of all where it was the last. */
+  settle({ place: { split, step, taskIndex }, repeats }: Job, reward: number | undefined): number[] | undefined {
+    if (repeats === 1) return undefined;
+    const key = `${split} ${step} ${taskIndex}`;
+    const group = this.#open.get(key) ?? { left: repeats, rewards: [] };
+    this.#open.set(key, group);
+    if (reward !== undefined) group.rewards.push(reward);
+    if (--group.left > 0) return undefined;
+    this.#open.delete(key);
+    return group.rewards;
+  }
 }
 
 export interface JobPlan {
@@ -44,7 +63,7 @@ export async function* plannedJobs(tasks: AsyncIterable<Task>, plan: JobPlan): A
   for await (const task of tasks) {
     if (wanted === undefined || wanted.delete(task.taskId)) {
       for (let sample = 0; sample < plan.repeats; sample++) {
-        yield { task, attempt: 1, alone: false, place: { run: plan.run, rollout: `s0t${taskIndex}n${sample}`, step: 0, split: plan.split, taskIndex, taskId: task.taskId, sample } };
+        yield { task, attempt: 1, repeats: plan.repeats, alone: false, place: { run: plan.run, rollout: `s0t${taskIndex}n${sample}`, step: 0, split: plan.split, taskIndex, taskId: task.taskId, sample } };
       }
       taken++;
     } else if (seen.length < 10_000) {
@@ -67,7 +86,7 @@ export async function* replayJobs(record: RolloutRecord, run: string, calls: num
   const task = taskOf(record);
   const { step, split, taskIndex, taskId, sample } = record;
   const job = (rollout: string, fork: number): Job => ({
-    task, attempt: 1, alone: false, record: { rollout: record, calls, fork }, place: { run, rollout, step, split, taskIndex, taskId, sample },
+    task, attempt: 1, repeats: Math.max(1, forks), alone: false, record: { rollout: record, calls, fork }, place: { run, rollout, step, split, taskIndex, taskId, sample },
   });
   if (forks === 0) yield job(record.rollout, 0);
   for (let fork = 1; fork <= forks; fork++) yield job(`${record.rollout}f${fork}`, fork);

@@ -22,6 +22,7 @@ import { checkpointFolder } from './checkpoints.ts';
 import { plannedJobs, replayJobs, type Job } from './jobs.ts';
 import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
+import { sourceHashes } from './sources.ts';
 import { stampOf } from './stamp.ts';
 
 /** Importing the user's files takes less than a second; the packages of some take a few. */
@@ -36,6 +37,7 @@ export interface Prepared {
   runsRoot: string;
   load: WorkerLoad;
   judge: ResolvedJudge;
+  debugging: Pick<StartRun, 'inspect' | 'stops' | 'stopOnEntry'>;
   /** How the gateway treats the calls of every rollout. */
   door: Pick<SessionOptions, 'seed' | 'mode' | 'sampling' | 'top' | 'maxModelLength' | 'withoutTools'>;
   /** Milliseconds; null while a debugger may stop the code. */
@@ -67,7 +69,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
 
   const info: NewRun = {
     project: config.config.project_name, experiment: config.config.experiment_name, kind: request.kind,
-    conf: config.file, config: config.shown, workflow: load.workflow.className, policy: '', planned: await planned(request, tasks, repeats),
+    conf: config.file, config: config.shown, workflow: load.workflow.className, policy: '', planned: await planned(request, tasks, repeats), files: await sourceHashes(load),
     backbone: stampOf(process.pid), workers: [],
   };
   const root = runsRoot(project, config);
@@ -77,7 +79,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
   const { run } = writer.info;
 
   return {
-    config, writer, secrets, runsRoot: root, judge, load, concurrency, workers, workerMemory: rollout.worker_memory,
+    config, writer, secrets, runsRoot: root, judge, load, debugging: request, concurrency, workers, workerMemory: rollout.worker_memory,
     door: {
       seed: rollout.seed, mode: split === 'training' ? 'train' : 'eval', sampling: samplingOf(config.config, split),
       top: rollout.top_logprobs, maxModelLength: rollout.max_model_len, withoutTools: rollout.force_disable_toolcalls,

@@ -16,7 +16,8 @@ import { Judging } from './judging.ts';
 import { endOrphans } from './orphans.ts';
 import { claimName, loadRunConfig, runsRoot, secretsOf, workerLoad } from './prepare.ts';
 import { countEntry, emptyProgress } from './progress.ts';
-import type { BackboneRun } from './base-run.ts';
+import { noTraining, type BackboneRun } from './base-run.ts';
+import { rejudgedHashes } from './sources.ts';
 import { stampOf } from './stamp.ts';
 
 /** What a rollout's error is where its judge could not grade it. */
@@ -62,7 +63,7 @@ export class Rejudge implements BackboneRun {
     await endOrphans(root);
     const writer = await createRun(root, {
       project, experiment, kind: 'rejudge', conf: config.file, config: config.shown, workflow, policy, tokenizer,
-      planned: reader.count, backbone: stampOf(process.pid), workers: [],
+      planned: reader.count, source: reader.dir, files: load === undefined ? reader.info.files : await rejudgedHashes(reader.info, load), backbone: stampOf(process.pid), workers: [],
     }, { secrets, claim: claimName });
     return new Rejudge({ reader, writer, judge, secrets, timeout: timeout * 1_000, crew: load && { load, workers: 1, concurrency: 1, memory, spare: backbone.takeSpare() } });
   }
@@ -106,11 +107,20 @@ export class Rejudge implements BackboneRun {
     await this.done;
   }
 
-  /** There is no model call to hold. */
+  /** No rollout goes on that could be held. */
   hold(): void {}
+  setStops(): void {}
   release(): void {}
-  pending(): null {
-    return null;
+  stopped(): [] {
+    return [];
+  }
+
+  pause(): void {
+    throw noTraining('paused', this.#writer.info);
+  }
+
+  async checkpoint(): Promise<void> {
+    throw noTraining('saved', this.#writer.info);
   }
 
   async #go(): Promise<void> {

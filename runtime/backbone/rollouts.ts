@@ -1,23 +1,26 @@
 /** Runs rollouts: jobs through the crew, the gateway and the judge into the trace, told as events while they go on. */
 import { RolloutClock } from '../gateway/clock.ts';
-import { HoldGate } from '../gateway/hooks.ts';
 import { ReplaySource } from '../gateway/replay.ts';
 import type { Gateway } from '../gateway/server.ts';
 import type { SessionOptions } from '../gateway/session.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { CallDecision, PendingCall, RunProgress } from '../protocol/backbone.ts';
+import type { CallDecision, RunProgress } from '../protocol/backbone.ts';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import type { Stopped, StopPoint } from '../protocol/stops.ts';
 import type { CallRecord, ProcessStamp, RolloutRecord } from '../protocol/trace.ts';
-import type { FromWorker, LoadedWorkflow } from '../protocol/worker.ts';
+import type { FromWorker, HeldTool, LoadedWorkflow } from '../protocol/worker.ts';
+import { readStack } from '../sdk/call-site.ts';
 import type { RunWriter } from '../trace/writer.ts';
 import { Attempt } from './attempt.ts';
 import { Crew, type Loss, type Seat } from './crew.ts';
 import type { EventLog } from './events.ts';
-import { keyOf, type Job } from './jobs.ts';
-import { Judging } from './judging.ts';
+import { Hold, type Asked } from './hold.ts';
+import { Groups, keyOf, type Job } from './jobs.ts';
+import { Judging, type Graded } from './judging.ts';
 import type { Prepared } from './prepare.ts';
 import { countEntry } from './progress.ts';
 import { RoleRoutes, type RoutesOptions } from './routes.ts';
+import { StopPoints, type Moment } from './stops.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** A process that is killed whenever this rollout is alone in it is killed by the rollout. */
@@ -55,6 +58,12 @@ export class Rollouts {
   /** Jobs that wait for a place in a worker, or for the trainer to be back. */
   #waiting = 0;
   readonly #heldBeforeStart = new Set<string>();
+  readonly #groups = new Groups();
+  readonly #points: StopPoints;
+  /** What rollouts are asked to stop at from their start on. */
+  readonly #entry: Asked;
+  /** Somebody may want to hold rollouts, so workers ask before and after tools. */
+  #watched: boolean;
   readonly #cancelledBeforeStart = new Set<string>();
   readonly #started = performance.now();
   /** Resolved when nothing new may begin. */
@@ -77,6 +86,10 @@ export class Rollouts {
       changed: options.changed,
     });
     this.#judging = new Judging(prepared.judge);
+    const { stops = [], stopOnEntry = false, inspect = false } = prepared.debugging;
+    this.#points = new StopPoints(stops);
+    this.#entry = stopOnEntry ? 'call' : 'nothing';
+    this.#watched = inspect || stopOnEntry || stops.length > 0;
   }
 
   /** Loads the user's files, so that what is wrong with them is told before anything runs. */
@@ -155,19 +168,37 @@ export class Rollouts {
     if (this.#options.writer.isSealed(rollout)) {
       throw new TuningForkError('usage', `Rollout ${rollout} has ended already.`, { next: 'Replay it to stop inside it: tuning-fork replay.' });
     }
+    this.#watch();
     const attempt = this.#attemptOf(rollout);
     if (attempt === undefined) this.#heldBeforeStart.add(rollout);
-    else attempt.gate.hold();
+    else attempt.hold.ask('anything');
   }
 
-  pending(rollout: string): PendingCall | null {
-    return this.#attemptOf(rollout)?.gate.waiting[0] ?? null;
+  setStops(stops: readonly StopPoint[]): void {
+    if (stops.length > 0) this.#watch();
+    this.#points.set(stops);
   }
 
-  release(rollout: string, decision?: CallDecision): void {
-    this.#heldBeforeStart.delete(rollout);
+  /** What stands still. */
+  standing(rollout?: string): Stopped[] {
+    const attempts = rollout === undefined ? [...this.#attempts.values()].map(({ attempt }) => attempt) : [this.#attemptOf(rollout) ?? []].flat();
+    return attempts.flatMap(({ hold }) => hold.stops);
+  }
+
+  release(rollout: string, decision?: CallDecision, step?: boolean): void {
+    if (decision?.do === 'go' && decision.into === true && this.#options.prepared.debugging.inspect !== true) {
+      throw new TuningForkError('usage', 'No debugger can be attached to the worker of this run, so there is no stepping into its code.', { next: 'Start it with "inspect".' });
+    }
     const attempt = this.#attemptOf(rollout);
-    if (attempt !== undefined) this.#letGo(attempt, decision);
+    if (attempt !== undefined) return attempt.hold.release(decision, step);
+    if (step) this.#heldBeforeStart.add(rollout);
+    else this.#heldBeforeStart.delete(rollout);
+  }
+
+  #watch(): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    for (const worker of new Set([...this.#attempts.values()].map(({ attempt }) => attempt.seat.worker))) worker.send({ type: 'ask' });
   }
 
   async #place(job: Job, answering: Answering): Promise<void> {
@@ -181,13 +212,21 @@ export class Rollouts {
     const { prepared, writer, gateway, events, progress } = this.#options;
     const { place } = job;
     const clock = new RolloutClock();
-    const gate = new HoldGate((call) => {
-      if (gate.waiting.length === 1) progress.held++;
-      events.emit({ type: 'held', call });
-      this.#tellProgress();
+    const hold = new Hold({
+      about: { rollout: place.rollout, attempt: job.attempt, task: place.taskId, sample: place.sample }, clock, points: this.#points,
+      asked: this.#heldBeforeStart.delete(place.rollout) ? 'anything' : this.#entry,
+      onHeld: (stop) => {
+        progress.held++;
+        events.emit({ type: 'held', stop });
+        this.#tellProgress();
+      },
+      onReleased: () => {
+        progress.held--;
+        events.emit({ type: 'released', rollout: place.rollout });
+        this.#tellProgress();
+      },
     });
-    if (this.#heldBeforeStart.delete(place.rollout)) gate.hold();
-    const attempt = new Attempt(job, seat, clock, gate);
+    const attempt = new Attempt(job, seat, clock, hold);
     const routes = new RoleRoutes({ model: answering.model, targets: this.#workflow!.trainableTargets, open: answering.openDefault });
     this.#attempts.set(attempt.key, { attempt, routes, answering });
     progress.running++;
@@ -199,7 +238,7 @@ export class Rollouts {
     if (attempt.over) return;
     const replay = job.record === undefined ? undefined : new ReplaySource(job.record.rollout, { untilCall: job.record.calls, fork: job.record.fork });
     const door = gateway.open({
-      ...answering.door, sampling: { ...answering.door.sampling, ...job.sampling }, place, attempt: job.attempt, clock, hooks: gate, replay,
+      ...answering.door, sampling: { ...answering.door.sampling, ...job.sampling }, place, attempt: job.attempt, clock, hooks: hold, replay,
       route: (role) => routes.find(role),
       onCall: async (call) => {
         attempt.calls++;
@@ -220,7 +259,7 @@ export class Rollouts {
       },
     });
     events.emit({ type: 'rollout-started', rollout: place.rollout, attempt: job.attempt, task: place.taskId, sample: place.sample });
-    seat.worker.send({ type: 'run', start: { place, attempt: job.attempt, task: { ...job.task, label: undefined }, gateway: door.url, apiKey: door.apiKey, replay: replay !== undefined } });
+    seat.worker.send({ type: 'run', start: { place, attempt: job.attempt, task: { ...job.task, label: undefined }, gateway: door.url, apiKey: door.apiKey, replay: replay !== undefined, asks: this.#watched } });
   }
 
   #receive(message: FromWorker): void {
@@ -238,36 +277,75 @@ export class Rollouts {
     const { attempt, routes } = found;
     switch (message.type) {
       case 'register': return routes.register(message.role, message.defaultModel);
-      case 'tool-started': return attempt.beginTool(message);
-      case 'tool': return void writer.journal.tool(message.rollout, message.attempt, attempt.addTool(message.tool)).catch((error: unknown) => this.#fail(error));
+      case 'tool-started':
+        attempt.beginTool(message);
+        if (message.held !== undefined) void this.#holdTool(attempt, message.held, { at: 'tool', name: message.name });
+        return;
+      case 'tool': {
+        const { tool, held } = message;
+        void writer.journal.tool(message.rollout, message.attempt, attempt.addTool(tool)).catch((error: unknown) => this.#fail(error));
+        if (held !== undefined) void this.#holdTool(attempt, held, { at: 'tool-result', name: tool.name, failed: tool.error ?? false }, tool.result);
+        return;
+      }
       case 'ask-tool': {
         const result = gateway.session(attempt.job.place, attempt.job.attempt)?.replay?.tool(message.name, message.arguments);
         return attempt.seat.worker.send({ type: 'recorded-tool', ask: message.ask, result });
       }
       case 'finished': attempt.output = message.output; return void this.#judge(attempt);
-      case 'failed': return void this.#end(attempt, { error: attempt.blamed(message.error), tainted: message.tainted });
+      case 'failed': return void this.#failed(attempt, 'workflow', attempt.blamed(message.error), message.tainted);
       case 'judged': return this.#judging.receive(attempt.key, message);
     }
   }
 
+  async #holdTool({ hold, seat }: Attempt, { ask, arguments: args, stack }: HeldTool, moment: Moment & { at: 'tool' | 'tool-result' }, result?: string): Promise<void> {
+    const { name } = moment;
+    const failed = moment.at === 'tool-result' && moment.failed;
+    const decision = await hold.at(moment, {
+      stack, tool: { name, arguments: args, ...(result !== undefined && { result }) }, ...(failed && { error: { code: 'tool', message: result!, where: stack[0] } }),
+    });
+    seat.worker.send({ type: 'go-on', ask, into: decision?.do === 'go' && decision.into === true });
+  }
+
   async #judge(attempt: Attempt): Promise<void> {
-    try {
-      if (attempt.calls === 0) {
-        throw new TuningForkError('no-model-call', 'The workflow gave an answer without calling a model, so there is nothing to train.', {
-          next: 'Use the tuner (or tuner.getModel(role)) as the model of your agent.',
-        });
-      }
-      const graded = await this.#judging.grade({ key: attempt.key, task: attempt.job.task, output: attempt.output!, worker: attempt.seat.worker });
-      await this.#end(attempt, { ...graded, tainted: false });
-    } catch (error) {
-      await this.#end(attempt, { error: errorInfo(error, 'judge'), tainted: false });
+    const { hold, job, seat, key } = attempt;
+    const output = attempt.output!;
+    if (attempt.calls === 0) {
+      return this.#failed(attempt, 'workflow', {
+        code: 'no-model-call', message: 'The workflow gave an answer without calling a model, so there is nothing to train.', next: 'Use the tuner (or tuner.getModel(role)) as the model of your agent.',
+      }, false);
     }
+    let graded: Graded;
+    try {
+      if (output.reward === null) await hold.at({ at: 'judge' }, {});
+      if (attempt.over) return;
+      graded = await this.#judging.grade({ key, task: job.task, output, worker: seat.worker });
+      if (attempt.over) return;
+    } catch (error) {
+      return this.#failed(attempt, 'judge', errorInfo(error, 'judge'), false);
+    }
+    attempt.settled = true;
+    const { verdict, judge } = graded;
+    const reward = verdict?.reward ?? output.reward!;
+    const shown = { reward, ...(verdict !== undefined && judge !== undefined && { judge: { name: judge, ...verdict } }) };
+    const rewards = this.#groups.settle(job, reward);
+    await hold.at({ at: 'graded', reward }, shown);
+    if (rewards !== undefined) await hold.at({ at: 'group-end', rewards }, shown);
+    await this.#end(attempt, { ...graded, tainted: false });
+  }
+
+  async #failed(attempt: Attempt, of: 'workflow' | 'judge', error: ErrorInfo, tainted: boolean): Promise<void> {
+    if (attempt.over) return;
+    attempt.settled = true;
+    this.#groups.settle(attempt.job, undefined);
+    await attempt.hold.at({ at: 'error', of, error }, { error, stack: readStack(error.stack ?? '').stack });
+    await this.#end(attempt, { error, tainted });
   }
 
   /** The one place where a rollout ends, whatever the cause. */
   async #end(attempt: Attempt, how: Parameters<Attempt['record']>[2] & { tainted: boolean }): Promise<void> {
     if (attempt.over) return;
     const { rollout } = attempt.job.place;
+    if (!attempt.settled) this.#groups.settle(attempt.job, undefined);
     const calls = this.#retire(attempt);
     const error = how.error && attempt.located(how.error, calls);
     if (error !== undefined) attempt.seat.worker.send({ type: 'cancel', rollout, attempt: attempt.job.attempt, error });
@@ -292,11 +370,12 @@ export class Rollouts {
     const found = this.#attempts.get(key);
     if (found === undefined || found.attempt.over) return;
     const { attempt, answering } = found;
+    if (attempt.settled) return attempt.hold.drop();
     const doubtful = fromOutside && attempt.job.attempt < KILLED_THAT_OFTEN;
     if (guilt === 'guilty' && !doubtful) return void this.#end(attempt, { error: attempt.output === undefined ? error : this.#ofJudge(error), tainted: true });
-    const { job, gate } = attempt;
+    const { job, hold } = attempt;
     const { rollout } = job.place;
-    if (gate.holding) this.#heldBeforeStart.add(rollout);
+    if (hold.asked === 'anything') this.#heldBeforeStart.add(rollout);
     this.#retire(attempt);
     this.#options.writer.discardAttempt(rollout, job.attempt).catch((problem: unknown) => this.#fail(problem));
     this.#options.events.emit({ type: 'requeued', rollout, attempt: job.attempt + 1, cause: error });
@@ -329,17 +408,8 @@ export class Rollouts {
     attempt.over = true;
     attempt.callOffTimeout();
     const calls = this.#options.gateway.close(attempt.job.place, attempt.job.attempt);
-    this.#letGo(attempt);
+    attempt.hold.drop();
     return calls;
-  }
-
-  #letGo({ gate, job }: Attempt, decision?: CallDecision): void {
-    if (gate.waiting.length > 0) {
-      this.#options.progress.held--;
-      this.#options.events.emit({ type: 'released', rollout: job.place.rollout });
-      this.#tellProgress();
-    }
-    gate.release(decision);
   }
 
   #forget(attempt: Attempt, tainted: boolean): void {

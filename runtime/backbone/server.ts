@@ -119,9 +119,25 @@ class Connection {
       this.backbone.run(run).hold(rollout);
       return null;
     },
-    pending: ({ run, rollout }) => this.backbone.run(run).pending(rollout),
-    release: ({ run, rollout, decision }) => {
-      this.backbone.run(run).release(rollout, decision);
+    setStops: ({ run, stops }) => {
+      this.backbone.run(run).setStops(stops);
+      return null;
+    },
+    stopped: ({ run, rollout }) => this.backbone.run(run).stopped(rollout),
+    release: ({ run, rollout, decision, step }) => {
+      this.backbone.run(run).release(rollout, decision, step);
+      return null;
+    },
+    pause: ({ run }) => {
+      this.backbone.run(run).pause(true);
+      return null;
+    },
+    resume: ({ run }) => {
+      this.backbone.run(run).pause(false);
+      return null;
+    },
+    checkpoint: async ({ run }) => {
+      await this.backbone.run(run).checkpoint();
       return null;
     },
     shutdown: async ({ force }) => {

@@ -112,12 +112,13 @@ export class TrainingRun extends BaseRun {
     const records: RolloutRecord[] = [];
     const model = checkpoint === undefined ? policy : await trainerPolicy(() => this.#trainer!.address, { label: this.#label, checkpoint });
     const begun = new Map(this.prepared.writer.recovered.map(({ place, attempt }) => [place.rollout, attempt]));
+    const repeats = Map.groupBy(rollouts, ({ place }) => place.taskIndex);
     const run = this.id;
     this.progress.planned += rollouts.length;
     async function* jobs(): AsyncGenerator<Job> {
       for (const { place, task, sampling } of rollouts) {
         if (signal.aborted) return;
-        yield { place: { ...place, run }, task, sampling, attempt: (begun.get(place.rollout) ?? 0) + 1, alone: false };
+        yield { place: { ...place, run }, task, sampling, attempt: (begun.get(place.rollout) ?? 0) + 1, repeats: repeats.get(place.taskIndex)!.length, alone: false };
       }
     }
     const giveUp = (): void => this.rollouts.abandon();

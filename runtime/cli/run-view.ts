@@ -102,7 +102,7 @@ export class RunView implements Watcher {
         for (const line of visible(event.text).replace(/\n$/, '').split('\n')) this.say(errPaint.dim(`${event.rollout ?? t('worker')} │ `) + line);
         break;
       case 'held':
-        this.#held.set(event.call.rollout, t('{0} is held before its call {1}', event.call.rollout, event.call.index));
+        this.#held.set(event.stop.rollout, t('{0} is held: {1}', event.stop.rollout, event.stop.text));
         break;
       case 'released':
         this.#held.delete(event.rollout);

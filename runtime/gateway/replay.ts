@@ -73,6 +73,11 @@ export class ReplaySource {
     return undefined;
   }
 
+  /** From here on the rollout goes another way on purpose: what is not in the record is sampled. */
+  leave(): void {
+    this.#sampled = true;
+  }
+
   /** The result of the same tool call in the record; the first for the first time it is asked for, and so on, unless `nth` says which. */
   tool(name: string, args: string, nth?: number): RecordedTool | undefined {
     const key = toolKey(name, args);

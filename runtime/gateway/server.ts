@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { decodeSite, SITE_HEADER } from '../protocol/site.ts';
+import { decodeStack, SITE_HEADER } from '../protocol/site.ts';
 import type { CallRecord, RolloutPlace } from '../protocol/trace.ts';
 import { DOOR_TIMES, KeyCheck, methodNotAllowed, one, readBody, refuse, refuseGarbage } from './door.ts';
 import { ApiError } from './errors.ts';
@@ -147,7 +147,7 @@ class HttpGateway implements Gateway {
       role, body,
       idempotencyKey: one(headers['idempotency-key']),
       repetition: Number(one(headers['x-stainless-retry-count']) ?? 0) || 0,
-    }, () => session.call(role, asked, typeof site === 'string' ? decodeSite(site) : undefined));
+    }, () => session.call(role, asked, typeof site === 'string' ? decodeStack(site) : []));
     const call = joined instanceof Promise ? await joined : joined;
     new Exchange(response, asked, this.#heartbeat).answer(call.answer, ({ delivered, answered }) => {
       if (!delivered) return retries.abandoned(call);

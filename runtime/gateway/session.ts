@@ -77,9 +77,10 @@ export class RolloutSession {
     return this.#ledger.calls;
   }
 
-  async call(role: string, request: CallRequest, site?: Place): Promise<Answered> {
+  /** `stack`: the user code that makes it, innermost first, where that is known. */
+  async call(role: string, request: CallRequest, stack: readonly Place[] = []): Promise<Answered> {
     try {
-      return await this.#call(role, request, site);
+      return await this.#call(role, request, stack);
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#options.onFailure?.(role, errorInfo(error));
       throw error;
@@ -100,7 +101,7 @@ export class RolloutSession {
     return this.#ledger.close();
   }
 
-  async #call(role: string, asked: CallRequest, site: Place | undefined): Promise<Answered> {
+  async #call(role: string, asked: CallRequest, stack: readonly Place[]): Promise<Answered> {
     this.#checkOpen();
     const start = this.clock.now();
     const routed = this.#options.route(role);
@@ -111,32 +112,36 @@ export class RolloutSession {
     let history = this.#conversations.read(request.messages, role);
     if (request.format !== undefined) history = this.#conversations.withAdd(history, withInstruction(history.add, request.format));
     const call: Call = {
-      role, route, request, site, start, tools, history,
+      role, route, request, site: siteOf(stack), start, tools, history,
       sampling: effectiveSampling(route.target ? this.#options.mode : 'eval', this.#options.sampling, request.sampling),
       prompt: this.#promptOf(route, history, tools),
       key: 0n, edited: undefined, partial: { ids: [], logprobs: [] },
     };
-    const outcome = this.#recorded(call) ?? await this.#answer(call);
+    const recorded = this.#recorded(call);
+    const pending = this.#pending(call);
+    const decision = await this.#wait(this.#options.hooks?.beforeCall?.(pending, stack));
+    const outcome = recorded === undefined || decision?.do === 'edit' || decision?.do === 'answer' ? await this.#answer(call, decision) : this.#served(call, recorded);
     this.#checkOpen();
     const answered = this.#record(call, outcome);
     await this.#options.onCall(answered.record);
-    await this.#wait(this.#options.hooks?.afterCall?.(this.#pending(call), answered.record));
+    const after = await this.#wait(this.#options.hooks?.afterCall?.(pending, answered.record, stack));
+    answered.into = wantsInto(decision) || wantsInto(after);
     return answered;
   }
 
-  /** From the record of a replay, as long as that reaches. */
-  #recorded(call: Call): Outcome | undefined {
-    if (this.replay === undefined) return undefined;
-    const replay = this.replay;
+  /** In the record of a replay, as long as that reaches. */
+  #recorded(call: Call): CallRecord | undefined {
     const { policy } = call.route;
-    let recorded: CallRecord | undefined;
     try {
-      recorded = replay.take(call.role, shown(call), policy.kind === 'tokens' ? policy.tokenizer : undefined);
+      return this.replay?.take(call.role, shown(call), policy.kind === 'tokens' ? policy.tokenizer : undefined);
     } catch (error) {
       this.#ended = error as TuningForkError;
       throw error;
     }
-    if (recorded === undefined) return undefined;
+  }
+
+  #served(call: Call, recorded: CallRecord): Outcome {
+    const replay = this.replay!;
     this.#drawKey(call);
     if (recorded.edited !== undefined) {
       this.#change(call, replay.messagesOf(recorded));
@@ -146,8 +151,9 @@ export class RolloutSession {
     return replayed(call, recorded, () => replay.promptOf(recorded));
   }
 
-  async #answer(call: Call): Promise<Outcome> {
-    const decision = await this.#wait(this.#options.hooks?.beforeCall?.(this.#pending(call)));
+  async #answer(call: Call, decision: CallDecision | undefined): Promise<Outcome> {
+    // What follows from another answer than the recorded one is in no record.
+    if (decision !== undefined && decision.do !== 'go') this.replay?.leave();
     if (decision?.do === 'edit') this.#edit(call, decision);
     this.#drawKey(call);
     if (decision?.do === 'answer') return forced(call, decision.reply, this.#conversations);
@@ -234,6 +240,14 @@ export class RolloutSession {
   #checkOpen(): void {
     if (this.#ended !== undefined) throw this.#ended;
   }
+}
+
+function siteOf([place]: readonly Place[]): Place | undefined {
+  return place && { file: place.file, line: place.line!, column: place.column! };
+}
+
+function wantsInto(decision: CallDecision | undefined): boolean {
+  return decision?.do === 'go' && decision.into === true;
 }
 
 export function gone(rollout: string, attempt: number): ApiError {

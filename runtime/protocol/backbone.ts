@@ -1,5 +1,6 @@
 import type { ChatMessage, Sampling } from './chat.ts';
 import type { ErrorInfo, Place } from './errors.ts';
+import type { Stopped, StopPoint } from './stops.ts';
 import type { IndexEntry, RunInfo, Split } from './trace.ts';
 import type { TrainingEstimate, TrainingEvent, TrainingReport } from './training.ts';
 
@@ -23,6 +24,10 @@ export interface StartRun {
   temperature?: number;
   seed?: number;
   inspect?: boolean;
+  /** Where its rollouts stop from the first call on. */
+  stops?: StopPoint[];
+  /** Hold each rollout at its first model call. */
+  stopOnEntry?: boolean;
   /** For a replay: the stored rollout, how many of its calls are served, and how many forks go on from there. */
   replay?: { dir: string; rollout: string; untilCall?: number; forks: number };
   /** For a training: the folder of one to go on with; `force`: although what it depends on has changed. */
@@ -59,6 +64,8 @@ export interface RunStatus {
   elapsed: number;
   /** Sequence number of the newest event. */
   seq: number;
+  /** A training that stands still, or will once it has come to a safe point. */
+  paused?: boolean;
 }
 
 export interface PendingCall {
@@ -72,9 +79,9 @@ export interface PendingCall {
   prompt?: { ids: number[]; text: string };
 }
 
-/** What whoever holds a rollout lets its pending call do. */
+/** What whoever holds a rollout lets its pending call do. `into`: an attached debugger stops in the code that made it, once the answer is there. */
 export type CallDecision =
-  | { do: 'go' }
+  | { do: 'go'; into?: boolean }
   /** For this call; `keep`: later prompts keep the changed messages. */
   | { do: 'edit'; messages?: ChatMessage[]; sampling?: Partial<Sampling>; keep?: boolean }
   | { do: 'answer'; reply: ChatMessage };
@@ -88,8 +95,9 @@ export type RunEventBody =
   | { type: 'call'; rollout: string; index: number; role: string; prompt: number; sampled: number; duration: number; site?: Place }
   | { type: 'rollout-finished'; entry: IndexEntry; error?: ErrorInfo }
   | { type: 'requeued'; rollout: string; attempt: number; cause: ErrorInfo }
-  | { type: 'held'; call: PendingCall }
+  | { type: 'held'; stop: Stopped }
   | { type: 'released'; rollout: string }
+  | { type: 'paused'; paused: boolean }
   | { type: 'estimate'; estimate: TrainingEstimate }
   | { type: 'training'; event: TrainingEvent }
   | { type: 'report'; report: TrainingReport; files: { json: string; html: string } }
@@ -120,8 +128,17 @@ export interface BackboneRequests {
   cancel: [{ run: string; rollout?: string }, null];
   status: [null, BackboneStatus];
   hold: [{ run: string; rollout: string }, null];
-  pending: [{ run: string; rollout: string }, PendingCall | null];
-  release: [{ run: string; rollout: string; decision?: CallDecision }, null];
+  /** All stop points of a run, in place of those it had. */
+  setStops: [{ run: string; stops: StopPoint[] }, null];
+  /** What stands still now; of one rollout, if it is named. */
+  stopped: [{ run: string; rollout?: string }, Stopped[]];
+  /** `step`: it stops again at whatever comes next, before or after a call, a tool, the judge. */
+  release: [{ run: string; rollout: string; decision?: CallDecision; step?: boolean }, null];
+  /** A training stands still after the rollouts or the step it is at, until `resume`. Told by the event `paused`. */
+  pause: [{ run: string }, null];
+  resume: [{ run: string }, null];
+  /** A checkpoint of the weights as they are, outside of `save_freq`. */
+  checkpoint: [{ run: string }, null];
   shutdown: [{ force: boolean }, null];
 }
 

@@ -28,10 +28,20 @@ const sampling = z.object({
 }).partial();
 
 const decision = z.discriminatedUnion('do', [
-  z.object({ do: z.literal('go') }),
+  z.object({ do: z.literal('go'), into: z.boolean().optional() }),
   z.object({ do: z.literal('edit'), messages: z.array(message).min(1).optional(), sampling: sampling.optional(), keep: z.boolean().optional() }),
   z.object({ do: z.literal('answer'), reply: message.extend({ role: z.literal('assistant') }) }),
 ]);
+
+const stopOn = z.discriminatedUnion('on', [
+  z.object({ on: z.enum(['call', 'answer']), role: name.optional() }),
+  z.object({ on: z.literal('tool'), name: name.optional() }),
+  z.object({ on: z.enum(['judge', 'malformed', 'truncated', 'drift', 'no-spread']) }),
+  z.object({ on: z.literal('error'), of: z.enum(['workflow', 'tool', 'judge']) }),
+  z.object({ on: z.literal('reward'), below: z.number() }),
+  z.object({ on: z.literal('token'), below: z.number().gt(0).max(1) }),
+]);
+const stops = z.array(stopOn.and(z.object({ id: z.int(), hit: positive.optional() }))).max(1_000);
 
 const start = z.object({
   kind: z.enum(['rollout', 'replay', 'check', 'rejudge', 'training']),
@@ -48,6 +58,8 @@ const start = z.object({
   temperature: z.number().min(0).max(100).optional(),
   seed: count.optional(),
   inspect: z.boolean().optional(),
+  stops: stops.optional(),
+  stopOnEntry: z.boolean().optional(),
   replay: z.object({ dir: name, rollout: name, untilCall: count.optional(), forks: count.max(10_000) }).optional(),
   training: z.strictObject({ resume: z.string().min(1).optional(), force: z.boolean().optional(), steps: positive.optional() }).optional(),
   rejudge: z.object({ dir: name }).optional(),
@@ -65,8 +77,12 @@ const schemas: { [M in BackboneMethod]: z.ZodType<BackboneRequests[M][0]> } = {
   cancel: ofRun.extend({ rollout: name.optional() }),
   status: z.null(),
   hold: ofRollout,
-  pending: ofRollout,
-  release: ofRollout.extend({ decision: decision.optional() }),
+  setStops: ofRun.extend({ stops }),
+  stopped: ofRun.extend({ rollout: name.optional() }),
+  release: ofRollout.extend({ decision: decision.optional(), step: z.boolean().optional() }),
+  pause: ofRun,
+  resume: ofRun,
+  checkpoint: ofRun,
   shutdown: z.object({ force: z.boolean() }),
 };
 

@@ -1,20 +1,46 @@
 import type { Place } from './errors.ts';
 
-/** Request header in which the SDK names the line of user code that made a model call. */
+/** Request header in which the SDK names the lines of user code that led to a model call, innermost first. */
 export const SITE_HEADER = 'x-tuning-fork-site';
 
-/** Header values are ASCII, paths are not. */
-export function encodeSite(site: Place): string {
-  return `${encodeURI(site.file)}:${site.line ?? 1}:${site.column ?? 1}`;
+/** Frames of a stack that are told. */
+export const STACK_FRAMES = 8;
+/** Servers refuse headers that are too long. */
+const LONGEST = 4_096;
+const LONGEST_NAME = 100;
+
+/** Header values are ASCII, paths are not. A frame has no blank in it. */
+export function encodeStack(stack: readonly Place[]): string {
+  let header = '';
+  for (const { file, line, column, key } of stack.slice(0, STACK_FRAMES)) {
+    const name = key === undefined ? '' : `|${encodeURIComponent(wellFormed(key.slice(0, LONGEST_NAME)))}`;
+    const frame = `${encodeURI(wellFormed(file))}:${line ?? 1}:${column ?? 1}${name}`;
+    if (header.length + frame.length >= LONGEST) break;
+    header += header === '' ? frame : ` ${frame}`;
+  }
+  return header;
 }
 
-/** Undefined for anything that `encodeSite` did not write: the header comes from outside. */
-export function decodeSite(header: string): Place | undefined {
-  const match = /^(.+):(\d+):(\d+)$/.exec(header);
-  if (match === null) return undefined;
-  try {
-    return { file: decodeURI(match[1]!), line: Number(match[2]), column: Number(match[3]) };
-  } catch {
-    return undefined;
+/** Empty for anything that `encodeStack` did not write: the header comes from outside. */
+export function decodeStack(header: string): Place[] {
+  if (header.length > LONGEST) return [];
+  const frames = header.split(' ');
+  if (frames.length > STACK_FRAMES) return [];
+  const stack: Place[] = [];
+  for (const frame of frames) {
+    const match = /^([^|]+):(\d{1,9}):(\d{1,9})(?:\|([^|]+))?$/.exec(frame);
+    if (match === null) return [];
+    try {
+      const place: Place = { file: decodeURI(match[1]!), line: Number(match[2]), column: Number(match[3]) };
+      stack.push(match[4] === undefined ? place : { ...place, key: decodeURIComponent(match[4]) });
+    } catch {
+      return [];
+    }
   }
+  return stack;
+}
+
+/** Half a character can't be encoded. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }

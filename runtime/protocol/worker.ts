@@ -31,6 +31,8 @@ export interface RolloutStart {
   apiKey: string;
   /** Tool results may come from the record of another rollout. */
   replay: boolean;
+  /** Before and after each tool it waits to be told to go on: a debugger may want to hold it there. */
+  asks: boolean;
 }
 
 /** What `registerModel(role, { defaultModel })` may name, as it crosses to the backbone. */
@@ -41,6 +43,10 @@ export type ToWorker =
   | { type: 'run'; start: RolloutStart }
   | { type: 'judge'; rollout: string; attempt: number; task: Task; output: OutputData }
   | { type: 'cancel'; rollout: string; attempt: number; error: ErrorInfo }
+  /** From now on its rollouts ask, as those do that start so. */
+  | { type: 'ask' }
+  /** `into`: a debugger that is attached stops in the user code that comes next. */
+  | { type: 'go-on'; ask: number; into: boolean }
   | { type: 'recorded-tool'; ask: number; result?: { result: string; error?: boolean } }
   | { type: 'stop' };
 
@@ -52,6 +58,13 @@ export interface LoadedWorkflow {
   loader: 'strip' | 'transform';
 }
 
+/** A tool that waits for `go-on` with this number, and the user code that called it, innermost first. */
+export interface HeldTool {
+  ask: number;
+  arguments: string;
+  stack: Place[];
+}
+
 export type FromWorker =
   | { type: 'ready'; node: string }
   | { type: 'inspector'; url: string; pid: number }
@@ -59,8 +72,8 @@ export type FromWorker =
   | { type: 'load-failed'; error: ErrorInfo }
   | { type: 'register'; rollout: string; attempt: number; role: string; defaultModel?: DefaultModel }
   /** Told before it runs, so that one that never ends can be named. */
-  | { type: 'tool-started'; rollout: string; attempt: number; name: string; site?: Place }
-  | { type: 'tool'; rollout: string; attempt: number; tool: Omit<ToolRecord, 'index' | 'afterCalls'> }
+  | { type: 'tool-started'; rollout: string; attempt: number; name: string; site?: Place; held?: HeldTool }
+  | { type: 'tool'; rollout: string; attempt: number; tool: Omit<ToolRecord, 'index' | 'afterCalls'>; held?: HeldTool }
   | { type: 'ask-tool'; ask: number; rollout: string; attempt: number; name: string; arguments: string }
   | { type: 'log'; rollout?: string; attempt?: number; stream: 'out' | 'err'; text: string }
   | { type: 'finished'; rollout: string; attempt: number; output: OutputData }

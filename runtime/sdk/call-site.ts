@@ -1,10 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import type { Place } from '../protocol/errors.ts';
+import { STACK_FRAMES } from '../protocol/site.ts';
 
 export interface CallSite {
   /** The nearest line of user code; undefined where the stack does not tell. */
   place: Place | undefined;
-  /** The stack from there on. */
+  /** The frames of user code, innermost first, each with the name of its function. */
+  stack: Place[];
+  /** All frames from the first of user code on, as text. */
   frames: string;
 }
 
@@ -30,16 +33,24 @@ function capture(callee: Function, depth: number): string {
   return typeof holder.stack === 'string' ? holder.stack : '';
 }
 
-const frame = /^\s+at (?:.*?\()?(?:async )?((?:file:\/\/|[A-Za-z]:[\\/]|\/).*?):(\d+):(\d+)\)?$/;
+const frame = /^\s+at (?:(.*?) \()?(?:async )?((?:file:\/\/|[A-Za-z]:[\\/]|\/).*?):(\d+):(\d+)\)?$/;
 
-export function readStack(stack: string): CallSite {
-  const lines = stack.split('\n');
-  for (let index = 0; index < lines.length; index++) {
+export function readStack(text: string): CallSite {
+  const lines = text.split('\n');
+  const stack: Place[] = [];
+  let first = lines.length;
+  for (let index = 0; index < lines.length && stack.length < STACK_FRAMES; index++) {
     const match = frame.exec(lines[index]!);
     if (match === null) continue;
-    const file = match[1]!.startsWith('file:') ? fileURLToPath(match[1]!) : match[1]!;
+    const file = match[2]!.startsWith('file:') ? fileURLToPath(match[2]!) : match[2]!;
     if (file.startsWith(ownRoot) || /[\\/]node_modules[\\/]/.test(file)) continue;
-    return { place: { file, line: Number(match[2]), column: Number(match[3]) }, frames: lines.slice(index).join('\n') };
+    first = Math.min(first, index);
+    const key = match[1]?.replace(/^async /, '');
+    stack.push({ file, line: Number(match[3]), column: Number(match[4]), ...(key !== undefined && { key }) });
   }
-  return { place: undefined, frames: '' };
+  return { place: withoutName(stack[0]), stack, frames: lines.slice(first).join('\n') };
+}
+
+function withoutName(place: Place | undefined): Place | undefined {
+  return place && { file: place.file, line: place.line!, column: place.column! };
 }

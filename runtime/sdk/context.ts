@@ -6,7 +6,7 @@ import type { Place } from '../protocol/errors.ts';
  * `execute` rejects with a ToolError when the tool failed; `run` then rejects with a ToolError too, live or from the record.
  */
 export interface ToolRecorder {
-  run(name: string, args: string, site: Place | undefined, execute: () => Promise<string>): Promise<string>;
+  run(name: string, args: string, stack: readonly Place[], execute: () => Promise<string>): Promise<string>;
 }
 
 /** A tool's own failure. Its message is what the agent reads; any other error ends the rollout. */
@@ -22,6 +22,8 @@ export function isToolError(error: unknown): error is ToolError {
 export interface RolloutContext {
   tools: ToolRecorder;
   signal: AbortSignal;
+  /** A debugger that is attached stops in the user code that comes next. */
+  stepInto?(): void;
 }
 
 type Shared = { [key: symbol]: AsyncLocalStorage<RolloutContext> | undefined };

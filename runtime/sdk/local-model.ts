@@ -25,10 +25,10 @@ export class LocalModel implements ChatModel {
   }
 
   async call(messages: readonly (Msg<unknown> | ChatMessage)[], options: CallOptions = {}): Promise<ChatReply> {
-    const site = callSite(LocalModel.prototype.call).place;
+    const { stack } = callSite(LocalModel.prototype.call);
     const sent = messages.map(toChatMessage);
     const ask = async (): Promise<string> => JSON.stringify(await this.#ask(sent, { signal: this.#signal, ...options }));
-    const answered = await (currentRollout()?.tools.run(`model:${this.role}`, JSON.stringify(sent), site, ask) ?? ask());
+    const answered = await (currentRollout()?.tools.run(`model:${this.role}`, JSON.stringify(sent), stack, ask) ?? ask());
     return toReply(JSON.parse(answered) as LocalAnswer);
   }
 

@@ -3,8 +3,9 @@ import type OpenAI from 'openai';
 import type { APIPromise } from 'openai';
 import type { ChatMessage, FinishReason, ToolCall, ToolChoice, ToolDefinition } from '../protocol/chat.ts';
 import { TuningForkError, type ErrorCode } from '../protocol/errors.ts';
-import { encodeSite, SITE_HEADER } from '../protocol/site.ts';
+import { encodeStack, SITE_HEADER } from '../protocol/site.ts';
 import { callSite, type CallSite } from './call-site.ts';
+import { currentRollout } from './context.ts';
 import { gatewayFetch, postJson, type HttpAnswer } from './http.ts';
 import { loadOpenAI } from './load.ts';
 import { toChatMessage, type Msg } from './message.ts';
@@ -139,8 +140,8 @@ function openaiClient(door: Door): OpenAI {
   });
 }
 
-function siteHeader({ place }: CallSite): Record<string, string> {
-  return place === undefined ? {} : { [SITE_HEADER]: encodeSite(place) };
+function siteHeader({ stack }: CallSite): Record<string, string> {
+  return stack.length === 0 ? {} : { [SITE_HEADER]: encodeStack(stack) };
 }
 
 function told({ place, frames }: CallSite): { where?: CallSite['place']; stack?: string } {
@@ -171,14 +172,17 @@ interface Completion {
     finish_reason: FinishReason;
   }];
   usage?: { prompt_tokens: number; completion_tokens: number };
+  /** A debugger wants to stop in the code that made the call. */
+  into?: boolean;
 }
 
 function readReply(answer: HttpAnswer, role: string, site: CallSite): ChatReply {
   if (answer.status !== 200) throw callError(answer, role, site);
-  const { choices: [{ message, finish_reason: finish }], usage } = JSON.parse(answer.text) as Completion;
+  const { choices: [{ message, finish_reason: finish }], usage, into } = JSON.parse(answer.text) as Completion;
   const text = message.content ?? '';
   const toolCalls = message.tool_calls ?? [];
   const reasoning = message.reasoning_content;
+  if (into === true) currentRollout()?.stepInto?.();
   return {
     text, toolCalls, finish,
     ...(reasoning !== undefined && { reasoning }),

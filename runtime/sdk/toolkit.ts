@@ -85,7 +85,7 @@ export class Toolkit {
     const execute = (): Promise<string> => this.#execute(name, args, rollout?.signal ?? new AbortController().signal);
     try {
       const text = rollout === undefined ? await execute()
-        : await rollout.tools.run(name, args, callSite(Toolkit.prototype.call).place, execute);
+        : await rollout.tools.run(name, args, callSite(Toolkit.prototype.call).stack, execute);
       return { text, error: false };
     } catch (error) {
       if (!isToolError(error)) throw error;

@@ -1,12 +1,13 @@
-import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import { TuningForkError, type ErrorInfo, type Place } from '../protocol/errors.ts';
 import type { OutputData, Task } from '../protocol/task.ts';
-import type { FromWorker, RolloutStart, WorkerLoad } from '../protocol/worker.ts';
+import type { FromWorker, HeldTool, RolloutStart, WorkerLoad } from '../protocol/worker.ts';
 import { isToolError, runInRollout, ToolError, type ToolRecorder } from '../sdk/context.ts';
 import { ModelTuner, type Evaluable, type WorkflowTask } from '../sdk/index.ts';
 import { outputData, verdictData } from '../sdk/workflow.ts';
 import { charged, type Charge } from './containment.ts';
 import { construct, type UserCode } from './load.ts';
 import { userPlace, userStack } from './stack.ts';
+import { stepInto } from './step-into.ts';
 
 interface Running extends Charge {
   start: RolloutStart;
@@ -17,7 +18,9 @@ interface Running extends Charge {
 export class RolloutRunner {
   private readonly running = new Map<string, Running>();
   private readonly asked = new Map<number, (result: { result: string; error?: boolean } | undefined) => void>();
+  private readonly waiting = new Map<number, (into: boolean) => void>();
   private nextAsk = 1;
+  private asks = false;
   private readonly load: WorkerLoad;
   private readonly code: UserCode;
   private readonly send: (message: FromWorker) => void;
@@ -45,13 +48,14 @@ export class RolloutRunner {
 
   run(start: RolloutStart): void {
     const { rollout } = start.place;
+    this.asks ||= start.asks;
     const abort = new AbortController();
     const running: Running = {
       start, abort, rollout, attempt: start.attempt, over: false,
       fail: (error, tainted) => this.end(running, { type: 'failed', error: rolloutError(error), tainted }),
     };
     this.running.set(keyOf(rollout, start.attempt), running);
-    charged.run(running, () => runInRollout({ signal: abort.signal, tools: this.recorder(running) }, () => {
+    charged.run(running, () => runInRollout({ signal: abort.signal, tools: this.recorder(running), stepInto }, () => {
       this.execute(running).then(
         (output) => this.end(running, { type: 'finished', output }),
         (error: unknown) => running.fail(error, false),
@@ -70,6 +74,16 @@ export class RolloutRunner {
   recordedTool(ask: number, result: { result: string; error?: boolean } | undefined): void {
     this.asked.get(ask)?.(result);
     this.asked.delete(ask);
+  }
+
+  /** A debugger has come: tools wait for it. */
+  ask(): void {
+    this.asks = true;
+  }
+
+  goOn(ask: number, into: boolean): void {
+    this.waiting.get(ask)?.(into);
+    this.waiting.delete(ask);
   }
 
   async judge({ rollout, attempt, task, output }: { rollout: string; attempt: number; task: Task; output: OutputData }): Promise<void> {
@@ -111,24 +125,48 @@ export class RolloutRunner {
     return returned.environment === undefined ? output : evaluated(output, returned.environment);
   }
 
-  /** Tool calls of a Toolkit: traced, and in a replay served from the record. */
+  /** Tool calls of a Toolkit: traced, held where a debugger wants that, and in a replay served from the record. */
   private recorder(running: Running): ToolRecorder {
+    const { rollout, attempt, start } = running;
     return {
-      run: async (name, args, site, execute) => {
+      run: async (name, args, stack, execute) => {
+        const [place] = stack;
+        const site = place && { site: { file: place.file, line: place.line!, column: place.column! } };
+        const before = await this.told(running, args, stack, (held) => this.send({ type: 'tool-started', rollout, attempt, name, ...site, ...held }));
         const started = performance.now();
-        if (!running.over) this.send({ type: 'tool-started', rollout: running.rollout, attempt: running.attempt, name, ...(site && { site }) });
-        const recorded = running.start.replay ? await this.askRecord(running, name, args) : undefined;
+        const recorded = start.replay ? await this.askRecord(running, name, args) : undefined;
         const { result, error } = recorded ?? await outcome(execute);
-        if (!running.over) {
-          this.send({
-            type: 'tool', rollout: running.rollout, attempt: running.attempt,
-            tool: { name, arguments: args, result, duration: performance.now() - started, ...(error && { error }), ...(site && { site }) },
-          });
-        }
+        const duration = performance.now() - started;
+        const after = await this.told(running, args, stack, (held) => this.send({
+          type: 'tool', rollout, attempt, tool: { name, arguments: args, result, duration, ...(error && { error }), ...site }, ...held,
+        }));
+        if (before || after) stepInto();
         if (error) throw new ToolError(result);
         return result;
       },
     };
+  }
+
+  /** Tells it, and where a debugger is there waits until it lets the tool go on. True: it wants to stop in the code that comes next. */
+  private async told(running: Running, args: string, stack: readonly Place[], tell: (held: { held?: HeldTool }) => void): Promise<boolean> {
+    if (running.over) return false;
+    if (!this.asks) {
+      tell({});
+      return false;
+    }
+    const ask = this.nextAsk++;
+    const { signal } = running.abort;
+    const gone = Promise.withResolvers<never>();
+    const onAbort = (): void => gone.reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const goOn = new Promise<boolean>((resolve) => void this.waiting.set(ask, resolve));
+    tell({ held: { ask, arguments: args, stack: [...stack] } });
+    try {
+      return await Promise.race([goOn, gone.promise]);
+    } finally {
+      this.waiting.delete(ask);
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   private askRecord(running: Running, name: string, args: string): Promise<{ result: string; error?: boolean } | undefined> {

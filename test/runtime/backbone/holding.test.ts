@@ -16,14 +16,17 @@ describe('holding a rollout', { timeout: 60_000, concurrency: 2 }, () => {
     const run = await project.start(await project.conf({ tasks: ['until held', 'call'], rollout: { timeout: 1.5 } }));
     const { client } = run;
     const rollout = 's0t0n0';
-    assert.equal(await client.request('pending', { run: run.run, rollout }), null);
+    assert.deepEqual(await client.request('stopped', { run: run.run, rollout }), []);
     await run.when('call', (event) => event.rollout === rollout);
     await client.request('hold', { run: run.run, rollout });
     await project.write({ held: '' });
-    const { call } = await run.when('held');
+    const { stop } = await run.when('held');
+    const call = stop.call!;
     await run.when('rollout-finished', ({ entry }) => entry.id === 's0t1n0');
     const held = Date.now();
-    assert.deepEqual(await client.request('pending', { run: run.run, rollout }), call);
+    assert.deepEqual(await client.request('stopped', { run: run.run }), [stop]);
+    assert.deepEqual([stop.on, stop.points, stop.task, stop.sample, stop.attempt], ['hold', [], 'until held-0', 0, 1]);
+    assert.match(stop.stack[0]!.key!, /say$/);
     assert.deepEqual([call.rollout, call.index, call.role, call.messages], [rollout, 1, 'default', [{ role: 'user', content: 'Done' }]]);
     assert.match(call.site!.file, /workflows\.ts$/);
     assert.equal(call.sampling.maxTokens, 6);
@@ -46,10 +49,10 @@ describe('holding a rollout', { timeout: 60_000, concurrency: 2 }, () => {
     const run = await project.start(conf);
     const { client } = run;
     for (const rollout of ['s0t1n0', 's0t2n0']) await client.request('hold', { run: run.run, rollout });
-    const edited = await run.when('held', ({ call }) => call.rollout === 's0t1n0');
-    assert.equal(edited.call.index, 0);
+    const edited = await run.when('held', ({ stop }) => stop.rollout === 's0t1n0');
+    assert.equal(edited.stop.call!.index, 0);
     await client.request('release', { run: run.run, rollout: 's0t1n0', decision: { do: 'edit', messages: [{ role: 'user', content: 'Something else' }], sampling: { maxTokens: 3 } } });
-    await run.when('held', ({ call }) => call.rollout === 's0t2n0');
+    await run.when('held', ({ stop }) => stop.rollout === 's0t2n0');
     await client.request('release', { run: run.run, rollout: 's0t2n0', decision: { do: 'answer', reply: { role: 'assistant', content: 'I was told to say this.' } } });
     await run.end();
 
@@ -78,18 +81,19 @@ describe('holding a rollout', { timeout: 60_000, concurrency: 2 }, () => {
     const rollout = 's0t0n0';
     await client.request('hold', { run: run.run, rollout });
     for (const index of [0, 1, 2]) {
-      await run.when('held', ({ call }) => call.index === index);
-      void client.request('release', { run: run.run, rollout });
-      await client.request('hold', { run: run.run, rollout });
+      await run.when('held', ({ stop }) => stop.call?.index === index);
+      await client.request('release', { run: run.run, rollout, step: true });
+      await run.when('held', ({ stop }) => stop.answered?.index === index);
+      await client.request('release', { run: run.run, rollout, step: true });
     }
-    await run.when('held', ({ call }) => call.index === 3);
+    await run.when('held', ({ stop }) => stop.call?.index === 3);
     await client.request('cancel', { run: run.run, rollout });
     await run.end();
     const record = await run.record(rollout);
     assert.deepEqual([record.status, record.calls.length], ['cancelled', 3]);
     assert.equal(run.of('progress').at(-1)!.progress.held, 0);
     await assert.rejects(client.request('hold', { run: run.run, rollout }), { code: 'usage', message: `Rollout ${rollout} has ended already.` });
-    assert.equal(await client.request('pending', { run: run.run, rollout }), null);
+    assert.deepEqual(await client.request('stopped', { run: run.run, rollout }), []);
     assert.equal(await client.request('release', { run: run.run, rollout }), null);
   });
 
@@ -99,7 +103,7 @@ describe('holding a rollout', { timeout: 60_000, concurrency: 2 }, () => {
     await run.client.request('hold', { run: run.run, rollout });
     await run.when('requeued', (event) => event.rollout === rollout);
     const again = await run.when('held', ({ seq }) => seq > run.of('requeued')[0]!.seq);
-    assert.equal(again.call.index, 0);
+    assert.equal(again.stop.call!.index, 0);
     await run.client.request('release', { run: run.run, rollout });
     await run.end();
     assert.equal((await run.record(rollout)).attempt, 2);

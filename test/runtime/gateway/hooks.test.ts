@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallDecision } from '../../../runtime/protocol/backbone.ts';
 import { RolloutClock } from '../../../runtime/gateway/clock.ts';
-import { HoldGate } from '../../../runtime/gateway/hooks.ts';
+import { Gate } from './gate.ts';
 import { ADD_TOOL, assistant, bytesOf, IM_END, messagesOf, place, promptOf, system, tool, user, world } from './world.ts';
 
 const ask = { messages: [system('s'), user('q')] };
 
 /** A gate whose next held call can be awaited. */
-function held(): { gate: HoldGate; next: () => Promise<void> } {
+function held(): { gate: Gate; next: () => Promise<void> } {
   let arrived = Promise.withResolvers<void>();
-  const gate = new HoldGate(() => arrived.resolve());
+  const gate = new Gate(() => arrived.resolve());
   gate.hold();
   return {
     gate,
@@ -115,7 +116,7 @@ test('a rollout that ends while it is held lets go of its calls', async () => {
 
 test('after a call it can be held with its record, before the agent has the answer', async () => {
   const seen: unknown[] = [];
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<CallDecision>();
   await using w = await world(() => [...bytesOf('x'), IM_END], { session: { hooks: { afterCall: (call, record) => {
     seen.push([call.role, record.reply.content]);
     return promise;
@@ -125,7 +126,7 @@ test('after a call it can be held with its record, before the agent has the answ
   while (seen.length === 0) await sleep(1);
   await sleep(20);
   assert.deepEqual([seen, answered, w.session.clock.held], [[['main', 'x']], false, true]);
-  resolve();
+  resolve({ do: 'go' });
   await call;
 });
 

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import type { ErrorInfo } from '../../../runtime/protocol/errors.ts';
 import type { CallRecord, RolloutRecord, ToolRecord } from '../../../runtime/protocol/trace.ts';
 import type { ChatPolicy } from '../../../runtime/policy/policy.ts';
-import { HoldGate } from '../../../runtime/gateway/hooks.ts';
 import { ReplaySource, type ReplayOptions } from '../../../runtime/gateway/replay.ts';
 import type { RolloutSession, SessionOptions } from '../../../runtime/gateway/session.ts';
+import { Gate } from './gate.ts';
 import { ADD_TOOL, assertAsSeen, assistant, messagesOf, place, promptOf, system, tool, user, world, type Json, type World } from './world.ts';
 
 /** A rollout as it is stored: through JSON. */
@@ -127,7 +127,7 @@ test('parallel calls are served in any order, also beyond the call where the rec
 });
 
 test('edits and forced answers of the record are replayed with it', async () => {
-  const gate = new HoldGate();
+  const gate = new Gate();
   await using w = await world((_, text) => (text.includes('edited') ? 'after edit' : 'plain'), { session: { hooks: gate } });
   const run = async (session: RolloutSession): Promise<string[]> => {
     const history: Json[] = [user('q')];

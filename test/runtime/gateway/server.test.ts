@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { encodeSite, SITE_HEADER } from '../../../runtime/protocol/site.ts';
+import { encodeStack, SITE_HEADER } from '../../../runtime/protocol/site.ts';
 import { place, user, world, type Json, type World } from './world.ts';
 
 const body = { messages: [user('hi')] };
@@ -103,7 +103,7 @@ test('a rollout that is over answers 410 with the reason; another attempt is ano
 test('roles are percent-encoded, and the site of the call is kept', async () => {
   await using w = await world();
   const site = { file: '/work/prüfung/agent.ts', line: 12, column: 3 };
-  await w.post(body, { role: 'judge: der Prüfer', headers: { [SITE_HEADER]: encodeSite(site) } });
+  await w.post(body, { role: 'judge: der Prüfer', headers: { [SITE_HEADER]: encodeStack([{ ...site, key: 'Agent.ask' }]) } });
   assert.equal(w.journal[0]!.role, 'judge: der Prüfer');
   assert.deepEqual(w.journal[0]!.site, site);
   await w.post(body, { headers: { [SITE_HEADER]: 'nonsense' } });

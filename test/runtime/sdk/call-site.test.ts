@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeSite, encodeSite } from '../../../runtime/protocol/site.ts';
+import { decodeStack, encodeStack } from '../../../runtime/protocol/site.ts';
 import { callSite, readStack } from '../../../runtime/sdk/call-site.ts';
 
 test('reads every form of a frame', () => {
@@ -21,7 +21,7 @@ test('reads every form of a frame', () => {
 test('skips our own files, and keeps the stack from the user on', () => {
   const own = new URL('../../../runtime/sdk/react-agent.ts', import.meta.url);
   const site = readStack(`Error\n    at ReActAgent.reply (${own}:1:2)\n    at async A.execute (/p/w.ts:9:1)\n    at async file:///p/x.ts:1:1`);
-  assert.deepEqual(site, { place: { file: '/p/w.ts', line: 9, column: 1 }, frames: '    at async A.execute (/p/w.ts:9:1)\n    at async file:///p/x.ts:1:1' });
+  assert.deepEqual(site, { stack: [{ file: '/p/w.ts', line: 9, column: 1, key: 'A.execute' }, { file: '/p/x.ts', line: 1, column: 1 }], place: { file: '/p/w.ts', line: 9, column: 1 }, frames: '    at async A.execute (/p/w.ts:9:1)\n    at async file:///p/x.ts:1:1' });
 });
 
 test('looks across awaits, and leaves the depth of other stacks alone', async () => {
@@ -34,11 +34,24 @@ test('looks across awaits, and leaves the depth of other stacks alone', async ()
   assert.equal(Error.stackTraceLimit, limit);
 });
 
-test('a site survives its header, whatever the path', () => {
-  for (const file of ['/p/a.ts', '/p/my work/狼人 100%.ts', 'C:\\p\\a.ts', '/p/a:1:2.ts']) {
-    const header = encodeSite({ file, line: 3, column: 4 });
-    assert.match(header, /^[\x21-\x7e]+$/);
-    assert.deepEqual(decodeSite(header), { file, line: 3, column: 4 });
+test('a stack survives its header, whatever the paths and names', () => {
+  for (const file of ['/p/a.ts', '/p/my work/狼人 100%.ts', 'C:\\p\\a.ts', '/p/a:1:2.ts', '/p/a|b.ts']) {
+    const stack = [{ file, line: 3, column: 4, key: 'async Über.<anonymous>' }, { file, line: 5, column: 6 }, { file, line: 7, column: 8, key: 'a|b' }];
+    const header = encodeStack(stack);
+    assert.match(header, /^[\x20-\x7e]+$/);
+    assert.deepEqual(decodeStack(header), stack);
   }
-  for (const broken of ['', 'x', '%E0%A4%A:1:2', '/p/a.ts:1']) assert.equal(decodeSite(broken), undefined);
+  for (const broken of ['', 'x', '%E0%A4%A:1:2', '/p/a.ts:1', '/p/a.ts:1:2 x', '/p/a.ts:1:2|%E0', '/p/a.ts:1:2 '.repeat(9).trim(), `/${'p'.repeat(5_000)}:1:2`]) {
+    assert.deepEqual(decodeStack(broken), [], broken.slice(0, 40));
+  }
+});
+
+test('a stack is told as far as a header goes', () => {
+  const frame = { file: `/${'狼'.repeat(150)}.ts`, line: 1, column: 1, key: 'n'.repeat(300) };
+  const told = decodeStack(encodeStack(Array.from({ length: 20 }, () => frame)));
+  assert.ok(told.length >= 2 && told.length <= 8);
+  assert.ok(encodeStack([frame, frame, frame, frame]).length < 4_096);
+  assert.equal(told[0]!.key!.length, 100);
+  assert.equal(decodeStack(encodeStack(Array.from({ length: 20 }, () => ({ file: '/a.ts', line: 1, column: 1 })))).length, 8);
+  assert.deepEqual(decodeStack(encodeStack([{ file: '/a\ud800.ts', line: 1, column: 1 }])).length, 1);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BadRequestError, OpenAI } from 'openai';
-import { decodeSite } from '../../../runtime/protocol/site.ts';
+import { decodeStack } from '../../../runtime/protocol/site.ts';
 import { ReActAgent, tool, Toolkit, TuningForkError, type ChatModel } from '../../../runtime/sdk/index.ts';
 import { answer, scriptedServer, tunerFor } from './scripted-server.ts';
 
@@ -15,7 +15,7 @@ function thisLine(): number {
 }
 
 function siteSeen(): { file: string; line?: number } {
-  const site = decodeSite(server.requests.at(-1)!.headers['x-tuning-fork-site'] as string);
+  const [site] = decodeStack(server.requests.at(-1)!.headers['x-tuning-fork-site'] as string);
   assert.ok(site, 'a site was sent');
   return { file: site.file, line: site.line };
 }

@@ -73,7 +73,7 @@ interface Kept { name: string; args: string; file: string | undefined; result: s
 function recording(): { context: RolloutContext; kept: Kept[] } {
   const kept: Kept[] = [];
   const tools: ToolRecorder = {
-    async run(name, args, site, execute) {
+    async run(name, args, [site], execute) {
       const entry = { name, args, file: site?.file };
       try {
         const result = await execute();

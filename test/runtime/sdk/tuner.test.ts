@@ -94,7 +94,7 @@ test('a model object of the process is asked in the process, and kept beside the
   const reply = await runInRollout({
     signal: new AbortController().signal,
     tools: {
-      run: async (name, args, site, execute) => {
+      run: async (name, args, [site], execute) => {
         const result = await execute();
         kept.push([name, JSON.parse(args), result, site?.file]);
         return result;

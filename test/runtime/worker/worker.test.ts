@@ -62,7 +62,7 @@ class Subject implements AsyncDisposable {
     this.worker.send({
       type: 'run',
       start: {
-        attempt: 1, gateway, apiKey: 'k', replay: false,
+        attempt: 1, gateway, apiKey: 'k', replay: false, asks: false,
         place: { run: 'r', rollout, step: 0, split: 'training', taskIndex: 0, taskId: rollout, sample: 0 },
         task: { taskId: rollout, mainQuery, initMessages: [], envType: '', metadata: {} },
       },
