@@ -1,0 +1,99 @@
+/** What is known of the files of a workspace. Reading one costs a text search, and a parse only where that finds us. */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { projectFolder } from '../../runtime/backbone/location.ts';
+import { findPath } from '../../runtime/config/files.ts';
+import type { ConfigTargets } from '../language/configs.ts';
+import { isConfig, isProgram, isYaml, mentionsUs } from '../language/signs.ts';
+import type { FoundConfig, FoundWorkflow } from './discovery.ts';
+
+/** Nobody writes a larger file by hand. */
+const LARGEST_BYTES = 1 << 20;
+/** Files that are read at once in a first look. */
+const AT_ONCE = 16;
+
+export class Catalog {
+  readonly #workflows = new Map<string, FoundWorkflow[]>();
+  readonly #configs = new Map<string, ConfigTargets>();
+  #seen = { workflows: [] as readonly FoundWorkflow[], configs: [] as readonly FoundConfig[] };
+
+  get workflows(): readonly FoundWorkflow[] {
+    return this.#seen.workflows;
+  }
+
+  get configs(): readonly FoundConfig[] {
+    return this.#seen.configs;
+  }
+
+  /** Looks at files, again or for the first time; `unsaved` knows what stands in an editor. Answers whether anything changed. */
+  async look(files: readonly string[], unsaved: (file: string) => string | undefined = () => undefined): Promise<boolean> {
+    const rest = files.values();
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, files.length) }, async () => {
+      for (const file of rest) await this.#lookAt(file, unsaved(file));
+    }));
+    return this.#settle();
+  }
+
+  /** A file, or a folder with all that was in it. */
+  forget(path: string): boolean {
+    for (const known of [this.#workflows, this.#configs]) {
+      for (const file of known.keys()) if (file === path || (file.startsWith(path) && /[\\/]/.test(file.charAt(path.length)))) known.delete(file);
+    }
+    return this.#settle();
+  }
+
+  async #lookAt(file: string, unsaved: string | undefined): Promise<void> {
+    if (isProgram(file)) {
+      const text = unsaved ?? await contents(file);
+      if (text === undefined || !mentionsUs(text)) return void this.#workflows.delete(file);
+      const { classesIn } = await import('../language/workflows.ts');
+      await breath();
+      const found = classesIn(text.toString(), file);
+      // While it can't be parsed, what it was before stands.
+      if (found !== undefined) this.#workflows.set(file, found.workflows);
+    } else if (isYaml(file)) {
+      const text = (unsaved ?? await contents(file))?.toString();
+      if (text === undefined || !isConfig(file, text)) return void this.#configs.delete(file);
+      const { targetsIn } = await import('../language/configs.ts');
+      await breath();
+      const targets = targetsIn(text, file, process.env);
+      if (targets === undefined) this.#configs.delete(file);
+      else this.#configs.set(file, targets);
+    }
+  }
+
+  /** Which file a configuration means depends on the files there are. */
+  #settle(): boolean {
+    const workflows = inOrder(this.#workflows).flatMap(([, found]) => found);
+    const configs = inOrder(this.#configs).map(([file, targets]): FoundConfig => {
+      const dir = dirname(file);
+      const project = projectFolder(dir);
+      const resolved = (target: ConfigTargets['judge']): FoundConfig['judge'] => {
+        const found = target && findPath({ dir, cwd: project }, target.file);
+        return found === undefined ? undefined : { file: found, className: target!.className };
+      };
+      return { file, project, workflow: resolved(targets.workflow), judge: resolved(targets.judge) };
+    });
+    const seen = { workflows, configs };
+    if (JSON.stringify(seen) === JSON.stringify(this.#seen)) return false;
+    this.#seen = seen;
+    return true;
+  }
+}
+
+function inOrder<T>(known: ReadonlyMap<string, T>): [file: string, found: T][] {
+  return [...known].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+async function contents(file: string): Promise<Buffer | undefined> {
+  try {
+    return (await stat(file)).size > LARGEST_BYTES ? undefined : await readFile(file);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Lets others have their turn between two parses. */
+function breath(): Promise<void> {
+  return new Promise((resolve) => { setImmediate(resolve); });
+}

@@ -1,0 +1,74 @@
+/** What the rest of the extension wants to know of a file. */
+import type * as t from '@babel/types';
+import type { FoundWorkflow } from '../discovery/discovery.ts';
+import { importedName, inheritedMember, memberOf, readModule, textOf, visitCode, type OwnClass, type SourceModule } from './module.ts';
+import { bare, keyName } from './syntax.ts';
+
+export interface FoundClasses {
+  workflows: FoundWorkflow[];
+  judges: string[];
+}
+
+/** Undefined while the text is too broken to tell. */
+export function classesIn(text: string, file: string): FoundClasses | undefined {
+  const module = readModule(text, file);
+  return module && {
+    workflows: module.classes.filter(({ kind, abstract }) => kind === 'workflow' && !abstract).map((own) => foundWorkflow(module, own, file)),
+    judges: module.classes.flatMap(({ kind, abstract, exportedAs }) => (kind === 'judge' && !abstract && exportedAs !== undefined ? [exportedAs] : [])),
+  };
+}
+
+function foundWorkflow(module: SourceModule, own: OwnClass, file: string): FoundWorkflow {
+  const execute = memberOf(own, 'execute');
+  return {
+    file,
+    className: own.exportedAs ?? own.name ?? 'default',
+    exported: own.exportedAs !== undefined,
+    line: lineOf(own.node.id ?? own.node),
+    executeLine: execute && lineOf(execute.key),
+    trainableTargets: targetsOf(module, own)?.filter((role) => role !== undefined),
+    roles: [...new Set(roleCalls(module, own).flatMap(({ role }) => (role === undefined ? [] : [role])))],
+    outputs: outputsOf(module, own).map(lineOf),
+  };
+}
+
+/** `trainableTargets` where it is written as a list; an element that can't be read is undefined. */
+export function targetsOf(module: SourceModule, own: OwnClass): (string | undefined)[] | undefined {
+  const value = targetsValue(own);
+  return value?.type === 'ArrayExpression' ? value.elements.map((element) => element ? textOf(element, module.texts) : undefined) : undefined;
+}
+
+export function targetsValue(own: OwnClass): ReturnType<typeof bare> | undefined {
+  const member = inheritedMember(own, 'trainableTargets');
+  return member?.type === 'ClassProperty' && member.value ? bare(member.value) : undefined;
+}
+
+export interface RoleCall {
+  method: 'registerModel' | 'getModel';
+  /** Undefined where it is not written out. */
+  role: string | undefined;
+  argument: ReturnType<typeof bare>;
+}
+
+export function roleCalls(module: SourceModule, own: OwnClass): RoleCall[] {
+  const calls: RoleCall[] = [];
+  visitCode(module, own, (node) => {
+    if ((node.type !== 'CallExpression' && node.type !== 'OptionalCallExpression') || node.arguments[0] === undefined) return;
+    const { callee } = node;
+    const method = callee.type === 'MemberExpression' || callee.type === 'OptionalMemberExpression' ? keyName({ key: callee.property, computed: callee.computed }) : undefined;
+    if (method === 'registerModel' || method === 'getModel') calls.push({ method, role: textOf(node.arguments[0], module.texts), argument: bare(node.arguments[0]) });
+  });
+  return calls;
+}
+
+export function outputsOf(module: SourceModule, own: OwnClass): (t.NewExpression & { start: number; end: number })[] {
+  const found: (t.NewExpression & { start: number; end: number })[] = [];
+  visitCode(module, own, (node) => {
+    if (node.type === 'NewExpression' && importedName(module, node.callee) === 'WorkflowOutput') found.push(node);
+  });
+  return found;
+}
+
+function lineOf(node: t.Node): number {
+  return (node.loc?.start.line ?? 1) - 1;
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { ROOTS } from '../../../runtime/protocol/config.ts';
+import { Catalog } from '../../../extension/discovery/catalog.ts';
+import { isConfig } from '../../../extension/language/signs.ts';
+
+const root = realpathSync(mkdtempSync(join(tmpdir(), 'tf-catalog-')));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+function write(path: string, text: string): string {
+  const file = join(root, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  return file;
+}
+
+const source = (name: string): string => `import { Workflow } from 'tuning-fork';\nexport class ${name} extends Workflow {}\n`;
+const yaml = (workflow: string, judge = 'null'): string => `tuning_fork:\n  rollout:\n    user_workflow: ${workflow}\n  task_judge:\n    judge_protocol: ${judge}\n`;
+
+test('a configuration finds its workflow and its judge, from its folder first, then from the project’s', async () => {
+  write('project/package.json', '{}');
+  const workflow = write('project/src/agent.ts', source('Agent'));
+  const judge = write('project/conf/judge.ts', '');
+  const near = write('project/conf/a.yaml', yaml('../src/agent.ts->Agent', 'judge.ts->MyJudge'));
+  const far = write('project/conf/b.yml', `ajet:\n  rollout:\n    agentscope_workflow: src/agent.ts->Agent\n  task_judge:\n    judge_protocol: builtin->math_answer\n  nonsense: 1\n`);
+  const lost = write('project/conf/c.yaml', yaml('nowhere.ts->Agent'));
+  const other = write('project/conf/docker.yaml', 'services: {}\n');
+  const catalog = new Catalog();
+  assert.equal(await catalog.look([workflow, judge, near, far, lost, other]), true);
+  const project = join(root, 'project');
+  assert.deepEqual(catalog.configs, [
+    { file: near, project, workflow: { file: workflow, className: 'Agent' }, judge: { file: judge, className: 'MyJudge' } },
+    { file: far, project, workflow: { file: workflow, className: 'Agent' }, judge: undefined },
+    { file: lost, project, workflow: undefined, judge: undefined },
+  ]);
+  const made = write('project/conf/nowhere.ts', source('Agent'));
+  assert.equal(await catalog.look([made]), true);
+  assert.equal(catalog.configs[2]!.workflow?.file, made, 'a file that comes to be is found');
+});
+
+test('it tells what changed, keeps what it knew while the text is broken, and forgets whole folders', async () => {
+  const file = write('changing/agent.ts', source('Agent'));
+  const beside = write('changing-not/agent.ts', source('Other'));
+  const catalog = new Catalog();
+  assert.equal(await catalog.look([file, beside]), true);
+  assert.equal(await catalog.look([file]), false);
+  const typed = (text: string) => () => text;
+  assert.equal(await catalog.look([file], typed(source('Renamed'))), true);
+  assert.equal(await catalog.look([file], typed(`${source('Renamed')} export class {{`)), false);
+  assert.deepEqual(catalog.workflows.map(({ className }) => className), ['Other', 'Renamed']);
+  assert.equal(await catalog.look([file], typed('export {};')), true);
+  assert.equal(await catalog.look([file]), true);
+  assert.equal(catalog.forget(dirname(file)), true);
+  assert.deepEqual(catalog.workflows.map(({ className }) => className), ['Other']);
+});
+
+test('files that have nothing of us cost no parse, and the first look at 5,000 blocks nobody', async () => {
+  const files = Array.from({ length: 5_000 }, (_, i) => write(`many/${i % 50}/${i}.ts`, i % 100 === 0 ? source(`Agent${i}`) : `export const value${i} = ${i};\n`.repeat(40)));
+  const catalog = new Catalog();
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  await catalog.look(files);
+  delay.disable();
+  assert.equal(catalog.workflows.length, 50);
+  assert.ok(delay.percentile(99) / 1e6 < 50, `the event loop waited ${delay.percentile(99) / 1e6} ms`);
+});
+
+test('a YAML is ours by its root or its name', () => {
+  for (const name of ROOTS) assert.ok(isConfig('/a/b.yaml', `# x\n${name}:\n`), name);
+  assert.ok(isConfig('/a/tuning-fork.yaml', ''));
+  assert.ok(!isConfig('/a/b.yaml', 'services:\n  ajet: 1\n'));
+});
+
+test('the examples are found', async () => {
+  const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
+  const names = ['math-agent', 'countdown', 'frozenlake', 'duel'];
+  const catalog = new Catalog();
+  await catalog.look(names.flatMap((name) => [join(examples, name, 'workflow.ts'), join(examples, name, `${name}.yaml`)]));
+  assert.deepEqual(catalog.configs.map(({ workflow }) => workflow?.className), ['Countdown', 'Duel', 'FrozenLakeWalk', 'MathAgent']);
+  assert.deepEqual(catalog.workflows.map(({ className }) => className), ['Countdown', 'Duel', 'FrozenLakeWalk', 'MathAgent']);
+  assert.deepEqual(catalog.workflows[1]!.roles, ['runner', 'rival']);
+});
