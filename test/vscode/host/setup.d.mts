@@ -1,0 +1,1 @@
+export function setUpHost(): { server: string; chromium: string };

@@ -1,0 +1,180 @@
+/** VS Code's window as a person uses it: by keys, labels and what can be read on it. */
+import type { Locator, Page } from 'playwright-core';
+
+export class Workbench {
+  readonly page: Page;
+
+  constructor(page: Page) {
+    this.page = page;
+  }
+
+  /** Runs a command by its title in the command palette. */
+  async command(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    const input = this.quickInput();
+    await input.fill(`>${title}`);
+    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first();
+    await row.waitFor();
+    await row.click();
+  }
+
+  /** Chooses an entry of the open quick pick; types it first, so that long lists find it. */
+  async pick(label: string): Promise<void> {
+    await this.quickInput().fill(label);
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first().click();
+  }
+
+  /** Answers the open input box. */
+  async answer(text: string): Promise<void> {
+    const input = this.quickInput();
+    await input.fill(text);
+    await input.press('Enter');
+  }
+
+  /** The entries of the open quick pick, as far as they are on screen. */
+  async picks(): Promise<string[]> {
+    await this.page.locator('.quick-input-list .monaco-list-row').first().waitFor();
+    return texts(this.page.locator('.quick-input-list .monaco-list-row .label-name'));
+  }
+
+  quickInput(): Locator {
+    return this.page.locator('.quick-input-widget:visible input.input');
+  }
+
+  /** A notification that is on screen; waits for it. Its buttons: `.getByRole('button', { name })`. */
+  async notification(text: string | RegExp, timeout = 15_000): Promise<Locator> {
+    const toast = this.page.locator('.notification-list-item').filter({ hasText: text }).first();
+    await toast.waitFor({ timeout });
+    return toast;
+  }
+
+  async notifications(): Promise<string[]> {
+    return texts(this.page.locator('.notification-list-item-message'));
+  }
+
+  /** Opens a file of the workspace, the cursor at a line if one is told. */
+  async open(path: string, line = 1, column = 1): Promise<void> {
+    await this.page.keyboard.press('Control+p');
+    const input = this.quickInput();
+    await input.fill(path);
+    const name = path.split('/').at(-1)!;
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: name }).first().waitFor();
+    await input.press('Enter');
+    await this.page.locator('.tab.active').filter({ hasText: name }).waitFor();
+    await this.goTo(line, column);
+  }
+
+  /** Puts the cursor somewhere in the editor that is open. */
+  async goTo(line: number, column = 1): Promise<void> {
+    await this.page.keyboard.press('Control+g');
+    const input = this.quickInput();
+    await input.fill(`:${line}:${column}`);
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: `line ${line}` }).waitFor();
+    await input.press('Enter');
+    await input.waitFor({ state: 'hidden' });
+  }
+
+  /** Toggles a breakpoint on a line of the open editor. */
+  async breakpoint(line: number): Promise<void> {
+    await this.goTo(line);
+    const marks = this.page.locator('.glyph-margin-widgets .codicon-debug-breakpoint, .glyph-margin-widgets .codicon-debug-breakpoint-unverified');
+    const before = await marks.count();
+    await this.page.keyboard.press('F9');
+    await until(async () => (await marks.count()) !== before, 'The breakpoint was not set.');
+  }
+
+  /** The lenses above the lines of the open editor, as far as they are on screen. */
+  codeLenses(): Promise<string[]> {
+    return texts(this.page.locator('.codelens-decoration > a, .codelens-decoration > span'));
+  }
+
+  codeLens(text: string | RegExp): Locator {
+    return this.page.locator('.codelens-decoration > a').filter({ hasText: text }).first();
+  }
+
+  /** What decorations have written beside the code, from top to bottom: they are not in the text but in its style. */
+  inlineTexts(): Promise<string[]> {
+    return this.page.locator('.editor-instance .view-line').evaluateAll((lines) => lines
+      .toSorted((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+      .flatMap((line) => [...line.querySelectorAll('span')].flatMap((span) => ['::before', '::after'].map((side) => span.ownerDocument.defaultView!.getComputedStyle(span, side).content)))
+      .filter((content) => content !== 'none' && content !== 'normal' && content !== '""')
+      .map((content) => JSON.parse(content) as string));
+  }
+
+  /** Opens a view by its title, as "View: Open View…" does. */
+  async view(title: string): Promise<Locator> {
+    await this.page.keyboard.press('F1');
+    await this.quickInput().fill(`view ${title}`);
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first().click();
+    return this.pane(title);
+  }
+
+  /** A view that is open in the side bar or the panel. */
+  pane(title: string): Locator {
+    return this.page.locator('.pane').filter({ has: this.page.locator('.pane-header', { hasText: title }) }).first();
+  }
+
+  /** The rows of a tree, as far as they are on screen. */
+  rows(inside: Locator): Promise<string[]> {
+    return texts(inside.locator('.monaco-list-row'));
+  }
+
+  row(inside: Locator, text: string | RegExp): Locator {
+    return inside.locator('.monaco-list-row').filter({ hasText: text }).first();
+  }
+
+  statusBar(): Promise<string[]> {
+    return texts(this.page.locator('.statusbar-item'));
+  }
+
+  /** Waits until a program stands still at a line, and tells which. */
+  async stopped(timeout = 30_000): Promise<{ frames: string[]; line: number }> {
+    const mark = this.page.locator('.debug-top-stack-frame-line').first();
+    await mark.waitFor({ timeout });
+    await this.page.locator('.debug-call-stack .stack-frame').first().waitFor({ timeout });
+    const line = await mark.evaluate((element) => {
+      const top = element.getBoundingClientRect().top;
+      const numbers = [...element.closest('.monaco-editor')!.querySelectorAll('.line-numbers')];
+      return Number(numbers.find((number) => Math.abs(number.getBoundingClientRect().top - top) < 4)?.textContent);
+    });
+    return { frames: await this.callStack(), line };
+  }
+
+  callStack(): Promise<string[]> {
+    return texts(this.page.locator('.debug-call-stack .monaco-list-row'));
+  }
+
+  variables(): Promise<string[]> {
+    return texts(this.page.locator('.debug-variables .monaco-list-row'));
+  }
+
+  /** Waits for a variable to be shown, and opens what it lies in: `variable('Local', /answer = /)`. */
+  async variable(...path: (string | RegExp)[]): Promise<Locator> {
+    const rows = path.map((text) => this.row(this.page.locator('.debug-variables'), text));
+    for (const outer of rows.slice(0, -1)) await expand(outer);
+    await rows.at(-1)!.waitFor();
+    return rows.at(-1)!;
+  }
+
+  /** A button of the debug toolbar: Continue, Step Over, Restart, Stop. */
+  debugButton(name: string): Locator {
+    return this.page.locator('.debug-toolbar').getByRole('button', { name: new RegExp(`^${name}`) });
+  }
+}
+
+/** Opens a row of a tree, if it is closed. */
+export async function expand(row: Locator): Promise<void> {
+  await row.waitFor();
+  if ((await row.getAttribute('aria-expanded')) === 'false') await row.locator('.monaco-tl-twistie').click();
+}
+
+/** Polls until it is so. */
+export async function until(holds: () => boolean | Promise<boolean>, otherwise: string, timeout = 15_000): Promise<void> {
+  for (const end = Date.now() + timeout; !(await holds()); await new Promise((resolve) => setTimeout(resolve, 50))) {
+    if (Date.now() > end) throw new Error(otherwise);
+  }
+}
+
+async function texts(all: Locator): Promise<string[]> {
+  return (await all.allTextContents()).map((text) => text.replace(/\s+/g, ' ').trim()).filter((text) => text !== '');
+}
