@@ -162,7 +162,7 @@ function startBackbone(location: Location, project: string, node = process.execP
   const log = openSync(location.log, 'a', 0o600);
   const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
   const child = spawn(node, [entry, project, VERSION], {
-    cwd: project, detached: true, stdio: ['ignore', log, log, 'ipc'], windowsHide: true, env: cleanEnvironment(),
+    cwd: project, detached: true, stdio: ['ignore', log, log, 'ipc'], windowsHide: true, env: cleanEnvironment(node),
   });
   closeSync(log);
   return new Promise((resolve, reject) => {
@@ -179,7 +179,9 @@ function startBackbone(location: Location, project: string, node = process.execP
  * The environment of our processes. What editors put into that of their children would reach Node here too. Compiled code is kept from
  * the first module on: a process that asks for it itself has loaded most of its modules by then.
  */
-export function cleanEnvironment(): NodeJS.ProcessEnv {
+export function cleanEnvironment(node: string = process.execPath): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, ELECTRON_RUN_AS_NODE: _electron, ...rest } = process.env;
-  return { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), ...rest };
+  // Where no other Node was found, the editor's own program is ours.
+  const electron = process.versions.electron !== undefined && node === process.execPath;
+  return { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), ...rest, ...(electron && { ELECTRON_RUN_AS_NODE: '1' }) };
 }

@@ -3,6 +3,8 @@ import { Redactor } from '../trace/redact.ts';
 
 /** Enough for a client that comes late to see what happened; the rest is in the trace. */
 const KEPT = 4_000;
+/** What comes by the hundred. The rest tells a client that comes late what is going on, and is kept: a training's plan, its steps. */
+const PASSING: ReadonlySet<string> = new Set<RunEventBody['type']>(['rollout-started', 'call', 'rollout-finished', 'requeued', 'held', 'released', 'log']);
 /** Characters of user code's output among that. */
 const KEPT_OUTPUT = 1 << 20;
 
@@ -11,6 +13,7 @@ export class EventLog {
   #seq = 0;
   #kept: RunEvent[] = [];
   #output = 0;
+  #passing = 0;
   readonly #listeners = new Set<(event: RunEvent) => void>();
   readonly #run: string;
   readonly #redactor: Redactor;
@@ -33,7 +36,7 @@ export class EventLog {
     if (body.type !== 'progress') {
       this.#kept.push(event);
       if (body.type === 'log') this.#forgetOutput(body.text.length);
-      if (this.#kept.length > KEPT * 1.25) this.#kept = this.#kept.slice(-KEPT);
+      if (isPassing(event) && ++this.#passing > KEPT * 1.25) this.#forgetPassing();
     }
     for (const listener of this.#listeners) listener(event);
   }
@@ -45,9 +48,19 @@ export class EventLog {
     this.#output = 0;
   }
 
+  #forgetPassing(): void {
+    let over = this.#kept.filter(isPassing).length - KEPT;
+    this.#kept = this.#kept.filter((event) => !isPassing(event) || over-- <= 0);
+    this.#passing = KEPT;
+  }
+
   subscribe(listener: (event: RunEvent) => void, since: number): () => void {
     for (const event of this.#kept) if (event.seq > since) listener(event);
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
+}
+
+function isPassing(event: RunEvent): boolean {
+  return PASSING.has(event.type) || (event.type === 'training' && event.event.type === 'phase');
 }

@@ -44,5 +44,5 @@ function weightsTime(spec: PolicySpec): number {
 /** A client with another key or address of the same provider means another model. */
 function providerSettings(spec: PolicySpec, env: Record<string, string>): string[] {
   const provider = typeof spec === 'string' ? /^([\w-]+):/.exec(spec)?.[1] : undefined;
-  return provider === undefined ? [] : Object.entries(env).filter(([name]) => name.startsWith(`${provider.toUpperCase()}_`)).flat();
+  return provider === undefined ? [] : Object.entries(env).filter(([name]) => name.includes(`${provider.toUpperCase()}_`)).flat();
 }

@@ -13,11 +13,21 @@ export function isEnough(version) {
   return major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
 }
 
-/** The first Node that is new enough: the one asked for, this one, our own dependency, PATH, version managers. */
+/** The first Node that is new enough: the one asked for, this one, our own dependency, PATH, version managers, an editor's own. */
 export function findNode(asked = process.env.TUNING_FORK_NODE) {
   if (asked !== undefined && asked !== '') return works(asked) ? asked : undefined;
   if (isEnough(process.version) && process.versions.electron === undefined) return process.execPath;
-  return candidates().find((path) => existsSync(path) && works(path));
+  return candidates().find((path) => existsSync(path) && works(path)) ?? (process.versions.electron !== undefined && stripsTypes(process.execPath) ? process.execPath : undefined);
+}
+
+/** Electron is a Node too where it is asked to be, but not every build of it has all of Node. */
+export function stripsTypes(path) {
+  try {
+    const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
+    return /strip|transform/.test(execFileSync(path, ['-p', 'process.features.typescript'], { encoding: 'utf8', timeout: 5_000, env, stdio: ['ignore', 'pipe', 'ignore'] }));
+  } catch {
+    return false;
+  }
 }
 
 function works(path) {
@@ -28,7 +38,8 @@ function works(path) {
   }
 }
 
-function candidates() {
+/** Where a Node may be; not every path is one. */
+export function candidates() {
   const own = fileURLToPath(new URL('../../node_modules/node/bin/', import.meta.url));
   const path = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
   const managers = [

@@ -3,10 +3,11 @@ import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuningForkError } from '../protocol/errors.ts';
+import { providers } from '../protocol/providers.ts';
 import { openOnnxPolicy } from './onnx/policy.ts';
 import { openChatPolicy } from './openai.ts';
 import type { Policy } from './policy.ts';
-import { providers, resolveProviderModel } from './providers.ts';
+import { resolveProviderModel } from './providers.ts';
 
 /** `embedded`, a directory, `provider:model`, or a server by its address. */
 export type PolicySpec = string | { baseURL: string; apiKey: string; model: string };

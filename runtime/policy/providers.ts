@@ -1,32 +1,5 @@
 import { TuningForkError } from '../protocol/errors.ts';
-
-/** Somebody's OpenAI-compatible server. */
-export interface Provider {
-  baseURL: string;
-  /** The environment variable that holds its key; absent where none is needed. */
-  apiKeyEnv?: string;
-  /** Loopback servers have one; `owner` is what their model list says of itself. */
-  local?: { owner?: string };
-}
-
-export const providers: Readonly<Record<string, Provider>> = {
-  openai: { baseURL: 'https://api.openai.com/v1', apiKeyEnv: 'OPENAI_API_KEY' },
-  dashscope: { baseURL: 'https://dashscope.aliyuncs.com/compatible-mode/v1', apiKeyEnv: 'DASHSCOPE_API_KEY' },
-  deepseek: { baseURL: 'https://api.deepseek.com/v1', apiKeyEnv: 'DEEPSEEK_API_KEY' },
-  openrouter: { baseURL: 'https://openrouter.ai/api/v1', apiKeyEnv: 'OPENROUTER_API_KEY' },
-  groq: { baseURL: 'https://api.groq.com/openai/v1', apiKeyEnv: 'GROQ_API_KEY' },
-  mistral: { baseURL: 'https://api.mistral.ai/v1', apiKeyEnv: 'MISTRAL_API_KEY' },
-  gemini: { baseURL: 'https://generativelanguage.googleapis.com/v1beta/openai', apiKeyEnv: 'GEMINI_API_KEY' },
-  xai: { baseURL: 'https://api.x.ai/v1', apiKeyEnv: 'XAI_API_KEY' },
-  together: { baseURL: 'https://api.together.xyz/v1', apiKeyEnv: 'TOGETHER_API_KEY' },
-  fireworks: { baseURL: 'https://api.fireworks.ai/inference/v1', apiKeyEnv: 'FIREWORKS_API_KEY' },
-  moonshot: { baseURL: 'https://api.moonshot.cn/v1', apiKeyEnv: 'MOONSHOT_API_KEY' },
-  siliconflow: { baseURL: 'https://api.siliconflow.cn/v1', apiKeyEnv: 'SILICONFLOW_API_KEY' },
-  ollama: { baseURL: 'http://127.0.0.1:11434/v1', local: {} },
-  lmstudio: { baseURL: 'http://127.0.0.1:1234/v1', local: {} },
-  vllm: { baseURL: 'http://127.0.0.1:8000/v1', local: { owner: 'vllm' } },
-  llamacpp: { baseURL: 'http://127.0.0.1:8080/v1', local: { owner: 'llamacpp' } },
-};
+import { providers, VSCODE_MODELS, type Provider } from '../protocol/providers.ts';
 
 export interface ProviderModel {
   provider: string;
@@ -43,10 +16,11 @@ export function resolveProviderModel(name: string, environment: Environment): Pr
   const parts = /^([\w-]+):(.+)$/.exec(name);
   if (!parts) return undefined;
   const [, provider, model] = parts as unknown as [string, string, string];
+  if (provider === 'vscode') return lentModel(model, environment);
   const known = Object.hasOwn(providers, provider) ? providers[provider] : undefined;
   if (!known) {
     throw new TuningForkError('provider', `There is no provider "${provider}".`, {
-      next: `Known are ${Object.keys(providers).join(', ')}; for any other server give its base URL, key and model.`,
+      next: `Known are ${[...Object.keys(providers), 'vscode'].join(', ')}; for any other server give its base URL, key and model.`,
     });
   }
   const variable = provider.toUpperCase();
@@ -56,6 +30,14 @@ export function resolveProviderModel(name: string, environment: Environment): Pr
     throw new TuningForkError('provider', `${provider} needs a key, and ${apiKeyEnv} is not set.`, { next: `Set ${apiKeyEnv} in the environment.` });
   }
   return { provider, model, apiKey, apiKeyEnv, baseURL: environment[`${variable}_BASE_URL`] ?? known.baseURL };
+}
+
+/** A model of the VS Code window that the run was started from: a server there lends it. */
+function lentModel(model: string, environment: Environment): ProviderModel {
+  const { urlEnv, keyEnv } = VSCODE_MODELS;
+  const [baseURL, apiKey] = [environment[urlEnv], environment[keyEnv]];
+  if (baseURL !== undefined && apiKey !== undefined) return { provider: 'vscode', model, baseURL, apiKey, apiKeyEnv: keyEnv };
+  throw new TuningForkError('provider', `vscode:${model} is a model of a VS Code window, and none lent it.`, { next: 'Start the run from VS Code, or choose another model.' });
 }
 
 /** Whether an address is one of the known services, whose abilities are known. */

@@ -160,6 +160,16 @@ export interface KeptCheckpoint {
   best: boolean;
 }
 
+/** What others than the training itself read of its training.json. */
+export interface KeptTraining {
+  v: 1;
+  /** Acknowledged by the trainer. */
+  step: number;
+  /** Oldest first. Directories are relative to the run. */
+  checkpoints: KeptCheckpoint[];
+  finished: boolean;
+}
+
 /** report.json; report.html says the same to a person. */
 export interface TrainingReport {
   v: 1;

@@ -8,7 +8,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
-import type { KeptCheckpoint, MetricsRow } from '../protocol/training.ts';
+import type { KeptCheckpoint, KeptTraining, MetricsRow } from '../protocol/training.ts';
 import { METRICS_FILE } from '../trace/layout.ts';
 import { differences, type Fingerprint } from './fingerprint.ts';
 
@@ -16,10 +16,7 @@ export const STATE_FILE = 'training.json';
 export const CHECKPOINTS = 'checkpoints';
 const BODIES = 'steps';
 
-export interface TrainingState {
-  v: 1;
-  /** Acknowledged by the trainer. */
-  step: number;
+export interface TrainingState extends KeptTraining {
   /** Of the weights after it. */
   version: number;
   /** Folder of the weights the training began with: the reference, and what the report compares with. */
@@ -28,13 +25,10 @@ export interface TrainingState {
   bodies: number[];
   /** Steps after which a validation was told. */
   evaluated: number[];
-  /** Oldest first. Directories are relative to the run. */
-  checkpoints: KeptCheckpoint[];
   /** Length of metrics.jsonl: what stands behind it was told by a process that ended before it could say so. */
   metricsBytes: number;
   /** Mean reward of the best validation of trained weights so far. */
   best: number | null;
-  finished: boolean;
   fingerprint: Fingerprint;
 }
 

@@ -47,6 +47,21 @@ describe('the events of a run', () => {
     assert.ok(kept(events).length <= 5_000);
   });
 
+  it('keep what tells a late client how a run stands, whatever came by the hundred since', () => {
+    const events = new EventLog('r', []);
+    events.emit({ type: 'workflow-ready', name: 'first', roles: null, milliseconds: 1 });
+    for (let step = 0; step < 10_000; step++) {
+      events.emit({ type: 'training', event: { type: 'phase', step, phase: 'learn' } });
+      if (step % 1_000 === 0) events.emit({ type: 'notice', level: 'info', notice: { code: 'training', message: `step ${step}` } });
+    }
+    const all = kept(events);
+    assert.equal(all[0]!.type, 'workflow-ready');
+    assert.equal(all.filter(({ type }) => type === 'notice').length, 10);
+    assert.ok(all.length <= 5_011);
+    assert.deepEqual(all.map(({ seq }) => seq), all.map(({ seq }) => seq).sort((a, b) => a - b));
+    assert.equal((all.at(-1) as { event: { step: number } }).event.step, 9_999);
+  });
+
   it('show no secret', () => {
     const events = new EventLog('r', ['sesame-sesame']);
     events.emit(log('open sesame-sesame'));
