@@ -1,12 +1,12 @@
 // Bundles what runs inside VS Code. The runtime is not bundled: it runs in the user's Node, as TypeScript.
 //   node esbuild.mjs [--watch] [--minify] [--sizes]
 import { build, context } from 'esbuild';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
-const asked = (flag) => process.argv.includes(flag);
 
 /** Files of the runtime find others beside them by `import.meta.url`; in a bundle that stands for the file they were. */
 const keepPlaces = {
@@ -21,32 +21,71 @@ const keepPlaces = {
   },
 };
 
+/** A VS Code that is running loads its pieces when it first needs them: they are never half written, and stay for an hour. */
+const putInPlace = {
+  name: 'put-in-place',
+  setup({ onEnd }) {
+    onEnd(({ outputFiles = [] }) => {
+      for (const { path, contents } of outputFiles) {
+        if (!sameAs(path, contents)) {
+          mkdirSync(dirname(path), { recursive: true });
+          writeFileSync(`${path}.${process.pid}`, contents);
+          renameSync(`${path}.${process.pid}`, path);
+        }
+      }
+      const made = new Set(outputFiles.map(({ path }) => path));
+      for (const dir of new Set(outputFiles.map(({ path }) => dirname(path)))) {
+        for (const path of readdirSync(dir).map((name) => join(dir, name))) {
+          if (!made.has(path) && /-[A-Z0-9]{8}\.js(\.map)?$/.test(path) && Date.now() - statSync(path).mtimeMs > 3_600_000) rmSync(path, { force: true });
+        }
+      }
+    });
+  },
+};
+
+function sameAs(path, contents) {
+  try {
+    return readFileSync(path).equals(contents);
+  } catch {
+    return false;
+  }
+}
+
 /** Split: what a feature needs is loaded when it is first used. */
-const extension = {
+const extension = ({ outdir, minify }) => ({
   absWorkingDir: root,
   entryPoints: { extension: 'extension/extension.ts' },
-  outdir: 'dist',
+  outdir,
   bundle: true,
   splitting: true,
+  write: false,
   format: 'esm',
   platform: 'node',
   target: 'node20',
   external: ['vscode'],
   // Packages in CommonJS ask for Node's own modules by `require`.
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
-  sourcemap: !asked('--minify'),
-  minify: asked('--minify'),
+  sourcemap: !minify,
+  minify,
+  // Names stand in stacks that people send.
+  keepNames: minify,
   metafile: true,
-  logLevel: 'info',
-  plugins: [keepPlaces],
-};
+  logLevel: 'warning',
+  plugins: [keepPlaces, putInPlace],
+});
 
-if (asked('--watch')) {
-  await (await context(extension)).watch();
-} else {
-  const { metafile } = await build(extension);
-  if (asked('--sizes')) {
-    const sizes = Object.entries(metafile.outputs).filter(([file]) => file.endsWith('.js')).map(([file, { bytes }]) => [relative('dist', file), bytes]);
-    console.log(JSON.stringify(Object.fromEntries(sizes)));
+/** @returns {Promise<Record<string, number>>} The files it made, and their bytes. */
+export async function bundle({ outdir = join(root, 'dist'), minify = false } = {}) {
+  const { outputFiles } = await build(extension({ outdir, minify }));
+  return Object.fromEntries(outputFiles.filter(({ path }) => path.endsWith('.js')).map(({ path, contents }) => [relative(outdir, path), contents.length]));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const asked = (flag) => process.argv.includes(flag);
+  const minify = asked('--minify');
+  if (asked('--watch')) await (await context(extension({ outdir: join(root, 'dist'), minify }))).watch();
+  else {
+    const sizes = await bundle({ minify });
+    if (asked('--sizes')) console.log(JSON.stringify(sizes));
   }
 }

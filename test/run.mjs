@@ -1,6 +1,7 @@
 // `npm test`: what tells most comes first. Plain JavaScript for the Node that is there; the tests run on the project's own.
 //   npm test                    types, lint, then every test
 //   npm test -- tracker gateway only the rooms whose path has one of these words
+//   npm test -- vscode          only the journeys in a real VS Code, which come last
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -19,20 +20,26 @@ if (node === undefined) {
 const SLOW = ['test/runtime/worker', 'test/runtime/backbone', 'test/runtime/cli', 'test/journeys'];
 const words = process.argv.slice(2);
 const all = testFiles(join(root, 'test')).filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+const journeys = all.filter((file) => file.startsWith('test/vscode/'));
 const slow = all.filter((file) => SLOW.some((room) => file.startsWith(room)));
-const fast = all.filter((file) => !slow.includes(file));
+const fast = all.filter((file) => !slow.includes(file) && !journeys.includes(file));
 
 const bin = (name) => [join(root, 'node_modules', name === 'tsc' ? 'typescript/bin/tsc' : `${name}/bin/${name}`)];
 const steps = [
   ...(words.length === 0 ? [['types', [...bin('tsc'), '--noEmit']], ['lint', [...bin('oxlint')]]] : []),
   ...(fast.length > 0 ? [['tests', ['--test', '--test-concurrency=2', '--test-timeout=120000', ...fast]]] : []),
   ...(slow.length > 0 ? [['tests of processes', ['--test', '--test-concurrency=2', '--test-timeout=180000', ...slow]]] : []),
+  ...(journeys.length > 0 ? [
+    ['bundle', ['esbuild.mjs']],
+    ['VS Code', ['test/vscode/host/setup.mjs']],
+    ['journeys in VS Code', ['--test', '--test-concurrency=1', ...journeys]],
+  ] : []),
 ];
 
 let failed = false;
 for (const [name, args] of steps) {
   const started = Date.now();
-  const { status } = spawnSync(node, args, { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}` } });
+  const { status } = spawnSync(node, args, { cwd: root, stdio: 'inherit', env: { ...process.env, TUNING_FORK_BUNDLE: 'as-is', PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}` } });
   console.log(`${status === 0 ? '✔' : '✖'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
   failed ||= status !== 0;
 }

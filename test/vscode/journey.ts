@@ -18,3 +18,8 @@ export function journey(name: string, options: LaunchOptions & { skip?: string |
     }
   });
 }
+
+/** A journey inside the extension host: the module exports `run()`, uses the `vscode` API and fails by throwing. */
+export function journeyInside(name: string, options: LaunchOptions & { skip?: string | false }, module: URL): void {
+  journey(name, { ...options, window: false }, ({ runTests }) => runTests(module));
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { journey } from './journey.ts';
+import { journey, journeyInside } from './journey.ts';
 
 const program = `interface Point { x: number }
 function double(point: Point): number {
@@ -12,9 +12,7 @@ console.log(double({ x: 21 }));
 const launchJson = JSON.stringify({ version: '0.2.0', configurations: [{ type: 'node', request: 'launch', name: 'Program', program: '${workspaceFolder}/program.ts' }] });
 const workspace = { files: { 'program.ts': program, '.vscode/launch.json': launchJson } };
 
-journey('js-debug stops in a TypeScript file, told by its API', { extension: null, workspace }, async ({ runTests }) => {
-  await runTests(new URL('./suites/js-debug.ts', import.meta.url));
-});
+journeyInside('js-debug stops in a TypeScript file, told by its API', { extension: null, workspace }, new URL('./suites/js-debug.ts', import.meta.url));
 
 journey('js-debug stops in a TypeScript file, by keys', { extension: null, workspace }, async ({ page, workbench }) => {
   await workbench.open('program.ts');

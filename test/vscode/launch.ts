@@ -7,12 +7,15 @@ import { basename, delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { bundle } from '../../esbuild.mjs';
 import { setUpHost } from './host/setup.mjs';
 
 export const repository = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface LaunchOptions {
-  /** A folder that is copied (without `runs` and `node_modules`), or its files, or both. */
+  /** A folder that is opened as it is… */
+  folder?: string;
+  /** …or one that is copied (without `runs` and `node_modules`), or its files, or both. */
   workspace?: { from?: string; files?: Record<string, string> };
   /** The folder of the extension under development; the repository unless told. `null`: none. */
   extension?: string | null;
@@ -24,15 +27,15 @@ export interface LaunchOptions {
   /** `false`: the folder is not trusted. */
   trusted?: boolean;
   env?: Record<string, string>;
-  /** For a person: listens on this port, keeps to this folder, opens no window. */
+  /** `false`: no window yet; for tests that run inside the extension host alone. */
+  window?: boolean;
   port?: number;
-  headless?: boolean;
 }
 
 export interface Host {
   page: Page;
   url: string;
-  /** The copied folder, as the extension sees it. */
+  /** The folder that is open, as the extension sees it. */
   workspace: string;
   /** Where VS Code keeps its data; removed at the end. */
   dir: string;
@@ -59,16 +62,18 @@ const QUIET = {
   'security.workspace.trust.startupPrompt': 'never', 'security.workspace.trust.banner': 'always', 'terminal.integrated.shellIntegration.enabled': false,
 };
 
-/** What this VS Code says of itself whatever we do: files that only Microsoft's build has. */
-const ALWAYS_SAID = /Failed to load resource|service ?worker|script resource is behind|fetching the script|vsda/i;
+/** What this VS Code says of itself whatever we do: files and translations that only Microsoft's build has, and its own extensions. */
+const ALWAYS_SAID = /Failed to load resource|service ?worker|script resource is behind|fetching the script|No bundle location found for extension vscode|github-authentication/i;
+const WORKBENCH_SAYS = /^\s*$|^%c|^\[(AgentHost|AccountPolicy)|^Ignoring fetching|^No search provider|ExtensionService/;
+const OTHERS_SAY = /vsda|_doActivateExtension vscode\.|No bundle location found for extension vscode|AgentHostChannel|reconnection-grace|without providing a resource|RequestStore#|default profile extensions|ManagementConnection|ExtensionHostConnection/;
 
 export async function launch(options: LaunchOptions = {}): Promise<Host> {
   const server = await startServer(options);
   let browser: Browser | undefined;
   try {
-    browser = await openBrowser(server.chromium, options);
+    browser = await openBrowser(server.chromium);
     const page = await newPage(browser, options, server.said);
-    await openWorkbench(page, server.url);
+    if (options.window !== false) await openWorkbench(page, server.url);
     const close = async (): Promise<void> => {
       await browser?.close();
       await server.close();
@@ -107,9 +112,11 @@ interface Server {
 /** The server alone: what `npm run code` shows to a person. */
 export async function startServer(options: LaunchOptions): Promise<Server> {
   const host = setUpHost();
+  // `npm test` has bundled already, once for all.
+  if (options.extension === undefined && options.vsix === undefined && process.env.TUNING_FORK_BUNDLE !== 'as-is') await bundle();
   const dir = mkdtempSync(join(tmpdir(), 'tf-code-'));
-  const workspace = join(dir, 'workspace');
-  layOut(workspace, options.workspace ?? {});
+  const workspace = options.folder ?? join(dir, 'workspace');
+  if (options.folder === undefined) layOut(workspace, options.workspace ?? {});
   const settings = { ...QUIET, 'workbench.colorTheme': THEMES[options.theme ?? 'dark'], ...options.settings };
   write(join(dir, 'data/User/settings.json'), JSON.stringify(settings, null, 2));
   const directories = ['--server-data-dir', join(dir, 'srv'), '--user-data-dir', join(dir, 'data'), '--extensions-dir', join(dir, 'ext')];
@@ -148,15 +155,15 @@ export async function startServer(options: LaunchOptions): Promise<Server> {
 function address(port: number, workspace: string, options: LaunchOptions, tests: string | undefined): string {
   const remote = (path: string): string => `vscode-remote://127.0.0.1:${port}${path}`;
   // VS Code runs tests only for an extension under development; where ours isn't one, an empty one stands for it.
-  const none = tests === undefined ? undefined : join(dirname(workspace), 'tests');
+  const none = tests === undefined ? undefined : dirname(tests);
   const extension = options.extension === undefined && options.vsix === undefined ? repository : options.extension ?? none;
   const payload = [['skipWelcome', 'true'], ...(extension === undefined ? [] : [['extensionDevelopmentPath', remote(extension.replace(/\/$/, ''))]]), ...(tests === undefined ? [] : [['extensionTestsPath', remote(tests)]])];
   return `http://127.0.0.1:${port}/?folder=${encodeURIComponent(workspace)}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
 }
 
-function openBrowser(executablePath: string, options: LaunchOptions): Promise<Browser> {
+function openBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({
-    executablePath, headless: options.headless ?? true, timeout: 30_000,
+    executablePath, timeout: 30_000,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
 }
@@ -194,7 +201,7 @@ async function runTests(browser: Browser, server: Server, options: LaunchOptions
   try {
     await page.goto(address(server.port, server.workspace, options, bundle), { waitUntil: 'commit' });
     const code = await Promise.race([exit.promise, late(120_000, `The tests of ${relative(repository, source)} did not end in two minutes.\n${lines.join('\n')}`)]);
-    if (code !== 0) throw new Error(`The tests of ${relative(repository, source)} failed in VS Code:\n${lines.filter((line) => !/^%c|^\s*$/.test(line)).join('\n')}`);
+    if (code !== 0) throw new Error(`The tests of ${relative(repository, source)} failed in VS Code:\n${lines.filter((line) => !WORKBENCH_SAYS.test(line)).join('\n')}`);
   } finally {
     await page.context().close();
   }
@@ -215,17 +222,21 @@ function write(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
-/** The log files that tell of us: extension host, output channels, backbone. */
+/** The log files that tell of us: extension host, our output channels, backbones. */
 function allLogs(server: Server): string {
   const files = ['data', 'srv', 'rt'].flatMap((name) => logFiles(join(server.dir, name)));
-  const texts = files.map((path) => `── ${relative(server.dir, path)}\n${readFileSync(path, 'utf8').trim().split('\n').slice(-60).join('\n')}`);
-  return [...server.said.slice(-60), ...texts].join('\n');
+  const texts = files.map((path) => `── ${relative(server.dir, path)}\n${tail(readFileSync(path, 'utf8'))}`);
+  return [tail(server.said.join('\n')), ...texts].join('\n');
+}
+
+function tail(text: string): string {
+  return text.trim().split('\n').filter((line) => !OTHERS_SAY.test(line)).slice(-80).join('\n');
 }
 
 function logFiles(dir: string): string[] {
   if (!existsSync(dir)) return [];
   return readdirSync(dir, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /exthost|output_|backbone\.log/.test(name) && name.endsWith('.log'))
+    .filter((name) => /remoteexthost\.log|tuning-fork|output_logging|backbone\.log/.test(name) && name.endsWith('.log'))
     .map((name) => join(dir, name))
     .filter((path) => statSync(path).size > 0);
 }

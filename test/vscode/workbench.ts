@@ -1,5 +1,6 @@
 /** VS Code's window as a person uses it: by keys, labels and what can be read on it. */
 import type { Locator, Page } from 'playwright-core';
+import { until } from './until.ts';
 
 export class Workbench {
   readonly page: Page;
@@ -166,13 +167,6 @@ export class Workbench {
 export async function expand(row: Locator): Promise<void> {
   await row.waitFor();
   if ((await row.getAttribute('aria-expanded')) === 'false') await row.locator('.monaco-tl-twistie').click();
-}
-
-/** Polls until it is so. */
-export async function until(holds: () => boolean | Promise<boolean>, otherwise: string, timeout = 15_000): Promise<void> {
-  for (const end = Date.now() + timeout; !(await holds()); await new Promise((resolve) => setTimeout(resolve, 50))) {
-    if (Date.now() > end) throw new Error(otherwise);
-  }
 }
 
 async function texts(all: Locator): Promise<string[]> {

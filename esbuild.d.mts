@@ -1,0 +1,2 @@
+/** Bundles what runs inside VS Code; tells the files it made and their bytes. */
+export function bundle(options?: { outdir?: string; minify?: boolean }): Promise<Record<string, number>>;
