@@ -225,6 +225,7 @@ export class Rollouts {
         events.emit({ type: 'released', rollout: place.rollout });
         this.#tellProgress();
       },
+      stepInto: (place) => attempt.stepInto(place),
     });
     const attempt = new Attempt(job, seat, clock, hold);
     const routes = new RoleRoutes({ model: answering.model, targets: this.#workflow!.trainableTargets, open: answering.openDefault });
@@ -267,7 +268,8 @@ export class Rollouts {
     if (message.type === 'inspector') return events.emit({ type: 'inspector', url: message.url, pid: message.pid });
     if (message.type === 'late-error') return events.emit({ type: 'notice', level: 'warning', notice: message.error });
     if (message.type === 'log') {
-      events.emit({ type: 'log', rollout: message.rollout, stream: message.stream, text: message.text });
+      const { rollout, stream, text, site, console } = message;
+      events.emit({ type: 'log', rollout, stream, text, site, console });
       if (message.rollout !== undefined) this.#attempts.get(`${message.rollout}/${message.attempt}`)?.attempt.addLog(message.text);
       return;
     }
@@ -279,14 +281,13 @@ export class Rollouts {
       case 'register': return routes.register(message.role, message.defaultModel);
       case 'tool-started':
         attempt.beginTool(message);
-        if (message.held !== undefined) void this.#holdTool(attempt, message.held, { at: 'tool', name: message.name });
-        return;
+        return void this.#holdTool(attempt, message.held, { at: 'tool', name: message.name });
       case 'tool': {
         const { tool, held } = message;
         void writer.journal.tool(message.rollout, message.attempt, attempt.addTool(tool)).catch((error: unknown) => this.#fail(error));
-        if (held !== undefined) void this.#holdTool(attempt, held, { at: 'tool-result', name: tool.name, failed: tool.error ?? false }, tool.result);
-        return;
+        return void this.#holdTool(attempt, held, { at: 'tool-result', name: tool.name, failed: tool.error ?? false }, tool.result);
       }
+      case 'aimed': return attempt.aimed(message.ask);
       case 'ask-tool': {
         const result = gateway.session(attempt.job.place, attempt.job.attempt)?.replay?.tool(message.name, message.arguments);
         return attempt.seat.worker.send({ type: 'recorded-tool', ask: message.ask, result });
@@ -297,13 +298,10 @@ export class Rollouts {
     }
   }
 
-  async #holdTool({ hold, seat }: Attempt, { ask, arguments: args, stack }: HeldTool, moment: Moment & { at: 'tool' | 'tool-result' }, result?: string): Promise<void> {
-    const { name } = moment;
-    const failed = moment.at === 'tool-result' && moment.failed;
-    const decision = await hold.at(moment, {
-      stack, tool: { name, arguments: args, ...(result !== undefined && { result }) }, ...(failed && { error: { code: 'tool', message: result!, where: stack[0] } }),
-    });
-    seat.worker.send({ type: 'go-on', ask, into: decision?.do === 'go' && decision.into === true });
+  async #holdTool({ hold, seat }: Attempt, held: HeldTool | undefined, moment: Moment & { at: 'tool' | 'tool-result' }, result?: string): Promise<void> {
+    if (held === undefined) return;
+    await hold.tool(moment, { name: moment.name, arguments: held.arguments, ...(result !== undefined && { result }) }, held.stack);
+    seat.worker.send({ type: 'go-on', ask: held.ask });
   }
 
   async #judge(attempt: Attempt): Promise<void> {

@@ -101,7 +101,8 @@ export type RunEventBody =
   | { type: 'estimate'; estimate: TrainingEstimate }
   | { type: 'training'; event: TrainingEvent }
   | { type: 'report'; report: TrainingReport; files: { json: string; html: string } }
-  | { type: 'log'; rollout?: string; stream: 'out' | 'err'; text: string }
+  /** `console`: written by `console.log` and its like, which a debugger shows too. */
+  | { type: 'log'; rollout?: string; stream: 'out' | 'err'; text: string; site?: Place; console?: boolean }
   | { type: 'notice'; level: 'info' | 'warning' | 'error'; notice: ErrorInfo }
   | { type: 'progress'; progress: RunProgress; elapsed: number }
   | { type: 'finished'; state: RunInfo['state']; error?: ErrorInfo };

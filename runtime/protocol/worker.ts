@@ -45,8 +45,9 @@ export type ToWorker =
   | { type: 'cancel'; rollout: string; attempt: number; error: ErrorInfo }
   /** From now on its rollouts ask, as those do that start so. */
   | { type: 'ask' }
-  /** `into`: a debugger that is attached stops in the user code that comes next. */
-  | { type: 'go-on'; ask: number; into: boolean }
+  | { type: 'go-on'; ask: number }
+  /** A debugger that is attached is to stop in the function around this place, for this rollout, as soon as it goes on. Answered by `aimed`. */
+  | { type: 'step-into'; ask: number; rollout: string; attempt: number; place: Place }
   | { type: 'recorded-tool'; ask: number; result?: { result: string; error?: boolean } }
   | { type: 'stop' };
 
@@ -75,7 +76,8 @@ export type FromWorker =
   | { type: 'tool-started'; rollout: string; attempt: number; name: string; site?: Place; held?: HeldTool }
   | { type: 'tool'; rollout: string; attempt: number; tool: Omit<ToolRecord, 'index' | 'afterCalls'>; held?: HeldTool }
   | { type: 'ask-tool'; ask: number; rollout: string; attempt: number; name: string; arguments: string }
-  | { type: 'log'; rollout?: string; attempt?: number; stream: 'out' | 'err'; text: string }
+  | { type: 'aimed'; ask: number; rollout: string; attempt: number }
+  | { type: 'log'; rollout?: string; attempt?: number; stream: 'out' | 'err'; text: string; site?: Place; console: boolean }
   | { type: 'finished'; rollout: string; attempt: number; output: OutputData }
   | { type: 'failed'; rollout: string; attempt: number; error: ErrorInfo; tainted: boolean }
   | { type: 'judged'; rollout: string; attempt: number; verdict?: Verdict; error?: ErrorInfo }

@@ -84,7 +84,9 @@ function forwardOutput(name: 'stdout' | 'stderr', stream: 'out' | 'err', send: (
   process[name].write = ((chunk: string | Uint8Array, ...rest: unknown[]) => {
     const charge = charged.getStore();
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
-    send({ type: 'log', rollout: charge?.rollout, attempt: charge?.attempt, stream, text });
+    const holder = { stack: '' };
+    Error.captureStackTrace(holder, process[name].write);
+    send({ type: 'log', rollout: charge?.rollout, attempt: charge?.attempt, stream, text, site: userPlace(holder.stack), console: holder.stack.includes('(node:internal/console/') });
     const done = rest.at(-1);
     if (typeof done === 'function') queueMicrotask(() => done());
     return true;
