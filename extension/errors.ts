@@ -1,18 +1,45 @@
-/** Errors as a person sees them: a sentence, the next step, and the place one click away. */
+/** Errors as a person sees them: a sentence, the next step, and what can be done about it one click away. */
 import * as vscode from 'vscode';
 import { errorInfo, type ErrorInfo, type Place } from '../runtime/protocol/errors.ts';
+import { missingKey } from '../runtime/protocol/providers.ts';
+import { NoNodeError } from './backbone/node.ts';
+import { execute } from './commands/table.ts';
 import type { Studio } from './studio.ts';
 
-export async function showError(studio: Studio, error: unknown): Promise<void> {
-  if (error instanceof vscode.CancellationError) return;
+/** A button under an error. What it gives is what `showError` gives. */
+export interface Fix<T = unknown> {
+  title: string;
+  run(): T | PromiseLike<T>;
+}
+
+/** `more` stand before what is offered for any error of its kind. Undefined: nobody chose one of these. */
+export async function showError<T>(studio: Studio, error: unknown, more: Fix<T>[] = []): Promise<T | undefined> {
+  if (error instanceof vscode.CancellationError) return undefined;
   const info = isErrorInfo(error) ? error : errorInfo(error);
   studio.log.error(info.message, info.stack ?? '', info.next ?? '');
-  const open = vscode.l10n.t('Show the Place');
-  const log = vscode.l10n.t('Show the Log');
-  const actions = [...(info.where === undefined ? [] : [open]), ...(info.code === 'internal' || info.code === 'backbone' ? [log] : [])];
-  const chosen = await vscode.window.showErrorMessage([info.message, info.next].filter(Boolean).join(' '), ...actions);
-  if (chosen === open) await showPlace(info.where!);
-  if (chosen === log) studio.log.show();
+  const usual = usualFixes(studio, error, info).filter(({ title }) => !more.some((fix) => fix.title === title));
+  const chosen = await vscode.window.showErrorMessage([info.message, info.next].filter(Boolean).join(' '), ...[...more, ...usual].map(({ title }) => title));
+  await usual.find(({ title }) => title === chosen)?.run();
+  return more.find(({ title }) => title === chosen)?.run();
+}
+
+function usualFixes(studio: Studio, error: unknown, info: ErrorInfo): Fix[] {
+  const { where } = info;
+  const key = missingKey(info);
+  return [
+    ...(where === undefined ? [] : [{ title: vscode.l10n.t('Show the Place'), run: () => showPlace(where) }]),
+    ...(key === undefined ? [] : [{ title: vscode.l10n.t('Set API Key'), run: () => execute('tuningFork.setApiKey', key) }]),
+    ...(error instanceof NoNodeError ? nodeFixes() : []),
+    ...(info.code === 'internal' || info.code === 'backbone' ? [{ title: vscode.l10n.t('Show the Log'), run: () => studio.log.show() }] : []),
+  ];
+}
+
+function nodeFixes(): Fix[] {
+  return [
+    { title: vscode.l10n.t('Install Node.js'), run: () => vscode.env.openExternal(vscode.Uri.parse('https://nodejs.org/en/download')) },
+    { title: vscode.l10n.t('Choose Node.js'), run: () => vscode.commands.executeCommand('workbench.action.openSettings', 'tuningFork.node.path') },
+    { title: vscode.l10n.t('Doctor'), run: () => execute('tuningFork.doctor') },
+  ];
 }
 
 export async function showPlace({ file, line = 1, column = 1 }: Place, options: vscode.TextDocumentShowOptions = {}): Promise<void> {

@@ -6,6 +6,7 @@ import { command } from './commands/table.ts';
 import { WorkspaceDiscovery } from './discovery/workspace.ts';
 import { registerRuns } from './runs/feature.ts';
 import type { Studio } from './studio.ts';
+import { registerTraining } from './training/feature.ts';
 
 export function activate(context: vscode.ExtensionContext): Studio {
   const log = vscode.window.createOutputChannel('Tuning Fork', { log: true });
@@ -16,5 +17,6 @@ export function activate(context: vscode.ExtensionContext): Studio {
   const studio: Studio = { context, log, secrets, backbones, discovery };
   command(studio, 'tuningFork.showLog', () => log.show());
   registerRuns(studio);
+  registerTraining(studio);
   return studio;
 }

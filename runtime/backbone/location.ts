@@ -9,6 +9,7 @@ import { isAlive, stampOf } from './stamp.ts';
 
 /** What macOS takes; Linux takes four more. */
 const LONGEST_SOCKET = 103;
+const ADDRESS = 'backbone.json';
 
 export interface Address {
   socket: string;
@@ -25,16 +26,26 @@ export function projectFolder(from: string): string {
   }
 }
 
+/** Whether one listens, or has listened and was killed. Looks only: nothing is made or asked. */
+export function hasBackbone(project: string): boolean {
+  return existsSync(join(folderOf(project), ADDRESS));
+}
+
+function folderOf(project: string): string {
+  const base = resolve(process.env.TUNING_FORK_RUNTIME_DIR ?? join(tmpdir(), `tuning-fork-${userInfo().username.replace(/[^\w-]/g, '_')}`));
+  // The path must stay short, so the project is named by a few letters of a hash.
+  return join(base, createHash('sha256').update(project).digest('hex').slice(0, 12));
+}
+
 export class Location {
   readonly dir: string;
   private readonly addressFile: string;
   private readonly lockFile: string;
 
   constructor(project: string) {
-    const base = resolve(process.env.TUNING_FORK_RUNTIME_DIR ?? join(tmpdir(), `tuning-fork-${userInfo().username.replace(/[^\w-]/g, '_')}`));
-    // The path must stay short, so the project is named by a few letters of a hash.
-    this.dir = join(base, createHash('sha256').update(project).digest('hex').slice(0, 12));
-    this.addressFile = join(this.dir, 'backbone.json');
+    this.dir = folderOf(project);
+    const base = dirname(this.dir);
+    this.addressFile = join(this.dir, ADDRESS);
     this.lockFile = join(this.dir, 'lock');
     if (process.platform !== 'win32' && join(this.dir, '00000000.sock').length > LONGEST_SOCKET) {
       throw new TuningForkError('backbone', `${base} is too long a path for a socket.`, { next: 'Set TUNING_FORK_RUNTIME_DIR to a short one of your own.' });
