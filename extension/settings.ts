@@ -5,6 +5,7 @@ export interface Settings {
   'node.path': string;
   'editor.inlineValues': boolean;
   'editor.codeLens': boolean;
+  'editor.rejudgeOnSave': boolean;
   'rollouts.repeats': number;
   'rollouts.concurrency': number;
 }

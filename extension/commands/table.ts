@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { showError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
+import type { MoreNode } from '../views/runs/nodes.ts';
 
 /** What a run is started for; whatever is absent is asked or guessed. */
 export interface RunTarget {
@@ -37,13 +38,24 @@ export interface Commands {
   'tuningFork.runRollouts': [target?: RunTarget];
   'tuningFork.debugRollouts': [target?: RunTarget];
   'tuningFork.cancelRun': [run?: RunPlace];
-  'tuningFork.deleteRun': [run?: RunPlace];
+  'tuningFork.deleteRun': [run?: RunPlace, selected?: readonly RunPlace[]];
   'tuningFork.exportRun': [run?: RunPlace];
   'tuningFork.revealRun': [run?: RunPlace];
   'tuningFork.rejudgeRun': [run?: RunPlace];
+  /** Which run's values stand beside the code of the active editor, or of this file. */
+  'tuningFork.chooseInlineRun': [file?: string];
+  'tuningFork.clearInlineValues': [file?: string];
   'tuningFork.openRollout': [rollout?: RolloutPlace];
   'tuningFork.saveRolloutAsTest': [rollout?: RolloutPlace];
   'tuningFork.refreshRuns': [];
+  'tuningFork.filterRuns': [text?: string];
+  'tuningFork.failedOnly': [];
+  'tuningFork.clearRunsFilter': [];
+  'tuningFork.copyId': [place?: RunPlace | RolloutPlace];
+  'tuningFork.deleteSelectedRuns': [];
+  /** Selects a run in the view, and opens it there. */
+  'tuningFork.showRun': [dir: string];
+  'tuningFork.showMoreRuns': [more: MoreNode];
   // debug
   'tuningFork.debugRollout': [rollout?: RolloutPlace];
   'tuningFork.forkRollout': [rollout?: RolloutPlace];

@@ -45,7 +45,7 @@ export async function readRunInfo(dir: string): Promise<RunInfo> {
 
 /** All runs below `root`, newest first. A run that cannot be read is told of and does not hide the others. */
 export async function listRuns(root: string): Promise<{ runs: RunSummary[]; problems: TuningForkError[] }> {
-  const { places, problems } = await findPlaces(root);
+  const { places, problems } = await findRuns(root);
   const runs: RunSummary[] = [];
   for (const place of places) {
     try {
@@ -64,7 +64,7 @@ export async function listRuns(root: string): Promise<{ runs: RunSummary[]; prob
 export async function findRun(root: string, nameOrPrefix: string, kinds?: readonly RunInfo['kind'][]): Promise<RunPlace> {
   const asFolder = resolve(nameOrPrefix);
   if (nameOrPrefix !== '' && await isRun(asFolder)) return { dir: asFolder, info: await readRunInfo(asFolder) };
-  const { places } = await findPlaces(root);
+  const { places } = await findRuns(root);
   if (nameOrPrefix === 'latest') {
     const latest = places.find(({ info }) => kinds === undefined || kinds.includes(info.kind));
     if (latest !== undefined) return latest;
@@ -120,7 +120,8 @@ function countRun({ columns }: Catalog): RunCounts {
   return counts;
 }
 
-async function findPlaces(root: string): Promise<{ places: RunPlace[]; problems: TuningForkError[] }> {
+/** All runs below `root`, newest first, without a look into them. */
+export async function findRuns(root: string): Promise<{ places: RunPlace[]; problems: TuningForkError[] }> {
   const base = resolve(root);
   const places: RunPlace[] = [];
   const problems: TuningForkError[] = [];

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { Project, type Followed } from './project.ts';
 
@@ -35,7 +36,12 @@ describe('a rejudge', { timeout: 60_000, concurrency: 3 }, () => {
     }
     assert.deepEqual([...before.values()].map(({ status }) => status).sort(), ['failed', 'failed', 'finished'], 'the old run stays');
     const { info } = await run.reader();
-    assert.deepEqual([info.kind, info.planned, info.policy], ['rejudge', 3, 'embedded']);
+    assert.deepEqual([info.kind, info.planned, info.policy, info.source], ['rejudge', 3, 'embedded', original.dir]);
+    const { info: { files: then } } = await original.reader();
+    const at = (name: string): string => join(project.dir, name);
+    assert.deepEqual(Object.keys(then!), [at('judges.ts')], 'workflow and judge, which are one file here');
+    assert.deepEqual(Object.keys(info.files!), [at('judges.ts'), at('kinder.ts')]);
+    assert.equal(info.files![at('judges.ts')], then![at('judges.ts')]);
     assert.deepEqual(run.of('call'), []);
     assert.equal(run.of('log').length, 3);
   });

@@ -1,0 +1,177 @@
+/** Rewards and calls beside the code of every visible editor, and what their hovers tell. */
+import { realpathSync } from 'node:fs';
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { Code } from '../results/code.ts';
+import type { RunFigures } from '../results/figures.ts';
+import { targetOf, type Target } from '../results/results.ts';
+import { setting } from '../settings.ts';
+import type { Studio } from '../studio.ts';
+import { keyOf, type Board } from './board.ts';
+import { HOVER_COMMANDS, hoverText } from './hover-text.ts';
+import { MovedLines } from './lines.ts';
+import { Painter } from './painter.ts';
+import { inlineValues, type InlineValue } from './values.ts';
+import { verdictLine } from './verdicts.ts';
+
+const AFTER_TYPING_MS = 300;
+
+/** What one document shows. */
+interface Sheet {
+  readonly moved: MovedLines;
+  values: readonly InlineValue[];
+  /** Files edited since, by run folder. */
+  edited: Map<string, readonly string[]>;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
+  readonly #studio: Studio;
+  readonly #board: Board;
+  readonly #painter = new Painter();
+  readonly #code = new Code();
+  readonly #sheets = new Map<vscode.TextDocument, Sheet>();
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly #subscriptions: vscode.Disposable[];
+  /** Other values are shown, or other ones are of code that was edited. */
+  readonly onDidChange = this.#changed.event;
+
+  constructor(studio: Studio, board: Board) {
+    this.#studio = studio;
+    this.#board = board;
+    this.#subscriptions = [
+      this.#painter, this.#changed,
+      vscode.window.onDidChangeVisibleTextEditors(() => this.refresh()),
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => this.#typed(document, contentChanges)),
+      vscode.workspace.onDidCloseTextDocument((document) => this.#forget(document)),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('tuningFork.editor.inlineValues')) this.refresh();
+      }),
+    ];
+  }
+
+  refresh(): void {
+    for (const document of new Set(vscode.window.visibleTextEditors.map(({ document }) => document))) void this.#show(document);
+  }
+
+  valuesOf(document: vscode.TextDocument): readonly InlineValue[] {
+    return this.#sheets.get(document)?.values ?? [];
+  }
+
+  editedSince(document: vscode.TextDocument, { dir }: RunFigures): readonly string[] {
+    return this.#sheets.get(document)?.edited.get(dir) ?? [];
+  }
+
+  /** Workflows that this file is code of. */
+  targetsOf(file: string): Target[] {
+    const path = realPath(file);
+    const own = this.#studio.discovery.workflowsIn(file).map(({ className }) => ({ file: path, className }));
+    return [...new Map([...own, ...this.#board.targetsAt(path)].map((target) => [keyOf(target), target])).values()];
+  }
+
+  /** Only behind the code: over the code itself its own hovers are what one wants. */
+  async provideHover(document: vscode.TextDocument, position: vscode.Position): Promise<vscode.Hover | undefined> {
+    const value = this.valuesOf(document).find(({ line }) => line === position.line);
+    if (value === undefined || position.character < document.lineAt(position.line).text.length || !setting('editor.inlineValues', document)) return undefined;
+    const before = await this.#board.before(value.run);
+    const text = hoverText({
+      value, before, path: realPath(document.uri.fsPath), edited: this.editedSince(document, value.run).map((file) => basename(file)),
+      time: (iso) => new Date(iso).toLocaleString(vscode.env.language, { dateStyle: 'medium', timeStyle: 'short' }),
+    }, vscode.l10n);
+    const markdown = new vscode.MarkdownString(text, true);
+    markdown.isTrusted = { enabledCommands: [...HOVER_COMMANDS] };
+    return new vscode.Hover(markdown, new vscode.Range(position, position));
+  }
+
+  dispose(): void {
+    for (const { timer } of this.#sheets.values()) clearTimeout(timer);
+    for (const one of this.#subscriptions) one.dispose();
+  }
+
+  /** VS Code moves what is painted; all else waits until nobody types. */
+  #typed(document: vscode.TextDocument, changes: readonly vscode.TextDocumentContentChangeEvent[]): void {
+    const sheet = this.#sheets.get(document);
+    if (sheet === undefined) return;
+    sheet.moved.note(changes, (line) => line < document.lineCount && document.lineAt(line).isEmptyOrWhitespace);
+    clearTimeout(sheet.timer);
+    sheet.timer = setTimeout(() => void this.#show(document), AFTER_TYPING_MS);
+  }
+
+  async #show(document: vscode.TextDocument): Promise<void> {
+    if (document.uri.scheme !== 'file' || !vscode.window.visibleTextEditors.some((editor) => editor.document === document)) return;
+    const targets = setting('editor.inlineValues', document) ? this.targetsOf(document.uri.fsPath) : [];
+    if (targets.length === 0 && !this.#sheets.has(document)) return;
+    const sheet = this.#sheetOf(document);
+    const { version } = document;
+    const runs = (await Promise.all(targets.map((target) => this.#board.look(target)))).filter((run) => run !== undefined);
+    const befores = new Map(await Promise.all(runs.filter(({ info }) => info.source !== undefined).map(async (run) => [run, await this.#board.before(run)] as const)));
+    const edited = new Map(await Promise.all(runs.map(async ({ dir, info }) => [dir, await this.#code.changed(info.files ?? {}, openText)] as const)));
+    // What was typed meanwhile brings us here again.
+    if (document.version !== version || !this.#sheets.has(document)) return;
+    const path = realPath(document.uri.fsPath);
+    if (runs.some(({ dir }) => !edited.get(dir)!.includes(path))) sheet.moved.forget();
+    const values = new Map<number, InlineValue>();
+    // Where two runs tell something of one line, the newer one does.
+    for (const run of runs.toSorted((a, b) => (a.info.created < b.info.created ? 1 : -1))) {
+      const rewardLines = this.#rewardLines(document, path, run);
+      for (const value of inlineValues({ run, before: befores.get(run), path, rewardLines, find: (line) => sheet.moved.find(line) }, vscode.l10n)) {
+        if (!values.has(value.line)) values.set(value.line, value);
+      }
+    }
+    sheet.values = [...values.values()];
+    sheet.edited = edited;
+    this.#paint(document, sheet);
+    this.#changed.fire();
+  }
+
+  #paint(document: vscode.TextDocument, { values, edited }: Sheet): void {
+    const painted = values.map(({ line, text, reward, run }) => {
+      const stale = edited.get(run.dir)!.length > 0;
+      return { line, stale, text: stale && reward ? `${text} · ${vscode.l10n.t('before the edit')}` : text };
+    });
+    for (const editor of vscode.window.visibleTextEditors) if (editor.document === document) this.#painter.paint(editor, painted);
+  }
+
+  #rewardLines(document: vscode.TextDocument, path: string, { info }: RunFigures): readonly number[] {
+    const workflow = this.#board.targetOf(info);
+    const lines: number[] = [];
+    if (workflow?.file === path) {
+      const found = this.#studio.discovery.workflowsIn(document.uri.fsPath).find(({ className }) => className === workflow.className);
+      // Of several outputs nobody knows which one a reward is of.
+      if (found !== undefined) lines.push(found.outputs.length === 1 ? found.outputs[0]! : found.executeLine ?? found.line);
+    }
+    const judge = targetOf(info, 'judge');
+    const verdict = judge?.file === path ? verdictLine(document.getText(), judge.className) : undefined;
+    return verdict === undefined ? lines : [...lines, verdict];
+  }
+
+  #sheetOf(document: vscode.TextDocument): Sheet {
+    const sheet = this.#sheets.get(document) ?? { moved: new MovedLines(), values: [], edited: new Map(), timer: undefined };
+    this.#sheets.set(document, sheet);
+    return sheet;
+  }
+
+  #forget(document: vscode.TextDocument): void {
+    clearTimeout(this.#sheets.get(document)?.timer);
+    this.#sheets.delete(document);
+  }
+}
+
+function openText(path: string): vscode.TextDocument | undefined {
+  return vscode.workspace.textDocuments.find(({ uri, isClosed }) => uri.scheme === 'file' && !isClosed && realPath(uri.fsPath) === path);
+}
+
+const real = new Map<string, string>();
+
+/** Traces tell real paths, editors the ones that were opened. */
+export function realPath(path: string): string {
+  const known = real.get(path);
+  if (known !== undefined) return known;
+  try {
+    const found = realpathSync.native(path);
+    real.set(path, found);
+    return found;
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,225 @@
+/** A judge was saved: the stored rollouts are scored again by it, and what is shown moves to the new rewards. No model is called. */
+import { dirname } from 'node:path';
+import * as vscode from 'vscode';
+import { projectFolder } from '../../runtime/backbone/location.ts';
+import type { RunEvent } from '../../runtime/protocol/backbone.ts';
+import { TuningForkError, type ErrorInfo } from '../../runtime/protocol/errors.ts';
+import { deleteRun, type RunPlace as StoredRun } from '../../runtime/trace/index.ts';
+import type { RunPlace } from '../commands/table.ts';
+import type { FoundConfig } from '../discovery/discovery.ts';
+import { showError } from '../errors.ts';
+import { targetOf, type Results } from '../results/results.ts';
+import { setting } from '../settings.ts';
+import type { Studio } from '../studio.ts';
+import type { Board } from './board.ts';
+import { classLine } from './verdicts.ts';
+import { decimal } from './words.ts';
+
+/** More than this is scored again only when somebody asks for it. */
+export const MOST_AT_ONCE = 2_000;
+const TOLD_MS = 6_000;
+
+export type JudgeState =
+  | { now: 'scoring'; rollouts: number }
+  | { now: 'too-many'; rollouts: number; place: RunPlace }
+  | { now: 'scored'; place: RunPlace; moved: string };
+
+interface Scoring {
+  stopped: boolean;
+  /** Settles once nothing of it goes on. */
+  over: Promise<void>;
+  live: Promise<RunPlace> | undefined;
+}
+
+export class JudgeKeeper implements vscode.Disposable {
+  readonly #studio: Studio;
+  readonly #results: Results;
+  readonly #board: Board;
+  readonly #states = new Map<string, JudgeState>();
+  readonly #scorings = new Map<string, Scoring>();
+  /** What a save has made, by configuration; the next one takes its place. */
+  readonly #made = new Map<string, string>();
+  readonly #problems = vscode.languages.createDiagnosticCollection('tuning-fork-judge');
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly #saves: vscode.Disposable;
+  readonly onDidChange = this.#changed.event;
+
+  constructor(studio: Studio, results: Results, board: Board) {
+    this.#studio = studio;
+    this.#results = results;
+    this.#board = board;
+    this.#saves = vscode.workspace.onDidSaveTextDocument((document) => void this.#saved(document));
+  }
+
+  stateOf(conf: string): JudgeState | undefined {
+    return this.#states.get(conf);
+  }
+
+  /** By the judge that the run's configuration names now. */
+  async rejudge(run: StoredRun): Promise<void> {
+    const figures = await this.#results.figures(run.dir);
+    if (figures === undefined || figures.total === 0) throw new TuningForkError('usage', vscode.l10n.t('The run {0} has no rollout that could be scored.', run.info.run), { next: vscode.l10n.t('Run rollouts first.') });
+    await this.#score(run, figures.total);
+  }
+
+  dispose(): void {
+    for (const one of [this.#saves, this.#problems, this.#changed]) one.dispose();
+  }
+
+  async #saved(document: vscode.TextDocument): Promise<void> {
+    if (!vscode.workspace.isTrusted || !setting('editor.rejudgeOnSave', document)) return;
+    const configs = this.#studio.discovery.configs.filter(({ judge }) => judge?.file === document.uri.fsPath);
+    await Promise.all(configs.map((config) => this.#keepUp(config).catch((error: unknown) => showError(this.#studio, error))));
+  }
+
+  async #keepUp(config: FoundConfig): Promise<void> {
+    const run = await this.#newest(config);
+    if (run === undefined) return;
+    const { total } = (await this.#results.figures(run.dir))!;
+    if (total > MOST_AT_ONCE) return this.#tell(config.file, { now: 'too-many', rollouts: total, place: placeOf(run) });
+    await this.#score(run, total);
+  }
+
+  /** The rollouts themselves: of a run that was scored again, those it was made from. */
+  async #newest(config: FoundConfig): Promise<StoredRun | undefined> {
+    for (const run of this.#results.runs) {
+      if (run.info.conf !== config.file || run.info.state === 'running' || !(run.info.kind === 'rollout' || run.info.kind === 'training' || run.info.kind === 'rejudge')) continue;
+      const stored = sourceOf(run, this.#results);
+      const figures = await this.#results.figures(stored.dir);
+      if (figures !== undefined && figures.total > 0) return stored;
+    }
+    return undefined;
+  }
+
+  /** What is under way for this configuration is called off first. */
+  async #score(run: StoredRun, rollouts: number): Promise<void> {
+    const { conf } = run.info;
+    const earlier = this.#scorings.get(conf);
+    if (earlier !== undefined) earlier.stopped = true;
+    const scoring: Scoring = { stopped: false, over: Promise.resolve(), live: undefined };
+    this.#scorings.set(conf, scoring);
+    scoring.over = (async () => {
+      if (earlier !== undefined) await this.#callOff(earlier);
+      if (!scoring.stopped) await this.#run(run, rollouts, scoring);
+    })();
+    const text = rollouts === 1 ? vscode.l10n.t('Scoring 1 rollout again') : vscode.l10n.t('Scoring {0} rollouts again', rollouts);
+    vscode.window.setStatusBarMessage(`$(sync~spin) ${text}`, scoring.over);
+    try {
+      await scoring.over;
+    } finally {
+      if (this.#scorings.get(conf) === scoring) {
+        this.#scorings.delete(conf);
+        if (this.#states.get(conf)?.now === 'scoring') this.#tell(conf, undefined);
+      }
+    }
+  }
+
+  async #callOff(scoring: Scoring): Promise<void> {
+    const place = await scoring.live?.catch(() => undefined);
+    if (place !== undefined) await this.#studio.backbones.request(place.project, 'cancel', { run: place.run }).catch(() => {});
+    await scoring.over.catch(() => {});
+  }
+
+  async #run(run: StoredRun, rollouts: number, scoring: Scoring): Promise<void> {
+    const { conf } = run.info;
+    this.#tell(conf, { now: 'scoring', rollouts });
+    const problems = new JudgeProblems();
+    const ended = new Promise<Extract<RunEvent, { type: 'finished' }>>((resolve, reject) => {
+      const lost = this.#studio.backbones.onDidLose((project) => {
+        if (project === projectFolder(dirname(conf))) reject(new TuningForkError('backbone', vscode.l10n.t('The backbone ended while it scored rollouts.'), { next: vscode.l10n.t('Save the judge again.') }));
+      });
+      scoring.live = this.#studio.backbones.start(projectFolder(dirname(conf)), { kind: 'rejudge', conf, rejudge: { dir: run.dir } }, (event) => {
+        if (event.type === 'rollout-finished' && event.error !== undefined) problems.add(event.error);
+        if (event.type !== 'finished') return;
+        if (event.error !== undefined) problems.add(event.error);
+        lost.dispose();
+        resolve(event);
+      });
+      scoring.live.catch((error: unknown) => {
+        lost.dispose();
+        reject(error as Error);
+      });
+    });
+    const [{ project, run: name, dir }, { state }] = await Promise.all([scoring.live!, ended]);
+    const made: RunPlace = { project, run: name, dir };
+    if (state === 'cancelled') return this.#discard(dir);
+    await this.#results.look(dir);
+    await this.#show(problems, run);
+    const after = await this.#results.figures(dir);
+    const target = this.#board.targetOf(run.info);
+    if (target !== undefined && this.#board.choices[`${target.file}->${target.className}`]?.run !== undefined) this.#board.choose(target, { run: dir });
+    const superseded = this.#made.get(conf);
+    this.#made.set(conf, dir);
+    if (superseded !== undefined) await this.#discard(superseded);
+    const before = await this.#results.figures(run.dir);
+    const mean = (reward: { mean: number } | undefined): string => (reward === undefined ? '–' : decimal(reward.mean));
+    const moved = mean(before?.reward) === mean(after?.reward) ? mean(after?.reward) : `${mean(before?.reward)} → ${mean(after?.reward)}`;
+    this.#tell(conf, { now: 'scored', place: made, moved: `${moved} (${after?.total ?? 0})` });
+    vscode.window.setStatusBarMessage(`$(check) ${vscode.l10n.t('scored again: {0}', `${moved} (${after?.total ?? 0})`)}`, TOLD_MS);
+  }
+
+  /** Copies that a newer one stands for would only fill the disk and the list of runs. */
+  async #discard(dir: string): Promise<void> {
+    await deleteRun(dirname(dirname(dirname(dir))), dir).catch((error: unknown) => this.#studio.log.warn(`The run ${dir} was not removed: ${String(error)}`));
+    this.#results.forget(dir);
+  }
+
+  async #show(problems: JudgeProblems, { info }: StoredRun): Promise<void> {
+    const judge = targetOf(info, 'judge');
+    if (judge === undefined) return;
+    this.#problems.delete(vscode.Uri.file(judge.file));
+    for (const [file, found] of problems.byFile(judge.file)) {
+      const document = await vscode.workspace.openTextDocument(file).then((opened) => opened, () => undefined);
+      this.#problems.set(vscode.Uri.file(file), found.map(({ error: { where, message, next }, count }) => {
+        const line = Math.min((where?.line ?? (document === undefined ? undefined : (classLine(document.getText(), judge.className) ?? 0) + 1) ?? 1) - 1, (document?.lineCount ?? 1) - 1);
+        const range = document === undefined ? new vscode.Range(line, 0, line, 0) : contentOf(document.lineAt(line));
+        const often = count > 1 ? ` ${vscode.l10n.t('({0} rollouts)', count)}` : '';
+        const diagnostic = new vscode.Diagnostic(range, `${message}${often}${next === undefined ? '' : `\n${next}`}`, vscode.DiagnosticSeverity.Error);
+        diagnostic.source = 'Tuning Fork';
+        return diagnostic;
+      }));
+    }
+  }
+
+  #tell(conf: string, state: JudgeState | undefined): void {
+    if (state === undefined) this.#states.delete(conf);
+    else this.#states.set(conf, state);
+    this.#changed.fire();
+  }
+}
+
+/** Equal errors once, with how often. */
+class JudgeProblems {
+  readonly #found = new Map<string, { error: ErrorInfo; count: number }>();
+
+  add(error: ErrorInfo): void {
+    if (error.code !== 'judge' && error.code !== 'reward') return;
+    const key = `${error.where?.file}:${error.where?.line}:${error.message}`;
+    const known = this.#found.get(key);
+    if (known === undefined) this.#found.set(key, { error, count: 1 });
+    else known.count++;
+  }
+
+  byFile(judge: string): Map<string, { error: ErrorInfo; count: number }[]> {
+    const files = new Map<string, { error: ErrorInfo; count: number }[]>();
+    for (const one of this.#found.values()) {
+      const file = one.error.where?.file ?? judge;
+      files.set(file, [...files.get(file) ?? [], one].slice(0, 20));
+    }
+    return files;
+  }
+}
+
+function contentOf(line: vscode.TextLine): vscode.Range {
+  return new vscode.Range(line.lineNumber, line.firstNonWhitespaceCharacterIndex, line.lineNumber, line.text.trimEnd().length);
+}
+
+function sourceOf(run: StoredRun, results: Results): StoredRun {
+  const { source } = run.info;
+  const info = source === undefined ? undefined : results.info(source);
+  return info === undefined ? run : { dir: source!, info };
+}
+
+export function placeOf({ dir, info }: StoredRun): RunPlace {
+  return { project: dirname(dirname(dirname(dirname(dir)))), run: info.run, dir };
+}
