@@ -14,7 +14,7 @@ export function parseTypeScript(text: string, file: string): t.Program | undefin
       attachComment: false,
       allowAwaitOutsideFunction: true,
       allowReturnOutsideFunction: true,
-      plugins: ['typescript', 'decorators-legacy', ...(jsx ? ['jsx' as const] : [])],
+      plugins: ['typescript', 'decorators-legacy', 'decoratorAutoAccessors', ...(jsx ? ['jsx' as const] : [])],
     }).program;
   } catch {
     return undefined;

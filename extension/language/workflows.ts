@@ -2,7 +2,7 @@
 import type * as t from '@babel/types';
 import type { FoundWorkflow } from '../discovery/discovery.ts';
 import { importedName, inheritedMember, memberOf, readModule, textOf, visitCode, type OwnClass, type SourceModule } from './module.ts';
-import { bare, keyName } from './syntax.ts';
+import { bare, keyName, type Node } from './syntax.ts';
 
 export interface FoundClasses {
   workflows: FoundWorkflow[];
@@ -38,7 +38,7 @@ export function targetsOf(module: SourceModule, own: OwnClass): (string | undefi
   return value?.type === 'ArrayExpression' ? value.elements.map((element) => element ? textOf(element, module.texts) : undefined) : undefined;
 }
 
-export function targetsValue(own: OwnClass): ReturnType<typeof bare> | undefined {
+export function targetsValue(own: OwnClass): Node | undefined {
   const member = inheritedMember(own, 'trainableTargets');
   return member?.type === 'ClassProperty' && member.value ? bare(member.value) : undefined;
 }
@@ -47,7 +47,8 @@ export interface RoleCall {
   method: 'registerModel' | 'getModel';
   /** Undefined where it is not written out. */
   role: string | undefined;
-  argument: ReturnType<typeof bare>;
+  argument: Node;
+  call: t.CallExpression | t.OptionalCallExpression;
 }
 
 export function roleCalls(module: SourceModule, own: OwnClass): RoleCall[] {
@@ -56,7 +57,7 @@ export function roleCalls(module: SourceModule, own: OwnClass): RoleCall[] {
     if ((node.type !== 'CallExpression' && node.type !== 'OptionalCallExpression') || node.arguments[0] === undefined) return;
     const { callee } = node;
     const method = callee.type === 'MemberExpression' || callee.type === 'OptionalMemberExpression' ? keyName({ key: callee.property, computed: callee.computed }) : undefined;
-    if (method === 'registerModel' || method === 'getModel') calls.push({ method, role: textOf(node.arguments[0], module.texts), argument: bare(node.arguments[0]) });
+    if (method === 'registerModel' || method === 'getModel') calls.push({ method, role: textOf(node.arguments[0], module.texts), argument: bare(node.arguments[0]), call: node });
   });
   return calls;
 }
