@@ -1,0 +1,101 @@
+/** What can be done with a run that is there: cancel, delete, export, reveal, score again. */
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import { TuningForkError } from '../../runtime/protocol/errors.ts';
+import { deleteRun, exportRun, openRunReader, readRunInfo, type ExportFormat } from '../../runtime/trace/index.ts';
+import { requireTrust } from '../backbone/backbones.ts';
+import type { RolloutPlace, RunPlace } from '../commands/table.ts';
+import { showError } from '../errors.ts';
+import type { Studio } from '../studio.ts';
+import { stateOf } from '../views/runs/library.ts';
+import { launch, type Ended } from './launch.ts';
+import { pickRollout, pickRun } from './pick.ts';
+import { decimal, meanReward } from './progress-text.ts';
+import { rewardsOf } from './rewards.ts';
+
+const SAID_MS = 10_000;
+
+/** What has finished is kept. */
+export async function cancelRun(studio: Studio, place?: RunPlace): Promise<void> {
+  requireTrust();
+  const { backbones } = studio;
+  const [only, ...others] = backbones.live;
+  const run = place ?? (only !== undefined && others.length === 0 ? only : await pickRun(studio, vscode.l10n.t('Cancel which run?'), (state) => state === 'running'));
+  if (run === undefined) return;
+  if (!backbones.live.some(({ dir }) => dir === run.dir)) await backbones.reattach(run.project);
+  await backbones.request(run.project, 'cancel', { run: run.run });
+}
+
+/** To the trash where there is one. `several`: what is selected, the one pointed at among them. */
+export async function deleteRuns(studio: Studio, place?: RunPlace, several?: readonly RunPlace[]): Promise<void> {
+  const pointedAt = place ?? await pickRun(studio, vscode.l10n.t('Delete which run?'), (state) => state !== 'running');
+  if (pointedAt === undefined) return;
+  const runs = several !== undefined && several.some(({ dir }) => dir === pointedAt.dir) ? several.filter(({ run }) => run !== undefined) : [pointedAt];
+  for (const { dir, run } of runs) {
+    if (stateOf(await readRunInfo(dir)) === 'running') throw new TuningForkError('usage', vscode.l10n.t('Run {0} is going on, so it is not deleted.', run), { next: vscode.l10n.t('Cancel it first.') });
+  }
+  const remove = vscode.l10n.t('Move to Trash');
+  const question = runs.length === 1 ? vscode.l10n.t('Delete run {0} with everything in it?', runs[0]!.run) : vscode.l10n.t('Delete {0} runs with everything in them?', runs.length);
+  const chosen = await vscode.window.showWarningMessage(question, { modal: true, detail: vscode.l10n.t('Traces, metrics and checkpoints. They can be restored from the trash where there is one.') }, remove);
+  if (chosen !== remove) return;
+  for (const { dir } of runs) await moveToTrash(dir);
+}
+
+async function moveToTrash(dir: string): Promise<void> {
+  // Nothing but a run's own folder is ever removed.
+  await readRunInfo(dir);
+  try {
+    await vscode.workspace.fs.delete(vscode.Uri.file(dir), { recursive: true, useTrash: true });
+  } catch {
+    const remove = vscode.l10n.t('Delete for Good');
+    const chosen = await vscode.window.showWarningMessage(vscode.l10n.t('There is no trash here for {0}.', basename(dir)), { modal: true, detail: vscode.l10n.t('What is deleted now cannot be restored.') }, remove);
+    if (chosen === remove) await deleteRun(join(dir, '../../..'), dir, { evenIfRunning: true });
+  }
+}
+
+export async function exportRunTo(studio: Studio, place?: RunPlace): Promise<void> {
+  const run = place ?? await pickRun(studio, vscode.l10n.t('Export which run?'));
+  if (run === undefined) return;
+  const target = await vscode.window.showSaveDialog({
+    title: vscode.l10n.t('Export Run {0}', run.run),
+    defaultUri: vscode.Uri.file(join(run.project, `${run.run}.jsonl`)),
+    filters: { [vscode.l10n.t('Whole rollouts')]: ['jsonl'], [vscode.l10n.t('A table, one row a rollout')]: ['csv'] },
+  });
+  if (target === undefined) return;
+  const format: ExportFormat = target.fsPath.toLowerCase().endsWith('.csv') ? 'csv' : 'jsonl';
+  const { rollouts, problems } = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Exporting {0}…', run.run) }, async () => exportRun(await openRunReader(run.dir), format, target.fsPath));
+  vscode.window.setStatusBarMessage(`$(check) ${vscode.l10n.t('{0} rollouts written to {1}', rollouts, basename(target.fsPath))}`, SAID_MS);
+  if (problems.length > 0) await showError(studio, problems[0]);
+}
+
+export async function revealRun(studio: Studio, place?: RunPlace): Promise<void> {
+  const run = place ?? await pickRun(studio, vscode.l10n.t('Reveal which run?'));
+  if (run === undefined) return;
+  const uri = vscode.Uri.file(join(run.dir, 'run.json'));
+  // A browser has no file manager.
+  await vscode.commands.executeCommand(vscode.env.uiKind === vscode.UIKind.Web || vscode.env.remoteName !== undefined ? 'revealInExplorer' : 'revealFileInOS', uri);
+}
+
+/** The judge as it is now, over the rollouts as they were. */
+export async function rejudgeRun(studio: Studio, place?: RunPlace): Promise<Ended | undefined> {
+  requireTrust();
+  const run = place ?? await pickRun(studio, vscode.l10n.t('Score which run again?'), (state) => state !== 'running');
+  if (run === undefined) return undefined;
+  const { conf, workflow } = await readRunInfo(run.dir);
+  const ended = await launch(studio, { project: run.project, request: { kind: 'rejudge', conf, rejudge: { dir: run.dir } }, title: vscode.l10n.t('Scoring {0} again', workflow) });
+  if (ended.error !== undefined) {
+    void showError(studio, ended.error);
+  } else {
+    const [before, after] = [(await rewardsOf(run.dir)).mean, meanReward(ended.progress)].map((mean) => (mean === undefined ? '–' : decimal(mean, 3)));
+    vscode.window.setStatusBarMessage(`$(check) ${vscode.l10n.t('Mean reward {0}, was {1}', after!, before!)}`, SAID_MS);
+  }
+  return ended;
+}
+
+/** In the form that the command line takes. */
+export async function copyId(studio: Studio, place?: RunPlace | RolloutPlace): Promise<void> {
+  const what = place ?? await pickRollout(studio, vscode.l10n.t('Copy the id of which rollout?'));
+  if (what === undefined) return;
+  const run = basename(what.dir);
+  await vscode.env.clipboard.writeText('rollout' in what && typeof what.rollout === 'string' ? `${run}/${what.rollout}` : run);
+}

@@ -1,0 +1,208 @@
+/** What the Runs tree is made of. Nodes are kept, so that a change redraws only what it touches. */
+import { openRunReader, type IndexEntry } from '../../../runtime/trace/index.ts';
+import type { readFilter } from './filter.ts';
+import type { StoredRun } from './library.ts';
+import { RunIndex, type Growth, type StepGroup, type Tally, type TaskGroup } from './run-index.ts';
+
+/** Children of a node at first, and with each "Show more…". */
+export const PAGE = 200;
+
+export type Filter = ReturnType<typeof readFilter>;
+export type Node = ProjectNode | RunNode | StepNode | TaskNode | RolloutNode | MoreNode;
+export type Parent = ProjectNode | RunNode | StepNode | TaskNode;
+
+export class ProjectNode {
+  readonly kind = 'project';
+  readonly parent = undefined;
+  readonly project: string;
+  shown = PAGE;
+
+  constructor(project: string) {
+    this.project = project;
+  }
+}
+
+/** The last child of a node that has more. */
+export class MoreNode {
+  readonly kind = 'more';
+  readonly parent: Parent;
+  readonly left: number;
+
+  constructor(parent: Parent, left: number) {
+    this.parent = parent;
+    this.left = left;
+  }
+}
+
+/** Also the `RunPlace` of every command on a run. */
+export class RunNode {
+  readonly kind = 'run';
+  /** Where there is more than one project. */
+  parent: ProjectNode | undefined;
+  stored: StoredRun;
+  shown = PAGE;
+  #index: Promise<RunIndex> | undefined;
+  #opened: RunIndex | undefined;
+  #tally: Promise<Tally> | undefined;
+  #filter: Filter;
+  readonly #steps = new WeakMap<StepGroup, StepNode>();
+
+  constructor(stored: StoredRun) {
+    this.stored = stored;
+  }
+
+  get project(): string {
+    return this.stored.project;
+  }
+
+  get run(): string {
+    return this.stored.run;
+  }
+
+  get dir(): string {
+    return this.stored.dir;
+  }
+
+  /** Its rollouts, once somebody has looked into it. */
+  get opened(): RunIndex | undefined {
+    return this.#opened;
+  }
+
+  index(filter: Filter): Promise<RunIndex> {
+    if (filter !== this.#filter) {
+      this.#filter = filter;
+      // The same reader under another filter: nothing is read again.
+      const reader = this.#opened?.reader;
+      if (reader !== undefined) {
+        this.#opened = new RunIndex(reader, filter);
+        this.#index = Promise.resolve(this.#opened);
+        return this.#index;
+      }
+      this.#index = undefined;
+    }
+    this.#index ??= openRunReader(this.dir).then((reader) => (this.#opened = new RunIndex(reader, filter)));
+    this.#index.catch(() => void (this.#index = undefined));
+    return this.#index;
+  }
+
+  /** Counts for one line; the index of a run that nobody has opened is not kept. */
+  tally(): Promise<Tally> {
+    if (this.#opened !== undefined) return Promise.resolve(this.#opened.tally);
+    this.#tally ??= openRunReader(this.dir).then((reader) => new RunIndex(reader).tally);
+    return this.#tally;
+  }
+
+  /** It changed on the disk. */
+  async grow(): Promise<Growth | undefined> {
+    this.#tally = undefined;
+    return this.#opened?.refresh();
+  }
+
+  /** Runs of one step have no level for it. */
+  children(index: RunIndex): (StepNode | TaskNode | RolloutNode | MoreNode)[] {
+    const [only] = index.steps;
+    if (index.steps.length === 1) return this.step(only!).children(index);
+    return page(this, index.steps, (group) => this.step(group));
+  }
+
+  step(group: StepGroup): StepNode {
+    let node = this.#steps.get(group);
+    if (node === undefined) this.#steps.set(group, (node = new StepNode(this, group)));
+    return node;
+  }
+}
+
+export class StepNode {
+  readonly kind = 'step';
+  readonly parent: RunNode;
+  readonly group: StepGroup;
+  shown = PAGE;
+  readonly #tasks = new WeakMap<TaskGroup, TaskNode>();
+
+  constructor(parent: RunNode, group: StepGroup) {
+    this.parent = parent;
+    this.group = group;
+  }
+
+  /** The step is no level of its own where there is only one: then its children are the run's. */
+  get visible(): StepNode | RunNode {
+    return this.parent.opened?.steps.length === 1 ? this.parent : this;
+  }
+
+  children(index: RunIndex): (TaskNode | RolloutNode | MoreNode)[] {
+    const { repeated, tasks } = this.group;
+    return page(this.visible, tasks, (group) => (repeated ? this.task(group) : this.task(group).rollout(group.rollouts[0]!, index)));
+  }
+
+  task(group: TaskGroup): TaskNode {
+    let node = this.#tasks.get(group);
+    if (node === undefined) this.#tasks.set(group, (node = new TaskNode(this, group)));
+    return node;
+  }
+}
+
+export class TaskNode {
+  readonly kind = 'task';
+  readonly step: StepNode;
+  readonly group: TaskGroup;
+  shown = PAGE;
+  readonly #rollouts = new Map<number, RolloutNode>();
+
+  constructor(step: StepNode, group: TaskGroup) {
+    this.step = step;
+    this.group = group;
+  }
+
+  get parent(): StepNode | RunNode {
+    return this.step.visible;
+  }
+
+  entries(index: RunIndex): IndexEntry[] {
+    return this.group.rollouts.map((i) => index.reader.entry(i));
+  }
+
+  children(index: RunIndex): (RolloutNode | MoreNode)[] {
+    const sorted = this.entries(index).sort((a, b) => a.sample - b.sample || a.id.localeCompare(b.id, 'en', { numeric: true }));
+    return page(this, sorted, ({ id }) => this.rollout(index.reader.find(id), index));
+  }
+
+  rollout(i: number, index: RunIndex): RolloutNode {
+    let node = this.#rollouts.get(i);
+    if (node === undefined) this.#rollouts.set(i, (node = new RolloutNode(this, index.reader.entry(i))));
+    return node;
+  }
+}
+
+/** Also the `RolloutPlace` of every command on a rollout. */
+export class RolloutNode {
+  readonly kind = 'rollout';
+  readonly task: TaskNode;
+  readonly entry: IndexEntry;
+
+  constructor(task: TaskNode, entry: IndexEntry) {
+    this.task = task;
+    this.entry = entry;
+  }
+
+  get parent(): TaskNode | StepNode | RunNode {
+    return this.task.step.group.repeated ? this.task : this.task.parent;
+  }
+
+  get runNode(): RunNode {
+    return this.task.step.parent;
+  }
+
+  get dir(): string {
+    return this.runNode.dir;
+  }
+
+  get rollout(): string {
+    return this.entry.id;
+  }
+}
+
+/** The first children of a node, and a way to the others. */
+export function page<T, N extends Node>(parent: Parent, all: readonly T[], node: (one: T) => N): (N | MoreNode)[] {
+  const shown = all.slice(0, parent.shown).map(node);
+  return all.length > parent.shown ? [...shown, new MoreNode(parent, all.length - parent.shown)] : shown;
+}
