@@ -1,6 +1,6 @@
 /** Starts a real VS Code (its server, with Chromium as the window) on a folder of its own, and ends all of it afterwards. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, relative } from 'node:path';
@@ -141,7 +141,6 @@ export async function startServer(options: LaunchOptions): Promise<Server> {
   const close = async (): Promise<void> => {
     child.stdin!.end();
     await ended(child);
-    rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
     await Promise.race([answers(port), ended(child).then(() => { throw new Error(`The server ended.\n${said.join('\n')}`); }), late(30_000, `The server did not answer in 30 s.\n${said.join('\n')}`)]);
