@@ -46,7 +46,12 @@ export interface Caller {
 /** Reads a YAML; throws one `ConfigError` with everything that is wrong in it. */
 export async function loadConfig(path: string, overrides: Overrides = {}, caller: Caller = { env: process.env, cwd: process.cwd() }): Promise<LoadedConfig> {
   const file = resolve(caller.cwd, path);
-  const tree = readYaml(await readText(file), file);
+  return parseConfig(await readText(file), file, overrides, caller);
+}
+
+/** The same for a text that stands in an editor. */
+export function parseConfig(text: string, file: string, overrides: Overrides, caller: Caller): LoadedConfig {
+  const tree = readYaml(text, file);
   const { whole, root, problems: rootProblems } = takeRoot(tree);
   const places = new Places(tree, root);
   const { data, filled, problems: unset } = fillVariables(whole[root]!, caller.env, (key) => places.of(key, 'value'));

@@ -1,5 +1,6 @@
 import type { LoadedConfig } from '../config/load.ts';
 import { splitTarget } from '../config/target.ts';
+import { BUILTIN_JUDGES } from '../protocol/config.ts';
 import { TuningForkError, type Place } from '../protocol/errors.ts';
 import { didYouMean } from '../protocol/suggest.ts';
 import { countdown } from './countdown.ts';
@@ -14,7 +15,7 @@ export type ResolvedJudge =
   | { kind: 'user'; file: string; className: string }
   | { kind: 'none' };
 
-const BUILTIN: Readonly<Record<string, (options: JudgeOptions) => BuiltinJudge>> = {
+const BUILTIN: Readonly<Record<(typeof BUILTIN_JUDGES)[number], (options: JudgeOptions) => BuiltinJudge>> = {
   math_answer: mathAnswer,
   countdown,
   exact_match: exactMatch,
@@ -36,9 +37,9 @@ export function resolveJudge(spec: string | null | undefined, options: JudgeOpti
   const { where } = options;
   const name = builtinName(spec);
   if (name !== undefined) {
-    const make = Object.hasOwn(BUILTIN, name) ? BUILTIN[name] : undefined;
-    if (make !== undefined) return { kind: 'builtin', judge: make(options) };
-    throw new TuningForkError('config', `There is no built-in judge \`${name}\`.`, { next: didYouMean(name, Object.keys(BUILTIN)) ?? `There are ${Object.keys(BUILTIN).join(', ')}.`, where });
+    const known = BUILTIN_JUDGES.find((one) => one === name);
+    if (known !== undefined) return { kind: 'builtin', judge: BUILTIN[known](options) };
+    throw new TuningForkError('config', `There is no built-in judge \`${name}\`.`, { next: didYouMean(name, BUILTIN_JUDGES) ?? `There are ${BUILTIN_JUDGES.join(', ')}.`, where });
   }
   if (/->\s*MathAnswerAndLlmAsJudge\s*$/.test(spec)) {
     throw new TuningForkError('not-here-yet', 'Judges that ask a model are not here yet.', { next: 'Use builtin->math_answer, or ask the model in a judge of your own.', where });

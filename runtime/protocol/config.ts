@@ -98,6 +98,8 @@ export const TASK_READER_TYPES = [
   'jsonl_dataset_file', 'random_dummy', 'huggingface_dat_repo', 'env_service', 'data_generation', 'tracing', 'deep_finance',
 ] as const;
 
+export const BUILTIN_JUDGES = ['math_answer', 'countdown', 'exact_match', 'number_match', 'environment', 'env_service'] as const;
+
 const dummies = z.strictObject({ count: positive.default(1000).describe('How many tasks.') }).prefault({});
 
 const taskReader = z.strictObject({
@@ -121,7 +123,7 @@ const taskJudge = z.strictObject({
   judge_type: z.enum(['customized_protocol', 'rubrics_auto_grader']).default('customized_protocol')
     .describe('customized_protocol: judge_protocol names the judge.'),
   judge_protocol: target.nullable().default(null)
-    .describe('Grades a rollout whose workflow gave no reward: builtin->math_answer, builtin->countdown, builtin->exact_match, builtin->number_match, builtin->environment, builtin->env_service, or a class of yours, path/file.ts->Class.'),
+    .describe(`Grades a rollout whose workflow gave no reward: ${BUILTIN_JUDGES.map((name) => `builtin->${name}`).join(', ')}, or a class of yours, path/file.ts->Class.`),
   tolerance: z.number().min(0).default(1e-6).describe('builtin->number_match: largest difference that counts as equal, relative for numbers above 1.'),
   alien_llm_model: later(z.string()),
   alien_llm_response_length: later(positive),
