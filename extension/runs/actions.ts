@@ -1,4 +1,4 @@
-/** What can be done with a run that is there: cancel, delete, export, reveal, score again. */
+/** What can be done with a run that is there: cancel, delete, export, reveal. */
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
@@ -8,10 +8,7 @@ import type { RolloutPlace, RunPlace } from '../commands/table.ts';
 import { showError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { stateOf } from '../views/runs/library.ts';
-import { launch, type Ended } from './launch.ts';
 import { pickRollout, pickRun } from './pick.ts';
-import { decimal, meanReward } from './progress-text.ts';
-import { rewardsOf } from './rewards.ts';
 
 const SAID_MS = 10_000;
 
@@ -74,22 +71,6 @@ export async function revealRun(studio: Studio, place?: RunPlace): Promise<void>
   const uri = vscode.Uri.file(join(run.dir, 'run.json'));
   // A browser has no file manager.
   await vscode.commands.executeCommand(vscode.env.uiKind === vscode.UIKind.Web || vscode.env.remoteName !== undefined ? 'revealInExplorer' : 'revealFileInOS', uri);
-}
-
-/** The judge as it is now, over the rollouts as they were. */
-export async function rejudgeRun(studio: Studio, place?: RunPlace): Promise<Ended | undefined> {
-  requireTrust();
-  const run = place ?? await pickRun(studio, vscode.l10n.t('Score which run again?'), (state) => state !== 'running');
-  if (run === undefined) return undefined;
-  const { conf, workflow } = await readRunInfo(run.dir);
-  const ended = await launch(studio, { project: run.project, request: { kind: 'rejudge', conf, rejudge: { dir: run.dir } }, title: vscode.l10n.t('Scoring {0} again', workflow) });
-  if (ended.error !== undefined) {
-    void showError(studio, ended.error);
-  } else {
-    const [before, after] = [(await rewardsOf(run.dir)).mean, meanReward(ended.progress)].map((mean) => (mean === undefined ? '–' : decimal(mean, 3)));
-    vscode.window.setStatusBarMessage(`$(check) ${vscode.l10n.t('Mean reward {0}, was {1}', after!, before!)}`, SAID_MS);
-  }
-  return ended;
 }
 
 /** In the form that the command line takes. */

@@ -14,7 +14,6 @@ export function registerRuns(studio: Studio): void {
   command(studio, 'tuningFork.deleteRun', async (run, selected) => (await actions()).deleteRuns(studio, run, selected));
   command(studio, 'tuningFork.exportRun', async (run) => (await actions()).exportRunTo(studio, run));
   command(studio, 'tuningFork.revealRun', async (run) => (await actions()).revealRun(studio, run));
-  command(studio, 'tuningFork.rejudgeRun', async (run) => (await actions()).rejudgeRun(studio, run));
   command(studio, 'tuningFork.copyId', async (place) => (await actions()).copyId(studio, place));
   command(studio, 'tuningFork.openRollout', async (rollout) => {
     const place = rollout ?? await (await import('./pick.ts')).pickRollout(studio, l10n.t('Open Rollout'));
