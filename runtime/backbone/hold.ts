@@ -11,6 +11,7 @@ import { describe, type Moment, type StopPoints } from './stops.ts';
 export type Asked = 'nothing' | 'call' | 'anything';
 
 interface Waiting {
+  at: Moment['at'];
   stop: Stopped;
   decide: (decision: CallDecision) => void;
 }
@@ -23,6 +24,8 @@ export interface HoldOptions {
   /** It stands still there. Told one after the other: where several calls of a rollout wait, the next once the one before has been let go. */
   onHeld(stop: Stopped): void;
   onReleased(): void;
+  /** Resolves once a debugger will stop in the function around this place when the rollout goes on there. */
+  stepInto(place: Place): Promise<void>;
 }
 
 /** What a stop shows beside what all of them do. */
@@ -32,6 +35,8 @@ export class Hold implements CallHooks {
   readonly #options: HoldOptions;
   readonly #waiting: Waiting[] = [];
   #asked: Asked;
+  /** Model calls and tools in whose callers a debugger is to stop once they have their answer. */
+  readonly #into = new Set<PendingCall | number>();
   #over = false;
 
   constructor(options: HoldOptions) {
@@ -53,11 +58,36 @@ export class Hold implements CallHooks {
   }
 
   beforeCall(call: PendingCall, stack: readonly Place[]): Promise<CallDecision> | undefined {
-    return this.at({ at: 'call', role: call.role }, { call, stack: [...stack] });
+    return this.at({ at: 'call', role: call.role }, { call, stack: [...stack] })?.then((decision) => {
+      if (wantsInto(decision)) this.#into.add(call);
+      return decision;
+    });
   }
 
-  afterCall(_call: PendingCall, record: CallRecord, stack: readonly Place[]): Promise<CallDecision> | undefined {
-    return this.at({ at: 'answer', record }, { answered: record, stack: [...stack] });
+  afterCall(call: PendingCall, record: CallRecord, stack: readonly Place[]): Promise<unknown> | undefined {
+    const held = this.at({ at: 'answer', record }, { answered: record, stack: [...stack] });
+    const into = this.#into.delete(call);
+    return held === undefined && !into ? undefined : this.#goOn(held, into, stack);
+  }
+
+  /** `call` is the same before and after it runs. */
+  async tool(moment: Moment & { at: 'tool' | 'tool-result' }, tool: NonNullable<Stopped['tool']>, call: number, stack: Place[]): Promise<void> {
+    const failed = moment.at === 'tool-result' && moment.failed;
+    const held = this.at(moment, { stack, tool, ...(failed && { error: { code: 'tool', message: tool.result ?? '', where: stack[0] } }) });
+    if (moment.at === 'tool-result') await this.#goOn(held, this.#into.delete(call), stack);
+    else if (wantsInto(await held)) this.#into.add(call);
+  }
+
+  /** A judge of the user's own has a file. */
+  async judge(file: string | undefined): Promise<void> {
+    const stack = file === undefined ? [] : [{ file }];
+    await this.#goOn(this.at({ at: 'judge' }, { stack }), false, stack);
+  }
+
+  /** Lets it go; where that was asked for, a debugger stops in the user code that comes next. */
+  async #goOn(held: Promise<CallDecision> | undefined, into: boolean, [place]: readonly Place[]): Promise<void> {
+    const decision = await held;
+    if (place !== undefined && !this.#over && (into || wantsInto(decision))) await this.#options.stepInto(place);
   }
 
   /** Undefined: nobody asked to stop there. */
@@ -77,14 +107,14 @@ export class Hold implements CallHooks {
         goOn();
         resolve(decision);
       };
-      if (this.#waiting.push({ stop, decide }) === 1) this.#options.onHeld(stop);
+      if (this.#waiting.push({ at: moment.at, stop, decide }) === 1) this.#options.onHeld(stop);
     });
   }
 
   /** Lets the first stop go. Those behind it that only waited because the rollout was held go too, the others are shown next. */
   release(decision: CallDecision = { do: 'go' }, step = false): void {
     const [first] = this.#waiting;
-    if (first !== undefined) checkDecision(first.stop, decision);
+    if (first !== undefined) checkDecision(first, decision);
     this.#asked = step ? 'anything' : 'nothing';
     if (first === undefined) return;
     this.#waiting.shift();
@@ -107,13 +137,20 @@ export class Hold implements CallHooks {
   }
 }
 
-function checkDecision({ rollout, call, answered, tool }: Stopped, decision: CallDecision): void {
-  if (decision.do !== 'go' && call === undefined) {
+/** What user code waits for, and the judge. */
+const LEADS_TO_CODE: ReadonlySet<Moment['at']> = new Set(['call', 'answer', 'tool', 'tool-result', 'judge']);
+
+function wantsInto(decision: CallDecision | undefined): boolean {
+  return decision?.do === 'go' && decision.into === true;
+}
+
+function checkDecision({ at, stop: { rollout, stack } }: Waiting, decision: CallDecision): void {
+  if (decision.do !== 'go' && at !== 'call') {
     throw new TuningForkError('usage', `Rollout ${rollout} is not stopped before a model call, so there is nothing to ${decision.do === 'edit' ? 'edit' : 'answer'}.`, {
       next: 'Let it go on, or fork it from an earlier call.',
     });
   }
-  if (decision.do === 'go' && decision.into === true && (call ?? answered ?? tool) === undefined) {
-    throw new TuningForkError('usage', `Rollout ${rollout} is not stopped at a call, so there is no code to step into.`, { next: 'Let it go on.' });
+  if (wantsInto(decision) && (stack.length === 0 || !LEADS_TO_CODE.has(at))) {
+    throw new TuningForkError('usage', `Rollout ${rollout} is not stopped at a call whose line of code is known, so there is nothing to step into.`, { next: 'Let it go on.' });
   }
 }

@@ -300,7 +300,7 @@ export class Rollouts {
 
   async #holdTool({ hold, seat }: Attempt, held: HeldTool | undefined, moment: Moment & { at: 'tool' | 'tool-result' }, result?: string): Promise<void> {
     if (held === undefined) return;
-    await hold.tool(moment, { name: moment.name, arguments: held.arguments, ...(result !== undefined && { result }) }, held.stack);
+    await hold.tool(moment, { name: moment.name, arguments: held.arguments, ...(result !== undefined && { result }) }, held.ask, held.stack);
     seat.worker.send({ type: 'go-on', ask: held.ask });
   }
 
@@ -314,7 +314,7 @@ export class Rollouts {
     }
     let graded: Graded;
     try {
-      if (output.reward === null) await hold.at({ at: 'judge' }, {});
+      if (output.reward === null) await hold.judge(this.#options.prepared.load.judge?.file);
       if (attempt.over) return;
       graded = await this.#judging.grade({ key, task: job.task, output, worker: seat.worker });
       if (attempt.over) return;

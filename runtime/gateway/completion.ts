@@ -15,8 +15,6 @@ export interface Answered<T extends Told = CallRecord> {
   promptIds(): readonly number[] | undefined;
   /** Absent where the model's tokens can't be read. */
   readonly tokenizer: Tokenizer | undefined;
-  /** A debugger asked to stop in the code that made the call, once it has the answer. */
-  into?: boolean;
 }
 
 export type Extras = Pick<CallRequest, 'model' | 'logprobs' | 'topLogprobs' | 'returnTokenIds'>;
@@ -34,8 +32,6 @@ export function completion(answered: Answered<Told>, asked: Extras): string {
     body.prompt_token_ids = answered.promptIds();
     choice.token_ids = record.tokens.sampled;
   }
-  // Beside the answer and not in a header: while a call is held its headers may have gone out as a sign of life.
-  if (answered.into === true) body.into = true;
   return JSON.stringify(body);
 }
 

@@ -7,5 +7,5 @@ import type { CallRecord } from '../protocol/trace.ts';
 export interface CallHooks {
   beforeCall?(call: PendingCall, stack: readonly Place[]): Promise<CallDecision> | undefined;
   /** The answer is recorded and the agent does not have it yet. */
-  afterCall?(call: PendingCall, record: CallRecord, stack: readonly Place[]): Promise<CallDecision> | undefined;
+  afterCall?(call: PendingCall, record: CallRecord, stack: readonly Place[]): Promise<unknown> | undefined;
 }

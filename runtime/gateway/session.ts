@@ -124,8 +124,7 @@ export class RolloutSession {
     this.#checkOpen();
     const answered = this.#record(call, outcome);
     await this.#options.onCall(answered.record);
-    const after = await this.#wait(this.#options.hooks?.afterCall?.(pending, answered.record, stack));
-    answered.into = wantsInto(decision) || wantsInto(after);
+    await this.#wait(this.#options.hooks?.afterCall?.(pending, answered.record, stack));
     return answered;
   }
 
@@ -244,10 +243,6 @@ export class RolloutSession {
 
 function siteOf([place]: readonly Place[]): Place | undefined {
   return place && { file: place.file, line: place.line!, column: place.column! };
-}
-
-function wantsInto(decision: CallDecision | undefined): boolean {
-  return decision?.do === 'go' && decision.into === true;
 }
 
 export function gone(rollout: string, attempt: number): ApiError {

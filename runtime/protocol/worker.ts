@@ -59,7 +59,7 @@ export interface LoadedWorkflow {
   loader: 'strip' | 'transform';
 }
 
-/** A tool that waits for `go-on` with this number, and the user code that called it, innermost first. */
+/** A tool that waits for `go-on` with this number, the same before and after it runs, and the user code that called it, innermost first. */
 export interface HeldTool {
   ask: number;
   arguments: string;

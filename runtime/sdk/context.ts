@@ -22,8 +22,6 @@ export function isToolError(error: unknown): error is ToolError {
 export interface RolloutContext {
   tools: ToolRecorder;
   signal: AbortSignal;
-  /** A debugger that is attached stops in the user code that comes next. */
-  stepInto?(): void;
 }
 
 type Shared = { [key: symbol]: AsyncLocalStorage<RolloutContext> | undefined };

@@ -5,7 +5,6 @@ import type { ChatMessage, FinishReason, ToolCall, ToolChoice, ToolDefinition } 
 import { TuningForkError, type ErrorCode } from '../protocol/errors.ts';
 import { encodeStack, SITE_HEADER } from '../protocol/site.ts';
 import { callSite, type CallSite } from './call-site.ts';
-import { currentRollout } from './context.ts';
 import { gatewayFetch, postJson, type HttpAnswer } from './http.ts';
 import { loadOpenAI } from './load.ts';
 import { toChatMessage, type Msg } from './message.ts';
@@ -172,17 +171,14 @@ interface Completion {
     finish_reason: FinishReason;
   }];
   usage?: { prompt_tokens: number; completion_tokens: number };
-  /** A debugger wants to stop in the code that made the call. */
-  into?: boolean;
 }
 
 function readReply(answer: HttpAnswer, role: string, site: CallSite): ChatReply {
   if (answer.status !== 200) throw callError(answer, role, site);
-  const { choices: [{ message, finish_reason: finish }], usage, into } = JSON.parse(answer.text) as Completion;
+  const { choices: [{ message, finish_reason: finish }], usage } = JSON.parse(answer.text) as Completion;
   const text = message.content ?? '';
   const toolCalls = message.tool_calls ?? [];
   const reasoning = message.reasoning_content;
-  if (into === true) currentRollout()?.stepInto?.();
   return {
     text, toolCalls, finish,
     ...(reasoning !== undefined && { reasoning }),

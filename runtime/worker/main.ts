@@ -25,7 +25,8 @@ process.on('message', (message: ToWorker) => {
     case 'judge': return void runner?.judge(message);
     case 'cancel': return runner?.cancel(message.rollout, message.attempt, message.error);
     case 'ask': return runner?.ask();
-    case 'go-on': return runner?.goOn(message.ask, message.into);
+    case 'go-on': return runner?.goOn(message.ask);
+    case 'step-into': return runner?.stepInto(message);
     case 'recorded-tool': return runner?.recordedTool(message.ask, message.result);
     case 'stop': return stop();
   }

@@ -1,6 +1,6 @@
-import { TuningForkError, type ErrorInfo, type Place } from '../protocol/errors.ts';
+import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { OutputData, Task } from '../protocol/task.ts';
-import type { FromWorker, HeldTool, RolloutStart, WorkerLoad } from '../protocol/worker.ts';
+import type { FromWorker, HeldTool, RolloutStart, ToWorker, WorkerLoad } from '../protocol/worker.ts';
 import { isToolError, runInRollout, ToolError, type ToolRecorder } from '../sdk/context.ts';
 import { ModelTuner, type Evaluable, type WorkflowTask } from '../sdk/index.ts';
 import { outputData, verdictData } from '../sdk/workflow.ts';
@@ -18,7 +18,9 @@ interface Running extends Charge {
 export class RolloutRunner {
   private readonly running = new Map<string, Running>();
   private readonly asked = new Map<number, (result: { result: string; error?: boolean } | undefined) => void>();
-  private readonly waiting = new Map<number, (into: boolean) => void>();
+  private readonly waiting = new Map<number, () => void>();
+  /** What calls off a debugger's stop in the code of a rollout. */
+  private readonly aims = new Map<string, () => void>();
   private nextAsk = 1;
   private asks = false;
   private readonly load: WorkerLoad;
@@ -55,7 +57,7 @@ export class RolloutRunner {
       fail: (error, tainted) => this.end(running, { type: 'failed', error: rolloutError(error), tainted }),
     };
     this.running.set(keyOf(rollout, start.attempt), running);
-    charged.run(running, () => runInRollout({ signal: abort.signal, tools: this.recorder(running), stepInto }, () => {
+    charged.run(running, () => runInRollout({ signal: abort.signal, tools: this.recorder(running) }, () => {
       this.execute(running).then(
         (output) => this.end(running, { type: 'finished', output }),
         (error: unknown) => running.fail(error, false),
@@ -67,7 +69,7 @@ export class RolloutRunner {
     const running = this.running.get(keyOf(rollout, attempt));
     if (running === undefined) return;
     running.over = true;
-    this.running.delete(keyOf(rollout, attempt));
+    this.forget(rollout, attempt);
     charged.run(running, () => running.abort.abort(new TuningForkError(error.code, error.message)));
   }
 
@@ -81,9 +83,19 @@ export class RolloutRunner {
     this.asks = true;
   }
 
-  goOn(ask: number, into: boolean): void {
-    this.waiting.get(ask)?.(into);
+  goOn(ask: number): void {
+    this.waiting.get(ask)?.();
     this.waiting.delete(ask);
+  }
+
+  stepInto({ ask, rollout, attempt, place }: Extract<ToWorker, { type: 'step-into' }>): void {
+    const key = keyOf(rollout, attempt);
+    this.aims.get(key)?.();
+    this.aims.set(key, stepInto(place, () => {
+      const charge = charged.getStore();
+      return charge?.rollout === rollout && charge.attempt === attempt;
+    }));
+    this.send({ type: 'aimed', ask, rollout, attempt });
   }
 
   async judge({ rollout, attempt, task, output }: { rollout: string; attempt: number; task: Task; output: OutputData }): Promise<void> {
@@ -100,7 +112,15 @@ export class RolloutRunner {
         if (!running.over) running.fail(error, false);
       }
       running.over = true;
+      this.forget(rollout, attempt);
     });
+  }
+
+  private forget(rollout: string, attempt: number): void {
+    const key = keyOf(rollout, attempt);
+    this.running.delete(key);
+    this.aims.get(key)?.();
+    this.aims.delete(key);
   }
 
   private async execute(running: Running): Promise<OutputData> {
@@ -132,39 +152,35 @@ export class RolloutRunner {
       run: async (name, args, stack, execute) => {
         const [place] = stack;
         const site = place && { site: { file: place.file, line: place.line!, column: place.column! } };
-        const before = await this.told(running, args, stack, (held) => this.send({ type: 'tool-started', rollout, attempt, name, ...site, ...held }));
+        const call: HeldTool = { ask: this.nextAsk++, arguments: args, stack: [...stack] };
+        await this.told(running, call, (held) => this.send({ type: 'tool-started', rollout, attempt, name, ...site, ...held }));
         const started = performance.now();
         const recorded = start.replay ? await this.askRecord(running, name, args) : undefined;
         const { result, error } = recorded ?? await outcome(execute);
         const duration = performance.now() - started;
-        const after = await this.told(running, args, stack, (held) => this.send({
+        await this.told(running, call, (held) => this.send({
           type: 'tool', rollout, attempt, tool: { name, arguments: args, result, duration, ...(error && { error }), ...site }, ...held,
         }));
-        if (before || after) stepInto();
         if (error) throw new ToolError(result);
         return result;
       },
     };
   }
 
-  /** Tells it, and where a debugger is there waits until it lets the tool go on. True: it wants to stop in the code that comes next. */
-  private async told(running: Running, args: string, stack: readonly Place[], tell: (held: { held?: HeldTool }) => void): Promise<boolean> {
-    if (running.over) return false;
-    if (!this.asks) {
-      tell({});
-      return false;
-    }
-    const ask = this.nextAsk++;
+  /** Tells it, and where a debugger may be there waits until it lets the tool go on. */
+  private async told(running: Running, held: HeldTool, tell: (held: { held?: HeldTool }) => void): Promise<void> {
+    if (running.over) return;
+    if (!this.asks) return tell({});
     const { signal } = running.abort;
     const gone = Promise.withResolvers<never>();
     const onAbort = (): void => gone.reject(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });
-    const goOn = new Promise<boolean>((resolve) => void this.waiting.set(ask, resolve));
-    tell({ held: { ask, arguments: args, stack: [...stack] } });
+    const goOn = new Promise<void>((resolve) => void this.waiting.set(held.ask, resolve));
+    tell({ held });
     try {
-      return await Promise.race([goOn, gone.promise]);
+      await Promise.race([goOn, gone.promise]);
     } finally {
-      this.waiting.delete(ask);
+      this.waiting.delete(held.ask);
       signal.removeEventListener('abort', onAbort);
     }
   }
@@ -180,7 +196,7 @@ export class RolloutRunner {
   private end(running: Running, how: { type: 'finished'; output: OutputData } | { type: 'failed'; error: ErrorInfo; tainted: boolean }): void {
     if (running.over) return;
     running.over = true;
-    this.running.delete(keyOf(running.rollout, running.attempt));
+    this.forget(running.rollout, running.attempt);
     this.send({ ...how, rollout: running.rollout, attempt: running.attempt });
   }
 }

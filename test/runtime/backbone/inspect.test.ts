@@ -1,50 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isAlive } from '../../../runtime/backbone/stamp.ts';
+import { Debugger } from './debugger.ts';
 import { Project, until } from './project.ts';
-
-interface Message {
-  id?: number;
-  method?: string;
-  params?: { callFrames?: { functionName: string; location: { lineNumber: number } }[] };
-  result?: { breakpointId?: string; locations?: unknown[] };
-}
-
-/** The least that a debugger does. */
-class Debugger {
-  readonly messages: Message[] = [];
-  readonly socket: WebSocket;
-  #id = 0;
-  #heard: () => void = () => {};
-
-  private constructor(socket: WebSocket) {
-    this.socket = socket;
-    socket.addEventListener('message', ({ data }) => {
-      this.messages.push(JSON.parse(String(data)) as Message);
-      this.#heard();
-    });
-  }
-
-  static async attach(url: string): Promise<Debugger> {
-    const socket = new WebSocket(url);
-    await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }));
-    return new Debugger(socket);
-  }
-
-  async send(method: string, params: object = {}): Promise<Message> {
-    const id = ++this.#id;
-    this.socket.send(JSON.stringify({ id, method, params }));
-    return this.message((message) => message.id === id);
-  }
-
-  async message(fits: (message: Message) => boolean): Promise<Message> {
-    for (;;) {
-      const found = this.messages.find(fits);
-      if (found !== undefined) return found;
-      await new Promise<void>((resolve) => void (this.#heard = resolve));
-    }
-  }
-}
 
 describe('a run under a debugger', { timeout: 30_000 }, () => {
   it('waits for one before user code is imported, stops at its breakpoints, and no clock of ours runs', async () => {
@@ -98,4 +56,95 @@ export class Stops extends Workflow {
     await run.client.request('cancel', { run: run.run });
     assert.equal((await run.end()).state, 'cancelled');
   });
+
+  it('stops where a call was made when it is stepped into, whoever answers it, and nowhere else', async () => {
+    const project = await Project.make({ files: { 'into.ts': INTO, 'transformed.ts': INTO.replace('export class Into', 'enum Unstrippable { yes }\nexport class Into') } });
+    for (const file of ['into.ts', 'transformed.ts']) {
+      const tasks = file === 'into.ts' ? ['plain', 'agent', 'openai', 'loop', 'tool', 'judge'] : ['loop', 'judge'];
+      const run = await project.start(await project.conf({ workflow: `${file}->Into`, judge: `${file}->Marks`, tasks }), {
+        inspect: true, stops: [{ id: 1, on: 'call' }, { id: 2, on: 'tool' }, { id: 3, on: 'judge' }],
+      });
+      const attached = await Debugger.attach((await run.when('inspector')).url);
+      await attached.send('Runtime.enable');
+      await attached.send('Debugger.enable');
+      await attached.send('Runtime.runIfWaitingForDebugger');
+      const stepped: string[] = [];
+      for (let n = 0; ; n++) {
+        const held = await run.when('held', (event) => run.of('held').indexOf(event) === n).catch(() => undefined);
+        if (held === undefined) break;
+        const { rollout, on, task } = held.stop;
+        const kind = task.split('-')[0]!;
+        const into = !stepped.includes(kind) && on === (kind === 'tool' || kind === 'judge' ? kind : 'call');
+        await run.client.request('release', { run: run.run, rollout, decision: { do: 'go', into } });
+        if (!into) continue;
+        stepped.push(kind);
+        await until(() => attached.pauses.length === stepped.length);
+        await attached.send('Debugger.resume');
+      }
+      assert.equal((await run.end()).state, 'finished');
+      const lines = INTO.split('\n');
+      assert.deepEqual(attached.pauses, tasks.map((kind) => {
+        const line = 1 + lines.findIndex((text) => text.endsWith(`// ${kind}`));
+        const name = kind === 'judge' ? 'judge' : kind === 'loop' ? 'ask' : 'execute';
+        return { name, file: `file://${project.dir}/${file}`, line: file === 'into.ts' ? line : attached.pauses[tasks.indexOf(kind)]!.line };
+      }));
+      attached.socket.close();
+    }
+  });
+
+  it('goes on where a rollout is stepped into and no debugger is there any more', async () => {
+    const project = await Project.make({ files: { 'into.ts': INTO } });
+    const run = await project.start(await project.conf({ workflow: 'into.ts->Into', judge: 'into.ts->Marks', tasks: ['plain'] }), { inspect: true, stopOnEntry: true });
+    const attached = await Debugger.attach((await run.when('inspector')).url);
+    await attached.send('Runtime.runIfWaitingForDebugger');
+    const { stop } = await run.when('held');
+    attached.socket.close();
+    await run.client.request('release', { run: run.run, rollout: stop.rollout, decision: { do: 'go', into: true } });
+    assert.equal((await run.end()).state, 'finished');
+  });
 });
+
+const INTO = `import { Judge, ReActAgent, tool, Toolkit, Workflow, WorkflowOutput } from 'tuning-fork';
+
+export class Into extends Workflow {
+  name = 'into';
+  async execute({ task }, tuner) {
+    const kind = task.mainQuery;
+    let text = '';
+    if (kind === 'agent') {
+      const agent = new ReActAgent({ name: 'a', sysPrompt: 's', model: tuner });
+      const answer = await agent.reply('hi');
+      text = answer.text; // agent
+    } else if (kind === 'openai') {
+      const completion = await tuner.asOpenAI().chat.completions.create({ model: 'x', messages: [{ role: 'user', content: 'hi' }] });
+      text = completion.choices[0].message.content; // openai
+    } else if (kind === 'loop') {
+      text = await ask(tuner);
+    } else {
+      const reply = await tuner.call([{ role: 'user', content: 'hi' }]);
+      text = reply.text; // plain
+    }
+    if (kind === 'tool') {
+      const toolkit = new Toolkit([tool({ name: 'add', description: 'adds', run: () => 'three' })]);
+      const result = await toolkit.call({ id: 'a', type: 'function', function: { name: 'add', arguments: '{}' } });
+      text = result.text; // tool
+    }
+    return new WorkflowOutput({ metadata: { text } });
+  }
+}
+
+async function ask(tuner) {
+  for (let turn = 0; turn < 2;
+    turn++) { // loop
+    await tuner.call([{ role: 'user', content: 'hi' }]);
+  }
+  return 'said';
+}
+
+export class Marks extends Judge {
+  async judge(task, output) {
+    const { text } = output.metadata; // judge
+    return { reward: text.length, success: null };
+  }
+}
+`;

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CallDecision } from '../../../runtime/protocol/backbone.ts';
 import { RolloutClock } from '../../../runtime/gateway/clock.ts';
 import { Gate } from './gate.ts';
 import { ADD_TOOL, assistant, bytesOf, IM_END, messagesOf, place, promptOf, system, tool, user, world } from './world.ts';
@@ -116,7 +115,7 @@ test('a rollout that ends while it is held lets go of its calls', async () => {
 
 test('after a call it can be held with its record, before the agent has the answer', async () => {
   const seen: unknown[] = [];
-  const { promise, resolve } = Promise.withResolvers<CallDecision>();
+  const { promise, resolve } = Promise.withResolvers<void>();
   await using w = await world(() => [...bytesOf('x'), IM_END], { session: { hooks: { afterCall: (call, record) => {
     seen.push([call.role, record.reply.content]);
     return promise;
@@ -126,7 +125,7 @@ test('after a call it can be held with its record, before the agent has the answ
   while (seen.length === 0) await sleep(1);
   await sleep(20);
   assert.deepEqual([seen, answered, w.session.clock.held], [[['main', 'x']], false, true]);
-  resolve({ do: 'go' });
+  resolve();
   await call;
 });
 
