@@ -2,9 +2,10 @@
 import * as vscode from 'vscode';
 import { Backbones } from './backbone/backbones.ts';
 import { Secrets } from './backbone/secrets.ts';
-import { command } from './commands/table.ts';
 import { WorkspaceDiscovery } from './discovery/workspace.ts';
 import { registerEditor } from './editor/feature.ts';
+import { registerDebug } from './debug/feature.ts';
+import { registerHelp } from './help/feature.ts';
 import { registerRuns } from './runs/feature.ts';
 import type { Studio } from './studio.ts';
 import { registerViews } from './views/feature.ts';
@@ -17,8 +18,9 @@ export function activate(context: vscode.ExtensionContext): Studio {
   const discovery = new WorkspaceDiscovery(log);
   context.subscriptions.push(log, backbones, discovery);
   const studio: Studio = { context, log, secrets, backbones, discovery };
-  command(studio, 'tuningFork.showLog', () => log.show());
+  registerHelp(studio);
   registerRuns(studio);
+  registerDebug(studio);
   registerViews(studio);
   registerTraining(studio);
   registerEditor(studio);

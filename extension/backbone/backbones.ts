@@ -20,7 +20,7 @@ export interface ProjectEvent {
 }
 
 /** What a feature asks for; environment and folder are added. */
-export type RunRequest = Omit<StartRun, 'env' | 'cwd'> & { cwd?: string };
+export type RunRequest = Omit<StartRun, 'env' | 'cwd'> & { cwd?: string; env?: Record<string, string> };
 
 export class Backbones implements vscode.Disposable {
   readonly #secrets: Secrets;
@@ -61,7 +61,7 @@ export class Backbones implements vscode.Disposable {
   /** Starts a run and follows it; `onEvent` gets its events from the first one on. */
   async start(project: string, request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<LiveRun> {
     const client = await this.client(project);
-    const { run } = await client.request('start', { ...request, cwd: request.cwd ?? project, env: await this.#secrets.environment() });
+    const { run } = await client.request('start', { ...request, cwd: request.cwd ?? project, env: { ...await this.#secrets.environment(), ...request.env } });
     return this.#follow(project, client, run, onEvent);
   }
 

@@ -13,6 +13,8 @@ export interface RunTarget {
   tasks?: string[];
   repeats?: number;
   model?: string;
+  /** Of `debugRollouts`: as Ctrl+F5 does. */
+  noDebug?: boolean;
 }
 
 export interface RunPlace {
@@ -60,6 +62,8 @@ export interface Commands {
   'tuningFork.debugRollout': [rollout?: RolloutPlace];
   'tuningFork.forkRollout': [rollout?: RolloutPlace];
   'tuningFork.editMessages': [];
+  'tuningFork.continueEdited': [];
+  'tuningFork.continueEditedKept': [];
   'tuningFork.editSampling': [];
   'tuningFork.forceAnswer': [];
   'tuningFork.stepIntoCode': [];
@@ -77,6 +81,7 @@ export interface Commands {
   'tuningFork.showTrainings': [];
   // help
   'tuningFork.doctor': [];
+  'tuningFork.copyDoctorReport': [];
   'tuningFork.setApiKey': [name?: string];
   'tuningFork.removeApiKey': [name?: string];
   'tuningFork.openWalkthrough': [];

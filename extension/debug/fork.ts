@@ -1,0 +1,71 @@
+/** Forks: a rollout executed again from its record up to a call, and going on from there several times. */
+import * as vscode from 'vscode';
+import { DEBUG_TYPE, type DebugEvents } from '../../runtime/protocol/debug.ts';
+import { callOf, openRunReader } from '../../runtime/trace/index.ts';
+import { execute, type RolloutPlace } from '../commands/table.ts';
+import type { Studio } from '../studio.ts';
+import { ask, type Held } from './held.ts';
+import { originOf, pickRollout, start } from './start.ts';
+
+/** What VS Code hands over for a frame or a variable that was clicked. */
+interface Clicked {
+  sessionId?: string;
+  threadId?: number | string;
+  frameId?: number | string;
+  variable?: { evaluateName?: string };
+}
+
+export async function forkRollout(studio: Studio, held: Held, asked?: RolloutPlace | Clicked): Promise<void> {
+  if (asked !== undefined && 'dir' in asked) return forkStored(asked);
+  const clicked = asked ?? {};
+  const item = vscode.debug.activeStackItem;
+  const session = item?.session.type === DEBUG_TYPE && (clicked.sessionId === undefined || clicked.sessionId === item.session.id) ? item.session
+    : held.all.find((one) => one.session.id === clicked.sessionId)?.session ?? held.current?.session;
+  if (session === undefined) {
+    const place = await pickRollout(studio);
+    return place && forkStored(place);
+  }
+  const frameId = Number(clicked.frameId ?? (item instanceof vscode.DebugStackFrame && item.session.id === session.id ? item.frameId : NaN));
+  const place = Number.isFinite(frameId) ? await ask(session, 'tuningFork/frame', { frameId }) : null;
+  const threadId = Number(clicked.threadId ?? item?.threadId ?? held.current?.threadId);
+  const call = callOfVariable(clicked.variable?.evaluateName) ?? place?.call ?? held.of(session.id, threadId)?.stop.call?.index;
+  const forks = await askHowMany(call ?? 0);
+  if (forks !== undefined) await ask(session, 'tuningFork/fork', { threadId, call: call ?? 0, forks });
+}
+
+async function forkStored({ dir, rollout, call }: RolloutPlace): Promise<void> {
+  const from = call ?? await pickCall(dir, rollout);
+  if (from === undefined) return;
+  const forks = await askHowMany(from);
+  if (forks === undefined) return;
+  await start({ name: vscode.l10n.t('Fork {0}', rollout), ...await originOf(dir), replay: { dir, rollout, untilCall: from, forks } }, true);
+}
+
+async function pickCall(dir: string, rollout: string): Promise<number | undefined> {
+  const record = await (await openRunReader(dir)).read(rollout);
+  const items = record.calls.map(({ index }) => {
+    const { role, reply } = callOf(record, index);
+    return { label: vscode.l10n.t('Call {0}', index), description: role, detail: reply.content.slice(0, 120), index };
+  });
+  return (await vscode.window.showQuickPick(items, { title: vscode.l10n.t('From which call on is it sampled anew?'), matchOnDetail: true }))?.index;
+}
+
+async function askHowMany(call: number): Promise<number | undefined> {
+  const text = await vscode.window.showInputBox({
+    title: vscode.l10n.t('Fork from call {0}', call), prompt: vscode.l10n.t('How many times does it go on from there?'), value: '4',
+    validateInput: (typed) => (/^[1-9]\d{0,3}$/.test(typed.trim()) ? undefined : vscode.l10n.t('A whole number from 1 to 9999.')),
+  });
+  return text === undefined ? undefined : Number(text);
+}
+
+function callOfVariable(expression: string | undefined): number | undefined {
+  const match = /^calls\[(\d+)\]/.exec(expression ?? '');
+  return match === null ? undefined : Number(match[1]);
+}
+
+export async function tellForked({ dir, parent, call, rewards }: DebugEvents['tuningFork/forked']): Promise<void> {
+  const told = rewards.map((reward) => (reward === null ? '–' : String(Number(reward.toPrecision(3))))).join(', ');
+  const show = vscode.l10n.t('Show');
+  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('{0} forks of {1} from call {2} reached: {3}', rewards.length, parent, call, told), show);
+  if (chosen === show) await execute('tuningFork.openRollout', { dir, rollout: `${parent}f1` });
+}

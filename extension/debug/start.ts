@@ -1,0 +1,59 @@
+/** Starts debug sessions: rollouts of a target, or a walk through a stored rollout. */
+import { basename, dirname } from 'node:path';
+import * as vscode from 'vscode';
+import { projectFolder } from '../../runtime/backbone/location.ts';
+import { DEBUG_TYPE, type RolloutLaunch } from '../../runtime/protocol/debug.ts';
+import { TuningForkError } from '../../runtime/protocol/errors.ts';
+import { readRunInfo } from '../../runtime/trace/index.ts';
+import type { RolloutPlace, RunTarget } from '../commands/table.ts';
+import { resolveTarget } from '../runs/target.ts';
+import type { Studio } from '../studio.ts';
+
+/** One task, one rollout, unless asked: whoever debugs looks at one thing. */
+export async function debugRollouts(studio: Studio, target?: RunTarget): Promise<void> {
+  const resolved = await resolveTarget(studio, target);
+  if (resolved === undefined) return;
+  const { conf, project, workflow } = resolved;
+  const { tasks, repeats, model, noDebug = false } = target ?? {};
+  await start({
+    name: workflow?.className ?? basename(conf), conf, project, repeats, model, ...(tasks?.length === 1 && { task: tasks[0] }),
+  }, noDebug);
+}
+
+/** Nothing runs: its calls and tools, one after the other, forwards and backwards. */
+export async function walkThrough(studio: Studio, rollout?: RolloutPlace): Promise<void> {
+  const place = rollout ?? await pickRollout(studio);
+  if (place === undefined) return;
+  await start({ name: vscode.l10n.t('Walk through {0}', place.rollout), inspect: { dir: place.dir, rollout: place.rollout }, ...await originOf(place.dir) });
+}
+
+/** The configuration and the project that a run came from. */
+export async function originOf(dir: string): Promise<{ conf: string; project: string }> {
+  const { conf } = await readRunInfo(dir);
+  try {
+    return { conf, project: projectFolder(dirname(conf)) };
+  } catch {
+    // It may have been moved; the run lies in its project.
+    return { conf, project: projectFolder(dir) };
+  }
+}
+
+export async function start(launch: Omit<RolloutLaunch, 'request'>, noDebug = false): Promise<void> {
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(launch.conf));
+  await vscode.debug.startDebugging(folder, { type: DEBUG_TYPE, request: 'launch', ...launch }, { noDebug });
+}
+
+/** Of the newest run that this window knows of. */
+export async function pickRollout({ backbones, discovery }: Studio): Promise<RolloutPlace | undefined> {
+  const { listRuns, openRunReader } = await import('../../runtime/trace/index.ts');
+  const projects = new Set([...discovery.configs.map(({ project }) => project), ...backbones.live.map(({ project }) => project)]);
+  const found = await Promise.all([...projects].map((project) => listRuns(`${project}/runs`)));
+  const [newest] = found.flatMap(({ runs }) => runs).filter(({ counts }) => counts.rollouts > 0).sort((a, b) => (a.info.created < b.info.created ? 1 : -1));
+  if (newest === undefined) throw new TuningForkError('usage', vscode.l10n.t('There is no finished rollout yet.'), { next: vscode.l10n.t('Run one first.') });
+  const reader = await openRunReader(newest.dir);
+  const entries = Array.from({ length: Math.min(reader.count, 200) }, (_, index) => reader.entry(index));
+  const picked = await vscode.window.showQuickPick(entries.map(({ id, task, reward, calls, status }) => ({
+    label: `${task} · ${id}`, description: [status, reward === null ? undefined : `r=${reward}`, vscode.l10n.t('{0} calls', calls)].filter(Boolean).join(' · '), rollout: id,
+  })), { title: vscode.l10n.t('Which rollout of {0}?', newest.info.run), matchOnDescription: true });
+  return picked && { dir: newest.dir, rollout: picked.rollout };
+}
