@@ -65,7 +65,7 @@ export class Rejudge implements BackboneRun {
       project, experiment, kind: 'rejudge', conf: config.file, config: config.shown, workflow, policy, tokenizer,
       planned: reader.count, source: reader.dir, files: load === undefined ? reader.info.files : await rejudgedHashes(reader.info, load), backbone: stampOf(process.pid), workers: [],
     }, { secrets, claim: claimName });
-    return new Rejudge({ reader, writer, judge, secrets, timeout: timeout * 1_000, crew: load && { load, workers: 1, concurrency: 1, memory, spare: backbone.takeSpare() } });
+    return new Rejudge({ reader, writer, judge, secrets, timeout: timeout * 1_000, crew: load && { load: { ...load, judgeOnly: true }, workers: 1, concurrency: 1, memory, spare: backbone.takeSpare() } });
   }
 
   private constructor({ reader, writer, judge, secrets, timeout, crew }: RejudgeParts) {

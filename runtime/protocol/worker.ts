@@ -9,6 +9,8 @@ export interface WorkerLoad {
   workflow: { file: string; className: string };
   /** A judge of the user's own; built-in judges run in the backbone. */
   judge?: { file: string; className: string };
+  /** Stored rollouts are graded: the workflow, which somebody may be in the middle of changing, is not imported. */
+  judgeOnly?: boolean;
   /** The configuration as workflows read it (`tuner.config`), secrets left out. */
   config: JsonObject;
   /** The client's environment: a worker may have been started before the client came. */

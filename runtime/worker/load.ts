@@ -7,12 +7,17 @@ import type { Judge, Workflow } from '../sdk/index.ts';
 import { userPlace, userStack } from './stack.ts';
 
 export interface UserCode {
-  Workflow: new () => Workflow;
+  /** Null where only the judge was asked for. */
+  Workflow: (new () => Workflow) | null;
   judge: Judge | null;
 }
 
 /** Imports the user's files. Anything wrong with them is one sentence that names the file. */
 export async function loadUserCode(load: WorkerLoad): Promise<UserCode> {
+  return { Workflow: load.judgeOnly ? null : await loadWorkflow(load), judge: load.judge === undefined ? null : await loadJudge(load.judge, load.projectDir) };
+}
+
+async function loadWorkflow(load: WorkerLoad): Promise<new () => Workflow> {
   const WorkflowClass = await importClass(load.workflow, load.projectDir, 'workflow');
   if (typeof WorkflowClass.prototype.execute !== 'function') {
     throw new TuningForkError('workflow', `${load.workflow.className} has no method execute(task, tuner).`, {
@@ -20,15 +25,18 @@ export async function loadUserCode(load: WorkerLoad): Promise<UserCode> {
       next: 'Extend Workflow from "tuning-fork" and write async execute(task, tuner) that returns a WorkflowOutput.',
     });
   }
-  if (load.judge === undefined) return { Workflow: WorkflowClass as unknown as new () => Workflow, judge: null };
-  const JudgeClass = await importClass(load.judge, load.projectDir, 'judge');
+  return WorkflowClass as unknown as new () => Workflow;
+}
+
+async function loadJudge(judge: { file: string; className: string }, projectDir: string): Promise<Judge> {
+  const JudgeClass = await importClass(judge, projectDir, 'judge');
   if (typeof JudgeClass.prototype.judge !== 'function') {
-    throw new TuningForkError('judge', `${load.judge.className} has no method judge(task, output).`, {
-      where: { file: load.judge.file },
+    throw new TuningForkError('judge', `${judge.className} has no method judge(task, output).`, {
+      where: { file: judge.file },
       next: 'Extend Judge from "tuning-fork" and return { reward, success }.',
     });
   }
-  return { Workflow: WorkflowClass as unknown as new () => Workflow, judge: construct(JudgeClass, 'judge', load.judge) as Judge };
+  return construct(JudgeClass, 'judge', judge) as Judge;
 }
 
 type AnyClass = { new (): object; prototype: Record<string, unknown> };

@@ -48,7 +48,7 @@ async function load(request: WorkerLoad): Promise<void> {
     const watchdog = limits === null ? undefined : startWatchdog(limits.import);
     const code = await whileImporting(() => importInTime(request));
     runner = new RolloutRunner(request, code, send);
-    const sample = runner.example();
+    const sample = code.Workflow === null ? { name: request.workflow.className, trainableTargets: null } : runner.example();
     if (limits !== null) watchdog?.setLimit(limits.block);
     send({
       type: 'loaded',

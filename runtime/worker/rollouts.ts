@@ -35,7 +35,7 @@ export class RolloutRunner {
 
   /** What an instance says of itself; made once to find a constructor that throws before any rollout does. */
   example(): { name: string; trainableTargets: string[] | null } {
-    const workflow = construct(this.code.Workflow, 'workflow', this.load.workflow) as InstanceType<UserCode['Workflow']>;
+    const workflow = construct(this.code.Workflow!, 'workflow', this.load.workflow) as InstanceType<NonNullable<UserCode['Workflow']>>;
     const targets = this.load.trainableTargets ?? workflow.trainableTargets;
     if (targets !== undefined && !Array.isArray(targets)) {
       throw new TuningForkError('workflow', `trainableTargets of ${this.load.workflow.className} is not a list of role names.`, { where: { file: this.load.workflow.file }, next: "Write trainableTargets = ['role']." });
@@ -126,7 +126,7 @@ export class RolloutRunner {
   private async execute(running: Running): Promise<OutputData> {
     const { start } = running;
     const { label: _hidden, ...visible } = start.task;
-    const workflow = construct(this.code.Workflow, 'workflow', this.load.workflow) as InstanceType<UserCode['Workflow']>;
+    const workflow = construct(this.code.Workflow!, 'workflow', this.load.workflow) as InstanceType<NonNullable<UserCode['Workflow']>>;
     const targets = this.load.trainableTargets ?? workflow.trainableTargets;
     const tuner = new ModelTuner({
       baseURL: (role) => `${start.gateway}/role/${encodeURIComponent(role)}/v1`,

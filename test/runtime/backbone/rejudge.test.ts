@@ -46,6 +46,14 @@ describe('a rejudge', { timeout: 60_000, concurrency: 3 }, () => {
     assert.equal(run.of('log').length, 3);
   });
 
+  it('of a workflow that is just being changed works all the same', async () => {
+    const source = await project.run({ workflow: 'judges.ts->Asks', judge: 'judges.ts->Tries', tasks: ['fine'] });
+    await project.write({ 'half.ts': 'export class Half extends {', 'kind.ts': "import { Judge } from 'tuning-fork';\nexport class Kind extends Judge { judge() { return { reward: 0.5, success: null }; } }" });
+    const run = await project.start(await project.conf({ workflow: 'half.ts->Half', judge: 'kind.ts->Kind' }), { kind: 'rejudge', rejudge: { dir: source.dir } });
+    assert.equal((await run.end()).state, 'finished');
+    assert.deepEqual([...(await run.records()).values()].map(({ reward }) => reward), [0.5]);
+  });
+
   it('by a built-in judge can be judged again in its turn', async () => {
     const run = await rejudge('builtin->exact_match');
     const records = [...(await run.records()).values()];
