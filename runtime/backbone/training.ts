@@ -4,13 +4,14 @@ import type { LoadedConfig } from '../config/load.ts';
 import { embedded } from '../policy/open.ts';
 import type { TokenPolicy } from '../policy/policy.ts';
 import { trainerPolicy } from '../policy/trainer.ts';
-import type { StartRun } from '../protocol/backbone.ts';
+import type { RunStatus, StartRun } from '../protocol/backbone.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { Task } from '../protocol/task.ts';
 import type { ProcessStamp, RolloutRecord, Split } from '../protocol/trace.ts';
 import { openTasks } from '../tasks/open.ts';
 import { openRunReader } from '../trace/index.ts';
 import { startEmbeddedTrainer, type TrainerProcess } from '../trainers/embedded/process.ts';
+import { TrainingControl } from '../training/control.ts';
 import { estimateTraining, measurementOf } from '../training/estimate.ts';
 import { fingerprintOf } from '../training/fingerprint.ts';
 import { train, type CollectBatch } from '../training/loop.ts';
@@ -24,6 +25,7 @@ import { keepTokenizer } from './tokenizers.ts';
 
 export class TrainingRun extends BaseRun {
   readonly #stop = new AbortController();
+  readonly #control = new TrainingControl((paused) => this.events.emit({ type: 'paused', paused }));
   readonly #request: StartRun;
   readonly #model: string;
   #trainer: TrainerProcess | undefined;
@@ -38,6 +40,25 @@ export class TrainingRun extends BaseRun {
     super(prepared, backbone);
     this.#request = request;
     this.#model = model;
+  }
+
+  override status(): RunStatus {
+    return { ...super.status(), paused: this.running && this.#control.paused };
+  }
+
+  override pause(paused: boolean): void {
+    this.#checkRunning();
+    if (paused) this.#control.pause();
+    else this.#control.resume();
+  }
+
+  override async checkpoint(): Promise<void> {
+    this.#checkRunning();
+    await this.#control.checkpoint();
+  }
+
+  #checkRunning(): void {
+    if (!this.running) throw new TuningForkError('usage', `Training ${this.id} has ended.`, { next: `"tuning-fork train --resume --run ${this.id}" goes on with one that was stopped.` });
   }
 
   /** It saves what it has learned and ends. */
@@ -81,6 +102,7 @@ export class TrainingRun extends BaseRun {
         if (event.type === 'step' && event.row.step === first) this.events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts, measurementOf(event.row)) });
       },
       signal: this.#stop.signal,
+      control: this.#control,
       resume: resume === undefined ? false : force ? 'anyway' : true,
     });
     await policy.close();

@@ -4,6 +4,7 @@ import type { EvaluationRow, StepRow, TrainingEstimate, TrainingEvent, TrainingP
 import type { Watcher } from './follow.ts';
 import { clock, count, decimal, duration, percent } from './format.ts';
 import { doneOf, spinner } from './frame.ts';
+import { asTyped } from './invocation.ts';
 import { err, errPaint, note } from './io.ts';
 import { t } from './l10n.ts';
 import { LiveRegion } from './live-region.ts';
@@ -25,6 +26,7 @@ export class TrainView implements Watcher {
   #opened = performance.now();
   #phase = '';
   #doing = '';
+  #paused = false;
   #plan: TrainingPlan | undefined;
   #progress: RunProgress | undefined;
   /** Rollouts that had ended and were planned when the present phase began. */
@@ -74,6 +76,10 @@ export class TrainView implements Watcher {
         break;
       case 'estimate':
         this.say(estimateLine(event.estimate));
+        break;
+      case 'paused':
+        this.#paused = event.paused;
+        this.say(`${errPaint.yellow('·')} ${event.paused ? asTyped(t('Paused; "tuning-fork runs resume" goes on.')) : t('It goes on.')}`);
         break;
       case 'report':
         this.report = event;
@@ -141,6 +147,7 @@ export class TrainView implements Watcher {
   }
 
   #activity(): string {
+    if (this.#paused) return t('paused');
     if (this.#progress === undefined || this.#progress.running === 0) return this.#doing;
     return `${this.#doing} ${count(doneOf(this.#progress) - this.#before.done)}`;
   }

@@ -158,6 +158,8 @@ export interface KeptCheckpoint {
   step: number;
   version: number;
   best: boolean;
+  /** Somebody asked for it, so it is kept. */
+  asked?: true;
 }
 
 /** What others than the training itself read of its training.json. */

@@ -1,5 +1,6 @@
 /** Training by reinforcement learning, free of processes: who collects rollouts and who owns the weights is given to `train`. */
 export { train, totalSteps, type CollectBatch, type TrainingEnd, type TrainOptions } from './loop.ts';
+export { TrainingControl } from './control.ts';
 export type { PlannedRollout } from './schedule.ts';
 export type { Trainer } from './trainer.ts';
 export { fingerprintOf, type Fingerprint } from './fingerprint.ts';

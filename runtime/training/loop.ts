@@ -11,6 +11,7 @@ import { encodeStep } from '../trainers/packs.ts';
 import type { Pack } from '../tracker/index.ts';
 import { makeBatch, type BatchOptions } from './batch.ts';
 import { signsOf, type Sign } from './collapse.ts';
+import { TrainingControl } from './control.ts';
 import { evaluationOf, type Evaluation } from './evaluate.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import { makeReport, writeReport } from './report.ts';
@@ -40,6 +41,8 @@ export interface TrainOptions {
   emit(event: TrainingEvent): void;
   /** Stops after what can't be begun again: a step is finished and saved, rollouts under way are given up. */
   signal: AbortSignal;
+  /** Pauses it, and asks it for checkpoints. */
+  control?: TrainingControl;
   /** Goes on with the training in `dir`; 'anyway': although what it depends on has changed. */
   resume?: boolean | 'anyway';
   /** For measurements: `{ trees: false }` shares nothing. */
@@ -69,6 +72,17 @@ export interface TrainingEnd {
 }
 
 export async function train(options: TrainOptions): Promise<TrainingEnd> {
+  const control = options.control ?? new TrainingControl();
+  try {
+    const end = await prepared(options, control).then((training) => training.go());
+    control.end(end.last !== null);
+    return end;
+  } finally {
+    control.end(false);
+  }
+}
+
+async function prepared(options: TrainOptions, control: TrainingControl): Promise<Training> {
   checkTrainable(options.config);
   if (options.tasks.training.length === 0) throw new TuningForkError('data', 'There is no task to train on.', { next: 'Name a JSONL file with one task a line at task_reader.' });
   const info = await options.trainer.info();
@@ -78,7 +92,7 @@ export async function train(options: TrainOptions): Promise<TrainingEnd> {
     options.emit({ type: 'phase', step: store.state.step, phase: 'recover' });
     await restore(options.trainer, store);
   }
-  return new Training(options, store, info, await EventFile.open(options.dir, store.rows)).go();
+  return new Training(options, store, info, await EventFile.open(options.dir, store.rows), control);
 }
 
 class Training {
@@ -92,14 +106,17 @@ class Training {
   readonly #validation: number[];
   readonly #batch: Omit<BatchOptions, 'version'>;
   readonly #told = new Map<Sign['kind'], ErrorInfo>();
-  readonly #started = performance.now();
+  readonly #control: TrainingControl;
+  readonly #started: number;
 
-  constructor(options: TrainOptions, store: TrainingStore, info: TrainerInfo, events: EventFile) {
+  constructor(options: TrainOptions, store: TrainingStore, info: TrainerInfo, events: EventFile, control: TrainingControl) {
     const { config, tasks } = options;
     this.#options = options;
     this.#store = store;
     this.#info = info;
     this.#events = events;
+    this.#control = control;
+    this.#started = control.now();
     this.#trainer = new Reviving(options.trainer, store, options.revive);
     this.#schedule = scheduleOf(tasks.training.length, config.data.train_batch_size);
     this.#total = totalSteps(config, this.#schedule);
@@ -116,9 +133,12 @@ class Training {
       if (config.trainer_common.val_before_train || config.trainer_common.val_only) await this.#evaluateOnce(0);
       if (!config.trainer_common.val_only) {
         await this.#afterStep(this.#store.state.step);
+        await this.#safePoint();
         while (this.#store.state.step < this.#total && !signal.aborted) {
           await this.#step(this.#store.state.step + 1);
+          await this.#safePoint();
           await this.#afterStep(this.#store.state.step);
+          await this.#safePoint();
         }
         if (this.#evaluates && this.#store.state.step === this.#total && !signal.aborted) await this.#evaluateOnce(0);
       }
@@ -126,7 +146,7 @@ class Training {
       // Whatever fails because it was told to stop is no failure.
       if (!signal.aborted) throw error;
     }
-    if (signal.aborted && this.#unsaved) await this.#save(this.#store.state.step, false);
+    if (signal.aborted && this.#unsaved) await this.#save(this.#store.state.step);
     return this.#end();
   }
 
@@ -152,9 +172,10 @@ class Training {
     const settings = stepSettings(config, this.#info.parameters, step);
     const { epoch, indices } = tasksOfStep(step, tasks.training.length, config.rollout.seed, this.#schedule);
 
-    const watch = new Stopwatch();
+    const watch = new Stopwatch(this.#control);
     this.#phase(step, 'collect');
     const records = await this.#gather({ step, split: 'training', rollouts: planStep(step, indices, tasks.training, config.rollout.num_repeat) });
+    await this.#safePoint('paused');
     watch.lap('collect');
     const { packs, updates, counts } = makeBatch(records, { ...this.#batch, version: state.version });
     watch.lap('prepare');
@@ -199,7 +220,7 @@ class Training {
     if (this.#evaluates && (last || step % testFreq === 0) && !this.#options.signal.aborted) await this.#evaluateOnce(step);
     const best = this.#store.rows.some((row) => row.kind === 'evaluation' && row.step === step && row.best);
     const regular = saveFreq > 0 && step % saveFreq === 0;
-    if (last || best || regular) await this.#save(step, best);
+    if (last || best || regular) await this.#save(step, { best });
   }
 
   async #scoreReference(packs: Pack[], { temperature }: StepSettings): Promise<void> {
@@ -211,13 +232,13 @@ class Training {
   /** A validation of the weights of a step, or of those the training began with. */
   async #evaluateOnce(step: number): Promise<void> {
     if (this.#validation.length === 0 || this.#store.state.evaluated.includes(step)) return;
-    const start = performance.now();
+    const start = this.#control.now();
     this.#phase(step, 'evaluate');
     const { tasks, greedy, sampled } = await this.#evaluation(step);
     const value = sampled.reward?.mean ?? -Infinity;
     const row: EvaluationRow = {
       kind: 'evaluation', step, tasks: tasks.length, greedy, sampled, best: step > 0 && value > (this.#store.state.best ?? -Infinity),
-      time: { at: Date.now(), total: rounded(performance.now() - start) },
+      time: { at: Date.now(), total: rounded(this.#control.now() - start) },
     };
     await this.#store.evaluated(row);
     await this.#events.add(row);
@@ -254,18 +275,32 @@ class Training {
     });
   }
 
-  async #save(step: number, best: boolean): Promise<void> {
+  /** Nothing is half done: it may be paused, and a checkpoint that was asked for is made. With rollouts that wait to be learned from, only when it is paused: soon there are newer weights. */
+  async #safePoint(when?: 'paused'): Promise<void> {
+    const { signal } = this.#options;
+    if (when === 'paused' && !this.#control.paused) return;
+    const { step } = this.#store.state;
+    await this.#control.safePoint(step === 0 ? undefined : () => this.#save(step, { asked: true }), signal);
+    if (when === 'paused') signal.throwIfAborted();
+  }
+
+  async #save(step: number, why: { best?: boolean; asked?: boolean } = {}): Promise<void> {
     const { dir, emit, config } = this.#options;
     const kept = this.#store.state.checkpoints.find((checkpoint) => checkpoint.step === step);
-    if (kept !== undefined && kept.best === best) return;
+    const best = why.best ?? kept?.best ?? false;
+    const asked = why.asked === true || kept?.asked === true;
+    if (kept !== undefined && kept.best === best) {
+      if (asked && kept.asked === undefined) await this.#store.saved({ ...kept, asked }, () => true);
+      return;
+    }
     this.#phase(step, 'save');
     const name = `step-${step}`;
     const directory = join(dir, CHECKPOINTS, name);
     // Saved twice it is the same folder: once more after a stop may only make it the best.
     const { version } = await this.#trainer.run((trainer) => trainer.checkpoint({ name, directory, optimizer: true }));
-    const checkpoint = { name, directory: withinRun(dir, directory), step, version, best };
+    const checkpoint: KeptCheckpoint = { name, directory: withinRun(dir, directory), step, version, best, ...(asked && { asked }) };
     const { save_freq: saveFreq } = config.trainer_common;
-    await this.#store.saved(checkpoint, (other) => other.best || (saveFreq > 0 && other.step % saveFreq === 0));
+    await this.#store.saved(checkpoint, (other) => other.best || other.asked === true || (saveFreq > 0 && other.step % saveFreq === 0));
     emit({ type: 'checkpoint', checkpoint });
   }
 
@@ -282,7 +317,7 @@ class Training {
       sides: ends === undefined ? undefined : { before: await this.#stored(ends[0]), after: await this.#stored(ends[1]) },
       failureReward: this.#batch.failureReward,
       best: best?.directory ?? null, last: durable?.directory ?? null,
-      notices: [...this.#told.values()], duration: performance.now() - this.#started,
+      notices: [...this.#told.values()], duration: this.#control.now() - this.#started,
     });
     const files = await writeReport(dir, report);
     if (finished && (state.step === this.#total || config.trainer_common.val_only)) await this.#store.finish();
@@ -331,12 +366,18 @@ function measured(metrics: StepMetrics | undefined, referenced: boolean): Measur
 }
 
 class Stopwatch {
-  readonly #begin = performance.now();
-  #last = this.#begin;
+  readonly #clock: Pick<TrainingControl, 'now'>;
+  readonly #begin: number;
+  #last: number;
   readonly #laps = { collect: 0, prepare: 0, score: 0, learn: 0 };
 
+  constructor(clock: Pick<TrainingControl, 'now'>) {
+    this.#clock = clock;
+    this.#begin = this.#last = clock.now();
+  }
+
   lap(name: 'collect' | 'prepare' | 'score' | 'learn'): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     this.#laps[name] += now - this.#last;
     this.#last = now;
   }
@@ -344,7 +385,7 @@ class Stopwatch {
   time(sampledTokens: number): StepRow['time'] {
     const { collect, prepare, score, learn } = this.#laps;
     return {
-      at: Date.now(), collect: rounded(collect), prepare: rounded(prepare), score: rounded(score), learn: rounded(learn), total: rounded(performance.now() - this.#begin),
+      at: Date.now(), collect: rounded(collect), prepare: rounded(prepare), score: rounded(score), learn: rounded(learn), total: rounded(this.#clock.now() - this.#begin),
       sampledPerSecond: rounded(sampledTokens / (collect / 1000)),
     };
   }

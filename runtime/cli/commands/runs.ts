@@ -20,15 +20,21 @@ import { readEntries, summarize } from '../summary.ts';
 import { printTable } from '../table.ts';
 import { exitCode, tellSummary, viewFor } from './rollout.ts';
 
-const actions: Record<string, (args: Args, name: string | undefined) => Promise<number>> = { list, show, attach, export: exportTo, delete: remove };
+const actions: Record<string, (args: Args, name: string | undefined) => Promise<number>> = {
+  list, show, attach, export: exportTo, delete: remove,
+  pause: (args, name) => ask('pause', args, name),
+  resume: (args, name) => ask('resume', args, name),
+  checkpoint: (args, name) => ask('checkpoint', args, name),
+};
 
 export const runs: Command = {
   name: 'runs',
   summary: 'List stored runs; show, export or delete one, or attach to one that is running',
-  usage: '[list | show <run> | attach <run> | export <run> | delete <run>]',
+  usage: '[list | show <run> | attach <run> | export <run> | delete <run> | pause <run> | resume <run> | checkpoint <run>]',
   about: [
     'A run is named by its time, the beginning of it, its folder, or "latest": the newest rollouts or training, not a check, a replay or a rejudged run.',
     'attach looks at a running one; Ctrl-C stops the looking, not the run.',
+    'pause, resume and checkpoint are for a training that is running: it pauses after the rollouts or the step it is at, and a checkpoint is saved after its step.',
   ],
   examples: [
     'tuning-fork runs list',
@@ -126,6 +132,21 @@ async function attach(args: Args, name: string | undefined): Promise<number> {
   if (view instanceof RunView) await summarize(followed, [...view.failures.values()]);
   else tellSummary(followed);
   return exitCode(followed);
+}
+
+async function ask(method: 'pause' | 'resume' | 'checkpoint', args: Args, name: string | undefined): Promise<number> {
+  const client = await connectBackbone({ project: projectOf(args), client: 'cli', startIfAbsent: false });
+  try {
+    const run = client && await runningRun(client, args, name);
+    if (client === undefined || run === undefined) throw new TuningForkError('usage', name === undefined ? t('Nothing is running here.') : t('{0} is not running.', name), { next: t('"tuning-fork runs list" shows their names.') });
+    await client.request(method, { run });
+    const told = { pause: t('{0} pauses after the rollouts or the step it is at.', run), resume: t('{0} goes on.', run), checkpoint: t('{0} has saved a checkpoint.', run) };
+    if (args.on('json')) printJson({ type: method, run });
+    else print(told[method]);
+    return EXIT.ok;
+  } finally {
+    client?.close();
+  }
 }
 
 /** The one named; without a name the newest that is running. */
