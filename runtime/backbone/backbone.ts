@@ -11,7 +11,7 @@ import { TrainingRun } from './training.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 const KINDS: Record<StartRun['kind'], { prepare(request: StartRun, backbone: Backbone): Promise<BackboneRun> }> = {
-  rollout: Run, check: Run, replay: Run, rejudge: Rejudge, training: TrainingRun,
+  rollout: Run, check: Run, replay: Run, test: Run, rejudge: Rejudge, training: TrainingRun,
 };
 
 /** How many finished runs stay known for clients that attach late; all of them are on disk. */

@@ -3,6 +3,7 @@ import { TuningForkError } from '../protocol/errors.ts';
 import { nearest } from '../protocol/suggest.ts';
 import type { Task } from '../protocol/task.ts';
 import type { RolloutPlace, RolloutRecord, Split } from '../protocol/trace.ts';
+import { testNames, type RolloutTest } from '../trace/index.ts';
 
 /** One rollout to be run, and run again under the same name if its worker is lost through no fault of its own. */
 export interface Job {
@@ -90,6 +91,14 @@ export async function* replayJobs(record: RolloutRecord, run: string, calls: num
   });
   if (forks === 0) yield job(record.rollout, 0);
   for (let fork = 1; fork <= forks; fork++) yield job(`${record.rollout}f${fork}`, fork);
+}
+
+/** Stored rollouts, each once as it was, all calls from its record. */
+export async function* testJobs(tests: readonly RolloutTest[], run: string): AsyncGenerator<Job> {
+  for (const [i, rollout] of testNames(tests).entries()) {
+    const { record } = tests[i]!;
+    for await (const job of replayJobs(record, run, record.calls.length, 0)) yield { ...job, place: { ...job.place, rollout } };
+  }
 }
 
 export function taskOf(record: RolloutRecord): Task {

@@ -9,6 +9,7 @@ import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
 import type { SessionOptions } from '../gateway/session.ts';
 import type { PolicySpec } from '../policy/open.ts';
 import type { Policy } from '../policy/policy.ts';
+import { recordedPolicy } from '../policy/recorded.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { Json, JsonObject } from '../protocol/json.ts';
@@ -16,10 +17,10 @@ import type { RolloutRecord, RunInfo } from '../protocol/trace.ts';
 import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
 import { openTasks } from '../tasks/open.ts';
 import type { TaskSource } from '../tasks/source.ts';
-import { openRunReader } from '../trace/index.ts';
+import { openRunReader, readRolloutTest } from '../trace/index.ts';
 import { createRun, openRun, type NewRun, type RunWriter } from '../trace/writer.ts';
 import { checkpointFolder } from './checkpoints.ts';
-import { plannedJobs, replayJobs, type Job } from './jobs.ts';
+import { plannedJobs, replayJobs, testJobs, type Job } from './jobs.ts';
 import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
 import { sourceHashes } from './sources.ts';
@@ -54,7 +55,8 @@ export interface Prepared {
 /** `check` sees the configuration before anything is made of it. */
 export async function prepareRun(request: StartRun, project: string, check: (config: LoadedConfig) => void = () => {}): Promise<Prepared> {
   const stored = request.replay && await storedRollout(resolve(request.cwd, request.replay.dir), request.replay.rollout);
-  const replayed = stored?.record;
+  const tests = request.test && await Promise.all(request.test.files.map((file) => readRolloutTest(resolve(request.cwd, file))));
+  const replayed = stored?.record ?? tests?.[0]?.record;
   const config = await loadRunConfig(request, stored?.info);
   check(config);
   const { rollout } = config.config;
@@ -69,7 +71,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
 
   const info: NewRun = {
     project: config.config.project_name, experiment: config.config.experiment_name, kind: request.kind,
-    conf: config.file, config: config.shown, workflow: load.workflow.className, policy: '', planned: await planned(request, tasks, repeats), files: await sourceHashes(load),
+    conf: config.file, config: config.shown, workflow: load.workflow.className, policy: '', planned: tests?.length ?? await planned(request, tasks, repeats), files: await sourceHashes(load),
     backbone: stampOf(process.pid), workers: [],
   };
   const root = runsRoot(project, config);
@@ -85,11 +87,12 @@ export async function prepareRun(request: StartRun, project: string, check: (con
       top: rollout.top_logprobs, maxModelLength: rollout.max_model_len, withoutTools: rollout.force_disable_toolcalls,
     },
     rolloutTimeout: request.inspect ? null : rollout.timeout * 1_000,
-    jobs: () => replayed === undefined
-      ? plannedJobs(tasks!.tasks(), { run, split, repeats, ids: request.tasks?.ids, first: request.tasks?.first })
+    jobs: () => tests !== undefined ? testJobs(tests, run)
+      : replayed === undefined ? plannedJobs(tasks!.tasks(), { run, split, repeats, ids: request.tasks?.ids, first: request.tasks?.first })
       : replayJobs(replayed, run, request.replay!.untilCall ?? replayed.calls.length, request.replay!.forks),
-    openModel: (policies) => policies.get(spec, config.dir, request.env),
+    openModel: async (policies) => (tests !== undefined ? recordedPolicy() : policies.get(spec, config.dir, request.env)),
     openDefault: async (policies, model) => {
+      if (tests !== undefined) return recordedPolicy();
       const folder = typeof model === 'string' ? await checkpointFolder(model, { dir: config.dir, cwd: config.cwd, runsRoot: root }) : undefined;
       return policies.get(folder ?? model, config.dir, request.env);
     },

@@ -7,6 +7,7 @@ import { checkParams, isMethod } from '../protocol/requests.ts';
 import type { Backbone } from './backbone.ts';
 import { onJsonLines, sendLine } from './lines.ts';
 import type { BackboneRun } from './base-run.ts';
+import { listTasks } from './tasks.ts';
 
 /** A client that doesn't read must not fill our memory; calls, progress and output are dropped for it first. */
 const SLOW_CLIENT_BYTES = 8 * 1024 * 1024;
@@ -136,6 +137,7 @@ class Connection {
       this.backbone.run(run).pause(false);
       return null;
     },
+    tasks: (request) => listTasks(request),
     checkpoint: async ({ run }) => {
       await this.backbone.run(run).checkpoint();
       return null;

@@ -10,6 +10,7 @@ export const commands: Record<string, { summary: string; load(): Promise<Command
   serve: { summary: 'Serve a model as an OpenAI-compatible API, to use what was trained', load: async () => (await import('./commands/serve.ts')).serve },
   runs: { summary: 'List stored runs; show, export or delete one, or attach to one that is running', load: async () => (await import('./commands/runs.ts')).runs },
   replay: { summary: 'Run a stored rollout again from its record, or fork it', load: async () => (await import('./commands/replay.ts')).replay },
+  test: { summary: 'Run rollouts that were saved as tests again; no model is called', load: async () => (await import('./commands/test.ts')).test },
   rejudge: { summary: 'Score stored rollouts again with a changed judge; no model is called', load: async () => (await import('./commands/rejudge.ts')).rejudge },
   'export-policy': { summary: 'Make the graphs that let a model folder be sampled and trained here; needs Python once', load: async () => (await import('./commands/export-policy.ts')).exportPolicy },
   status: { summary: 'Show the backbone of this project', load: async () => (await import('./commands/backbone.ts')).status },

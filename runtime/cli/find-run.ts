@@ -1,8 +1,8 @@
 /** Which stored run or rollout a person means. */
 import { TuningForkError } from '../protocol/errors.ts';
 import { nearest } from '../protocol/suggest.ts';
-import type { RunInfo } from '../protocol/trace.ts';
-import { findRun, type RunPlace, type RunReader } from '../trace/index.ts';
+import type { RolloutRecord, RunInfo } from '../protocol/trace.ts';
+import { findRun, openRunReader, type RunPlace, type RunReader } from '../trace/index.ts';
 import type { Args } from './args.ts';
 import { t } from './l10n.ts';
 import { runsOf } from './project.ts';
@@ -22,4 +22,12 @@ export function indexOfRollout(reader: RunReader, id: string): number {
   throw new TuningForkError('usage', t('There is no rollout {0} in {1}.', id, reader.info.run), {
     next: ids.length === 0 ? t('It has no rollout yet.') : meant === undefined ? t('It has {0} to {1}.', ids[0]!, ids.at(-1)!) : t('Did you mean {0}?', meant),
   });
+}
+
+/** `s0t3n1` of the latest run, of the one named, or `<run>/s0t3n1`. */
+export async function storedRollout(args: Args, word: string): Promise<{ record: RolloutRecord; dir: string; conf: string }> {
+  const cut = word.lastIndexOf('/');
+  const { dir, info } = await runNamed(args, cut === -1 ? args.text('run') ?? 'latest' : word.slice(0, cut));
+  const reader = await openRunReader(dir);
+  return { record: await reader.read(indexOfRollout(reader, word.slice(cut + 1))), dir, conf: info.conf };
 }

@@ -82,7 +82,8 @@ export class RolloutSession {
     try {
       return await this.#call(role, request, stack);
     } catch (error) {
-      if (!this.#abort.signal.aborted) this.#options.onFailure?.(role, errorInfo(error));
+      const info = errorInfo(error);
+      if (!this.#abort.signal.aborted) this.#options.onFailure?.(role, { ...info, where: info.where ?? siteOf(stack) });
       throw error;
     }
   }

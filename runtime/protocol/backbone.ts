@@ -8,7 +8,7 @@ export const PROTOCOL_VERSION = 1;
 
 /** What a client asks for when it starts rollouts. */
 export interface StartRun {
-  kind: 'rollout' | 'replay' | 'check' | 'rejudge' | 'training';
+  kind: 'rollout' | 'replay' | 'check' | 'rejudge' | 'training' | 'test';
   conf: string;
   /** Environment of the client: `${NAME}` in the YAML and provider keys are read from here. */
   env: Record<string, string>;
@@ -34,6 +34,8 @@ export interface StartRun {
   training?: { resume?: string; force?: boolean; steps?: number };
   /** For a rejudge: the run whose stored rollouts are scored again. */
   rejudge?: { dir: string };
+  /** For tests: files that hold a rollout each, all of one configuration. They need no model. */
+  test?: { files: string[] };
 }
 
 /** Counts of a run; a client draws its progress from these. */
@@ -66,6 +68,17 @@ export interface RunStatus {
   seq: number;
   /** A training that stands still, or will once it has come to a safe point. */
   paused?: boolean;
+}
+
+/** Tasks as a list shows them. */
+export interface TaskList {
+  /** What a person would call where they come from. */
+  name: string;
+  /** The file they are lines of. */
+  file?: string;
+  tasks: { id: string; query: string; line?: number }[];
+  /** There are more than were asked for. */
+  more: boolean;
 }
 
 export interface PendingCall {
@@ -138,6 +151,8 @@ export interface BackboneRequests {
   /** A training stands still after the rollouts or the step it is at, until `resume`. Told by the event `paused`. */
   pause: [{ run: string }, null];
   resume: [{ run: string }, null];
+  /** The first tasks that a configuration names; nothing runs. */
+  tasks: [{ conf: string; env: Record<string, string>; cwd: string; split?: Split; first: number }, TaskList];
   /** A checkpoint of the weights as they are, outside of `save_freq`. */
   checkpoint: [{ run: string }, null];
   shutdown: [{ force: boolean }, null];

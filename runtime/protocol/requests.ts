@@ -44,7 +44,7 @@ const stopOn = z.discriminatedUnion('on', [
 const stops = z.array(stopOn.and(z.object({ id: z.int(), hit: positive.optional() }))).max(1_000);
 
 const start = z.object({
-  kind: z.enum(['rollout', 'replay', 'check', 'rejudge', 'training']),
+  kind: z.enum(['rollout', 'replay', 'check', 'rejudge', 'training', 'test']),
   conf: name,
   env: z.record(z.string(), z.string()),
   cwd: name,
@@ -63,8 +63,10 @@ const start = z.object({
   replay: z.object({ dir: name, rollout: name, untilCall: count.optional(), forks: count.max(10_000) }).optional(),
   training: z.strictObject({ resume: z.string().min(1).optional(), force: z.boolean().optional(), steps: positive.optional() }).optional(),
   rejudge: z.object({ dir: name }).optional(),
+  test: z.object({ files: z.array(name).min(1) }).optional(),
 }).refine(({ kind, replay }) => (kind === 'replay') === (replay !== undefined), { path: ['replay'], error: 'belongs to the kind "replay" and to no other' })
-  .refine(({ kind, rejudge }) => (kind === 'rejudge') === (rejudge !== undefined), { path: ['rejudge'], error: 'belongs to the kind "rejudge" and to no other' });
+  .refine(({ kind, rejudge }) => (kind === 'rejudge') === (rejudge !== undefined), { path: ['rejudge'], error: 'belongs to the kind "rejudge" and to no other' })
+  .refine(({ kind, test }) => (kind === 'test') === (test !== undefined), { path: ['test'], error: 'belongs to the kind "test" and to no other' });
 
 const ofRun = z.object({ run: name });
 const ofRollout = z.object({ run: name, rollout: name });
@@ -82,6 +84,7 @@ const schemas: { [M in BackboneMethod]: z.ZodType<BackboneRequests[M][0]> } = {
   release: ofRollout.extend({ decision: decision.optional(), step: z.boolean().optional() }),
   pause: ofRun,
   resume: ofRun,
+  tasks: z.object({ conf: name, env: z.record(z.string(), z.string()), cwd: name, split: z.enum(['training', 'validation']).optional(), first: positive }),
   checkpoint: ofRun,
   shutdown: z.object({ force: z.boolean() }),
 };

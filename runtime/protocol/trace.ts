@@ -169,7 +169,7 @@ export interface RunInfo {
   run: string;
   project: string;
   experiment: string;
-  kind: 'rollout' | 'replay' | 'check' | 'training' | 'rejudge';
+  kind: 'rollout' | 'replay' | 'check' | 'training' | 'rejudge' | 'test';
   created: string;
   finished?: string;
   state: 'running' | 'finished' | 'failed' | 'cancelled';

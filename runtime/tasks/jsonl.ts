@@ -23,6 +23,7 @@ class JsonlSource implements TaskSource {
   readonly #file: string;
   readonly #options: JsonlOptions;
   /** By line, so that a second pass doesn't tell a bad row again. */
+  readonly #lines = new Map<string, number>();
   readonly #bad = new Map<number, ErrorInfo | undefined>();
 
   constructor(file: string, options: JsonlOptions) {
@@ -37,6 +38,10 @@ class JsonlSource implements TaskSource {
 
   get badRowCount(): number {
     return this.#bad.size;
+  }
+
+  lineOf(taskId: string): number | undefined {
+    return this.#lines.get(taskId);
   }
 
   async *tasks(): AsyncGenerator<Task, void, void> {
@@ -61,6 +66,7 @@ class JsonlSource implements TaskSource {
       const earlier = lineOfId.get(task.taskId);
       if (earlier !== undefined) throw new RowError(`the task_id ${task.taskId} stands in line ${earlier} already`, 'task_id');
       lineOfId.set(task.taskId, line.number);
+      this.#lines.set(task.taskId, line.number);
       return task;
     } catch (error) {
       const cause = error instanceof RowError ? error : new RowError((error as Error).message);

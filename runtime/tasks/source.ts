@@ -10,6 +10,8 @@ export interface TaskSource {
   tasks(): AsyncGenerator<Task, void, void>;
   /** How many tasks there are; undefined until a pass has come to the end. */
   readonly count: number | undefined;
+  /** The line of its file, for tasks that have been read. */
+  lineOf?(taskId: string): number | undefined;
   /** Rows that were left out, the first thousand of them with their causes. */
   readonly badRows: readonly ErrorInfo[];
   readonly badRowCount: number;

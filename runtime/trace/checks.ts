@@ -206,7 +206,7 @@ export const runCheck = object<RunInfo>({
   run: text,
   project: text,
   experiment: text,
-  kind: oneOf('rollout', 'replay', 'check', 'training', 'rejudge'),
+  kind: oneOf('rollout', 'replay', 'check', 'training', 'rejudge', 'test'),
   created: text,
   finished: optional(text),
   state: oneOf('running', 'finished', 'failed', 'cancelled'),

@@ -3,6 +3,7 @@ export { openRunReader, type RunReader } from './reader.ts';
 export { deleteRun, findRun, findRuns, listRuns, readRunInfo, type RunCounts, type RunPlace, type RunSummary } from './runs.ts';
 export { exportRun, type Exported, type ExportFormat } from './export.ts';
 export { callOf, messagesOf, promptIds, toolsOf, type WithCalls } from './resolve.ts';
+export { difference, readRolloutTest, rolloutTest, TEST_SUFFIX, testNames, writeRolloutTest, type RolloutTest } from './rollout-test.ts';
 export { SPLITS, STATUSES } from './checks.ts';
 export { SUCCESSES, type CodeColumn, type ColumnName, type ColumnOf, type NumberColumn, type TextColumn } from './columns.ts';
 export { countCalls } from './entry.ts';

@@ -169,6 +169,7 @@ export function kindName(kind: RunNode['stored']['info']['kind']): string {
     case 'replay': return vscode.l10n.t('replay');
     case 'check': return vscode.l10n.t('check');
     case 'rejudge': return vscode.l10n.t('scored again');
+    case 'test': return vscode.l10n.t('tests');
   }
 }
 

@@ -1,8 +1,8 @@
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { RolloutRecord } from '../../protocol/trace.ts';
 import { openRunReader } from '../../trace/index.ts';
-import { wholeNumber, type Args, type Command } from '../args.ts';
-import { indexOfRollout, runNamed } from '../find-run.ts';
+import { wholeNumber, type Command } from '../args.ts';
+import { storedRollout } from '../find-run.ts';
 import { startAndFollow } from '../follow.ts';
 import { decimal } from '../format.ts';
 import { COMMAND } from '../invocation.ts';
@@ -57,14 +57,6 @@ export const replay: Command = {
     return exitCode(followed);
   },
 };
-
-/** `s0t3n1` of the latest run, of the one named, or `<run>/s0t3n1`. */
-async function storedRollout(args: Args, word: string): Promise<{ record: RolloutRecord; dir: string; conf: string }> {
-  const cut = word.lastIndexOf('/');
-  const { dir, info } = await runNamed(args, cut === -1 ? args.text('run') ?? 'latest' : word.slice(0, cut));
-  const reader = await openRunReader(dir);
-  return { record: await reader.read(indexOfRollout(reader, word.slice(cut + 1))), dir, conf: info.conf };
-}
 
 function reportAgain(parent: RolloutRecord, again: RolloutRecord): void {
   if (again.error !== undefined) return;
