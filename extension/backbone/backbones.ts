@@ -3,7 +3,6 @@ import * as vscode from 'vscode';
 import type { BackboneClient } from '../../runtime/backbone/client.ts';
 import type { BackboneMethod, BackboneRequests, RunEvent, RunStatus, StartRun } from '../../runtime/protocol/backbone.ts';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
-import type { Secrets } from './secrets.ts';
 import { nodeForRuns } from './node.ts';
 
 /** A run that goes on, as this window sees it. */
@@ -23,7 +22,7 @@ export interface ProjectEvent {
 export type RunRequest = Omit<StartRun, 'env' | 'cwd'> & { cwd?: string; env?: Record<string, string> };
 
 export class Backbones implements vscode.Disposable {
-  readonly #secrets: Secrets;
+  readonly #environment: () => Promise<Record<string, string>>;
   readonly #log: vscode.LogOutputChannel;
   readonly #clients = new Map<string, Promise<BackboneClient>>();
   readonly #live = new Map<string, LiveRun>();
@@ -37,8 +36,9 @@ export class Backbones implements vscode.Disposable {
   /** The backbone of a project went away, with runs going on. */
   readonly onDidLose = this.#gone.event;
 
-  constructor(secrets: Secrets, log: vscode.LogOutputChannel) {
-    this.#secrets = secrets;
+  /** `environment`: what runs are given. */
+  constructor(environment: () => Promise<Record<string, string>>, log: vscode.LogOutputChannel) {
+    this.#environment = environment;
     this.#log = log;
   }
 
@@ -61,7 +61,7 @@ export class Backbones implements vscode.Disposable {
   /** Starts a run and follows it; `onEvent` gets its events from the first one on. */
   async start(project: string, request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<LiveRun> {
     const client = await this.client(project);
-    const { run } = await client.request('start', { ...request, cwd: request.cwd ?? project, env: { ...await this.#secrets.environment(), ...request.env } });
+    const { run } = await client.request('start', { ...request, cwd: request.cwd ?? project, env: { ...await this.#environment(), ...request.env } });
     return this.#follow(project, client, run, onEvent);
   }
 
@@ -74,7 +74,10 @@ export class Backbones implements vscode.Disposable {
     this.#keep(project, client);
     this.#clients.set(project, Promise.resolve(client));
     const { runs } = await client.request('status', null);
-    for (const { run, info } of runs) if (info.state === 'running') await this.#follow(project, client, run);
+    const going = runs.filter(({ info }) => info.state === 'running');
+    // What this window lends them has to be there again.
+    if (going.length > 0) await this.#environment();
+    for (const { run } of going) await this.#follow(project, client, run);
   }
 
   dispose(): void {

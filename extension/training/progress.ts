@@ -36,6 +36,9 @@ export function receive(training: Training, event: RunEvent): boolean {
     case 'started':
       training.info = event.info;
       return true;
+    case 'model-ready':
+      training.info = { ...training.info, policy: event.label };
+      return true;
     case 'workflow-ready':
       training.info = { ...training.info, workflow: event.name };
       return true;

@@ -13,7 +13,7 @@ const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 
 /** The colours of the editor in place of the page's own. */
 const COLOURS = `<style>:root, body { --ink: var(--vscode-editor-foreground); --quiet: var(--vscode-descriptionForeground); --paper: var(--vscode-editor-background);
 --line: var(--vscode-contrastBorder, var(--vscode-widget-border, var(--vscode-descriptionForeground))); --own: var(--vscode-textCodeBlock-background);
---one: var(--vscode-charts-blue); --two: var(--vscode-charts-orange) } body { font: var(--vscode-font-size) / 1.5 var(--vscode-font-family) } body pre { font-family: var(--vscode-editor-font-family) }
+--one: var(--vscode-charts-blue); --two: var(--vscode-charts-yellow) } body { font: var(--vscode-font-size) / 1.5 var(--vscode-font-family) } body pre { font-family: var(--vscode-editor-font-family) }
 summary:focus-visible { outline: 1px solid var(--vscode-focusBorder) }</style>`;
 
 export async function showReport(studio: Studio, place?: RunPlace): Promise<void> {

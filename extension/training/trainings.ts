@@ -16,6 +16,7 @@ export class Trainings implements vscode.Disposable {
   readonly #ended = new vscode.EventEmitter<Training>();
   readonly #subscriptions: vscode.Disposable[];
   #settling: NodeJS.Timeout | undefined;
+  #menus: Record<string, boolean> = {};
   readonly onDidChange = this.#changed.event;
   /** Finished, failed, stopped, or lost with its backbone. */
   readonly onDidEnd = this.#ended.event;
@@ -24,6 +25,7 @@ export class Trainings implements vscode.Disposable {
     this.#studio = studio;
     const { backbones } = studio;
     this.#subscriptions = [
+      this.onDidChange(() => this.#tellMenus()),
       backbones.onDidChangeLive(() => this.#look()),
       backbones.onEvent(({ project, event }) => {
         const training = this.#find(project, event.run);
@@ -90,6 +92,15 @@ export class Trainings implements vscode.Disposable {
   #end(training: Training): void {
     this.#changed.fire();
     this.#ended.fire(training);
+  }
+
+  /** Which commands have something to do. */
+  #tellMenus(): void {
+    const now = { trainingUnderWay: this.under.length > 0, trainingPaused: this.under.some(({ state }) => state === 'paused') };
+    for (const [name, value] of Object.entries(now)) {
+      if (this.#menus[name] !== value) void vscode.commands.executeCommand('setContext', `tuningFork.${name}`, value);
+    }
+    this.#menus = now;
   }
 
   #tell(): void {

@@ -42,8 +42,11 @@ export class Workbench {
     return this.page.locator('.quick-input-widget:visible input.input');
   }
 
-  /** A notification that is on screen; waits for it. Its buttons: `.getByRole('button', { name })`. */
+  /** A notification; waits for it. Its buttons: `.getByRole('button', { name })`. The driver keeps VS Code from showing any by itself, so their list is opened. */
   async notification(text: string | RegExp, timeout = 15_000): Promise<Locator> {
+    const list = this.page.locator('.notifications-center.visible');
+    if (!await list.isVisible()) await this.page.locator('[id="status.notifications"] a').click();
+    await list.waitFor();
     const toast = this.page.locator('.notification-list-item').filter({ hasText: text }).first();
     await toast.waitFor({ timeout });
     return toast;
