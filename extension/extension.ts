@@ -1,5 +1,6 @@
 /** Wires the features; each lives in a room of its own. */
 import * as vscode from 'vscode';
+import { registerAuthoring } from './authoring/feature.ts';
 import { Backbones } from './backbone/backbones.ts';
 import { Secrets } from './backbone/secrets.ts';
 import { WorkspaceDiscovery } from './discovery/workspace.ts';
@@ -26,5 +27,6 @@ export function activate(context: vscode.ExtensionContext): Studio {
   registerViews(studio);
   registerTraining(studio);
   registerEditor(studio);
+  registerAuthoring(studio);
   return studio;
 }

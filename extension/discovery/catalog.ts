@@ -5,20 +5,27 @@ import { projectFolder } from '../../runtime/backbone/location.ts';
 import { findPath } from '../../runtime/config/files.ts';
 import type { ConfigTargets } from '../language/configs.ts';
 import { isConfig, isProgram, isYaml, mentionsUs } from '../language/signs.ts';
-import type { FoundConfig, FoundWorkflow } from './discovery.ts';
+import type { FoundClasses } from '../language/workflows.ts';
+import type { Discovery, FoundConfig, FoundWorkflow } from './discovery.ts';
 
 /** Nobody writes a larger file by hand. */
 const LARGEST_BYTES = 1 << 20;
 /** Files that are read at once in a first look. */
 const AT_ONCE = 16;
 
+type Seen = Pick<Discovery, 'workflows' | 'judges' | 'configs'>;
+
 export class Catalog {
-  readonly #workflows = new Map<string, FoundWorkflow[]>();
+  readonly #programs = new Map<string, FoundClasses>();
   readonly #configs = new Map<string, ConfigTargets>();
-  #seen = { workflows: [] as readonly FoundWorkflow[], configs: [] as readonly FoundConfig[] };
+  #seen: Seen = { workflows: [], judges: [], configs: [] };
 
   get workflows(): readonly FoundWorkflow[] {
     return this.#seen.workflows;
+  }
+
+  get judges(): Seen['judges'] {
+    return this.#seen.judges;
   }
 
   get configs(): readonly FoundConfig[] {
@@ -36,7 +43,7 @@ export class Catalog {
 
   /** A file, or a folder with all that was in it. */
   forget(path: string): boolean {
-    for (const known of [this.#workflows, this.#configs]) {
+    for (const known of [this.#programs, this.#configs]) {
       for (const file of known.keys()) if (file === path || (file.startsWith(path) && /[\\/]/.test(file.charAt(path.length)))) known.delete(file);
     }
     return this.#settle();
@@ -45,12 +52,12 @@ export class Catalog {
   async #lookAt(file: string, unsaved: string | undefined): Promise<void> {
     if (isProgram(file)) {
       const text = unsaved ?? await contents(file);
-      if (text === undefined || !mentionsUs(text)) return void this.#workflows.delete(file);
+      if (text === undefined || !mentionsUs(text)) return void this.#programs.delete(file);
       const { classesIn } = await import('../language/workflows.ts');
       await breath();
       const found = classesIn(text.toString(), file);
       // While it can't be parsed, what it was before stands.
-      if (found !== undefined) this.#workflows.set(file, found.workflows);
+      if (found !== undefined) this.#programs.set(file, found);
     } else if (isYaml(file)) {
       const text = (unsaved ?? await contents(file))?.toString();
       if (text === undefined || !isConfig(file, text)) return void this.#configs.delete(file);
@@ -64,7 +71,9 @@ export class Catalog {
 
   /** Which file a configuration means depends on the files there are. */
   #settle(): boolean {
-    const workflows = inOrder(this.#workflows).flatMap(([, found]) => found);
+    const programs = inOrder(this.#programs);
+    const workflows = programs.flatMap(([, found]) => found.workflows);
+    const judges = programs.flatMap(([file, found]) => found.judges.map((className) => ({ file, className })));
     const configs = inOrder(this.#configs).map(([file, targets]): FoundConfig => {
       const dir = dirname(file);
       const project = projectFolder(dir);
@@ -74,7 +83,7 @@ export class Catalog {
       };
       return { file, project, workflow: resolved(targets.workflow), judge: resolved(targets.judge) };
     });
-    const seen = { workflows, configs };
+    const seen = { workflows, judges, configs };
     if (JSON.stringify(seen) === JSON.stringify(this.#seen)) return false;
     this.#seen = seen;
     return true;

@@ -32,6 +32,8 @@ export interface Discovery {
   readonly ready: Promise<void>;
   readonly workflows: readonly FoundWorkflow[];
   readonly configs: readonly FoundConfig[];
+  /** Exported classes that extend `Judge`. */
+  readonly judges: readonly { file: string; className: string }[];
   readonly onDidChange: Event<void>;
   workflowsIn(file: string): readonly FoundWorkflow[];
   configsOf(workflow: { file: string; className: string }): readonly FoundConfig[];

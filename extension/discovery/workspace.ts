@@ -35,6 +35,10 @@ export class WorkspaceDiscovery implements Discovery, vscode.Disposable {
     return this.#catalog.configs;
   }
 
+  get judges(): readonly { file: string; className: string }[] {
+    return this.#catalog.judges;
+  }
+
   workflowsIn(file: string): readonly FoundWorkflow[] {
     return this.workflows.filter((one) => one.file === file);
   }
