@@ -128,7 +128,9 @@ export class Rejudge implements BackboneRun {
     try {
       await this.#crew?.start();
       for (let index = 0; index < this.#reader.count; index++) {
-        const record = await this.#graded(await this.#reader.read(index));
+        const stored = await this.#reader.read(index);
+        if (this.#cancelled) break;
+        const record = await this.#graded(stored);
         if (this.#cancelled) break;
         const entry = await this.#writer.seal(record);
         countEntry(this.#progress, entry);
