@@ -38,24 +38,24 @@ export class ConsoleOutput {
   }
 
   /** With the place it is about as the source of the line. */
-  problem({ message, next, where, stack }: ErrorInfo, category: 'stderr' | 'console' | 'important' = 'stderr'): void {
+  problem({ message, next, where, stack }: ErrorInfo, category: 'stderr' | 'stdout' = 'stderr'): void {
     this.#write(`${[message, next === undefined ? undefined : `→ ${next}`].filter((line) => line !== undefined).join('\n  ')}\n`, category, where === undefined ? {} : sourceOf(where));
     const frames = stack?.split('\n').slice(1).join('\n');
     if (frames !== undefined && frames !== '') this.#write(`${frames}\n`, category);
   }
 
   line(text: string): void {
-    this.#write(`${text}\n`, 'console');
+    this.#write(`${text}\n`, 'stdout');
   }
 
   #writeGroup(task: string, group: readonly Finished[]): void {
     this.#groups.delete(task);
-    if (group.length > 1) this.#write(`${groupLine(task, group)}\n`, 'console', { group: 'startCollapsed' });
+    if (group.length > 1) this.#write(`${groupLine(task, group)}\n`, 'stdout', { group: 'startCollapsed' });
     for (const { entry, error } of group) {
       this.line(rolloutLine(entry));
       if (error !== undefined && entry.status === 'failed') this.problem(error);
     }
-    if (group.length > 1) this.#write('', 'console', { group: 'end' });
+    if (group.length > 1) this.#write('', 'stdout', { group: 'end' });
   }
 
   #write(output: string, category: string, more: object = {}): void {

@@ -35,13 +35,19 @@ interface FollowedRun {
   fork?: { parent: string; call: number; rewards: (number | null)[] };
 }
 
+/**
+ * Beside the rollouts there is a thread for all of them: pausing it holds each at its next step, ending it cancels the run. It also
+ * keeps our session in sight: VS Code shows a session with one running thread and one child as that child alone.
+ */
+const ALL = 1;
+
 export class LiveRun implements Debuggee {
   readonly #launch: RolloutLaunch;
   readonly #runs: Promise<Runs>;
   readonly #tell: Tell;
   readonly #threads = new Map<number, Thread>();
   #followed: FollowedRun[] = [];
-  #nextThread = 1;
+  #nextThread = ALL + 1;
   /** Counts restarts: what an earlier run still tells is not passed on. */
   #generation = 0;
   #over = false;
@@ -69,7 +75,8 @@ export class LiveRun implements Debuggee {
   }
 
   threads(): DebugProtocol.Thread[] {
-    return [...this.#threads.values()].map(({ id, name }) => ({ id, name }));
+    if (this.#followed.length === 0 || this.#over) return [];
+    return [{ id: ALL, name: l10n.t('all rollouts') }, ...[...this.#threads.values()].map(({ id, name }) => ({ id, name }))];
   }
 
   stop(threadId: number): Stopped | undefined {
@@ -105,12 +112,14 @@ export class LiveRun implements Debuggee {
   }
 
   async pause(threadId: number): Promise<void> {
-    const thread = this.#known(threadId);
-    thread.wanted = 'pause';
-    await (await this.#runs).request('hold', { run: thread.of.run, rollout: thread.rollout });
+    const runs = await this.#runs;
+    const threads = threadId === ALL ? [...this.#threads.values()].filter(({ stop }) => stop === undefined) : [this.#known(threadId)];
+    for (const thread of threads) thread.wanted = 'pause';
+    await Promise.all(threads.map(({ of, rollout }) => runs.request('hold', { run: of.run, rollout })));
   }
 
   async cancel(threadId: number): Promise<void> {
+    if (threadId === ALL) return this.#cancel(this.#followed);
     const { of, rollout } = this.#known(threadId);
     await (await this.#runs).request('cancel', { run: of.run, rollout });
   }
@@ -158,6 +167,7 @@ export class LiveRun implements Debuggee {
     }
     Object.assign(followed, { run, dir });
     this.#followed.push(followed);
+    if (this.#followed.length === 1) this.#tell('thread', { reason: 'started', threadId: ALL });
     this.#tell('tuningFork/run', { run, dir });
     for (const event of early) this.#receive(followed, event);
     return { run, dir };
@@ -177,7 +187,7 @@ export class LiveRun implements Debuggee {
       }
       // js-debug shows what goes through `console` itself, with its values and lines.
       case 'log': return event.console === true && this.#attached ? undefined : of.console.log(event);
-      case 'notice': return of.console.problem(event.notice, event.level === 'info' ? 'console' : 'stderr');
+      case 'notice': return of.console.problem(event.notice, event.level === 'info' ? 'stdout' : 'stderr');
       case 'finished': return this.#finished(of, event);
     }
   }
@@ -256,6 +266,7 @@ export class LiveRun implements Debuggee {
   }
 
   #known(threadId: number): Thread {
+    if (threadId === ALL) throw new TuningForkError('usage', l10n.t('Choose one rollout for that.'));
     const thread = this.#threads.get(threadId);
     if (thread === undefined) throw new TuningForkError('usage', l10n.t('This rollout has ended.'));
     return thread;
