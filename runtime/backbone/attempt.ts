@@ -40,7 +40,6 @@ export class Attempt {
   /** Set once: whatever comes later does not count. */
   over = false;
   callOffTimeout: () => void = () => {};
-  private readonly aiming: (() => void)[] = [];
   private lastTool: Step | undefined;
   private readonly log: string[] = [];
   private logged = 0;
@@ -54,19 +53,6 @@ export class Attempt {
 
   get key(): string {
     return keyOf(this.job);
-  }
-
-  /** Resolves once a debugger in the worker will stop in the function around this place. */
-  stepInto(place: Place): Promise<void> {
-    const { place: { rollout }, attempt } = this.job;
-    return new Promise((resolve) => {
-      const ask = this.aiming.push(resolve) - 1;
-      this.seat.worker.send({ type: 'step-into', ask, rollout, attempt, place });
-    });
-  }
-
-  aimed(ask: number): void {
-    this.aiming[ask]?.();
   }
 
   beginTool({ name, site }: Pick<ToolRecord, 'name' | 'site'>): void {

@@ -81,15 +81,15 @@ export abstract class BaseRun implements BackboneRun {
   }
 
   setStops(stops: StopPoint[]): void {
-    this.rollouts.setStops(stops);
+    this.rollouts.holding.setStops(stops);
   }
 
   stopped(rollout?: string): Stopped[] {
-    return this.rollouts.standing(rollout);
+    return this.rollouts.holding.stopped(rollout);
   }
 
   release(rollout: string, decision?: CallDecision, step?: boolean): void {
-    this.rollouts.release(rollout, decision, step);
+    this.rollouts.holding.release(rollout, decision, step);
   }
 
   pause(_paused: boolean): void {

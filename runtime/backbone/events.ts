@@ -41,6 +41,11 @@ export class EventLog {
     for (const listener of this.#listeners) listener(event);
   }
 
+  /** As clients may see it. */
+  redacted<T>(value: T): T {
+    return this.#redactor.redact(value);
+  }
+
   #forgetOutput(more: number): void {
     this.#output += more;
     if (this.#output <= KEPT_OUTPUT) return;

@@ -4,23 +4,21 @@ import { ReplaySource } from '../gateway/replay.ts';
 import type { Gateway } from '../gateway/server.ts';
 import type { SessionOptions } from '../gateway/session.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { CallDecision, RunProgress } from '../protocol/backbone.ts';
+import type { RunProgress } from '../protocol/backbone.ts';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
-import type { Stopped, StopPoint } from '../protocol/stops.ts';
 import type { CallRecord, ProcessStamp, RolloutRecord } from '../protocol/trace.ts';
-import type { FromWorker, HeldTool, LoadedWorkflow } from '../protocol/worker.ts';
+import type { FromWorker, LoadedWorkflow } from '../protocol/worker.ts';
 import { readStack } from '../sdk/call-site.ts';
 import type { RunWriter } from '../trace/writer.ts';
 import { Attempt } from './attempt.ts';
 import { Crew, type Loss, type Seat } from './crew.ts';
 import type { EventLog } from './events.ts';
-import { Hold, type Asked } from './hold.ts';
+import { Holding } from './holding.ts';
 import { Groups, keyOf, type Job } from './jobs.ts';
 import { Judging, type Graded } from './judging.ts';
 import type { Prepared } from './prepare.ts';
 import { countEntry } from './progress.ts';
 import { RoleRoutes, type RoutesOptions } from './routes.ts';
-import { StopPoints, type Moment } from './stops.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** A process that is killed whenever this rollout is alone in it is killed by the rollout. */
@@ -57,13 +55,8 @@ export class Rollouts {
   readonly #requeued: { job: Job; answering: Answering }[] = [];
   /** Jobs that wait for a place in a worker, or for the trainer to be back. */
   #waiting = 0;
-  readonly #heldBeforeStart = new Set<string>();
+  readonly #holding: Holding;
   readonly #groups = new Groups();
-  readonly #points: StopPoints;
-  /** What rollouts are asked to stop at from their start on. */
-  readonly #entry: Asked;
-  /** Somebody may want to hold rollouts, so workers ask before and after tools. */
-  #watched: boolean;
   readonly #cancelledBeforeStart = new Set<string>();
   readonly #started = performance.now();
   /** Resolved when nothing new may begin. */
@@ -86,10 +79,7 @@ export class Rollouts {
       changed: options.changed,
     });
     this.#judging = new Judging(prepared.judge);
-    const { stops = [], stopOnEntry = false, inspect = false } = prepared.debugging;
-    this.#points = new StopPoints(stops);
-    this.#entry = stopOnEntry ? 'call' : 'nothing';
-    this.#watched = inspect || stopOnEntry || stops.length > 0;
+    this.#holding = new Holding({ request: prepared.debugging, events: options.events, progress: options.progress, tellProgress: () => this.#tellProgress() });
   }
 
   /** Loads the user's files, so that what is wrong with them is told before anything runs. */
@@ -168,37 +158,11 @@ export class Rollouts {
     if (this.#options.writer.isSealed(rollout)) {
       throw new TuningForkError('usage', `Rollout ${rollout} has ended already.`, { next: 'Replay it to stop inside it: tuning-fork replay.' });
     }
-    this.#watch();
-    const attempt = this.#attemptOf(rollout);
-    if (attempt === undefined) this.#heldBeforeStart.add(rollout);
-    else attempt.hold.ask('anything');
+    this.#holding.hold(rollout);
   }
 
-  setStops(stops: readonly StopPoint[]): void {
-    if (stops.length > 0) this.#watch();
-    this.#points.set(stops);
-  }
-
-  /** What stands still. */
-  standing(rollout?: string): Stopped[] {
-    const attempts = rollout === undefined ? [...this.#attempts.values()].map(({ attempt }) => attempt) : [this.#attemptOf(rollout) ?? []].flat();
-    return attempts.flatMap(({ hold }) => hold.stops);
-  }
-
-  release(rollout: string, decision?: CallDecision, step?: boolean): void {
-    if (decision?.do === 'go' && decision.into === true && this.#options.prepared.debugging.inspect !== true) {
-      throw new TuningForkError('usage', 'No debugger can be attached to the worker of this run, so there is no stepping into its code.', { next: 'Start it with "inspect".' });
-    }
-    const attempt = this.#attemptOf(rollout);
-    if (attempt !== undefined) return attempt.hold.release(decision, step);
-    if (step) this.#heldBeforeStart.add(rollout);
-    else this.#heldBeforeStart.delete(rollout);
-  }
-
-  #watch(): void {
-    if (this.#watched) return;
-    this.#watched = true;
-    for (const worker of new Set([...this.#attempts.values()].map(({ attempt }) => attempt.seat.worker))) worker.send({ type: 'ask' });
+  get holding(): Pick<Holding, 'setStops' | 'stopped' | 'release'> {
+    return this.#holding;
   }
 
   async #place(job: Job, answering: Answering): Promise<void> {
@@ -212,21 +176,7 @@ export class Rollouts {
     const { prepared, writer, gateway, events, progress } = this.#options;
     const { place } = job;
     const clock = new RolloutClock();
-    const hold = new Hold({
-      about: { rollout: place.rollout, attempt: job.attempt, task: place.taskId, sample: place.sample }, clock, points: this.#points,
-      asked: this.#heldBeforeStart.delete(place.rollout) ? 'anything' : this.#entry,
-      onHeld: (stop) => {
-        progress.held++;
-        events.emit({ type: 'held', stop });
-        this.#tellProgress();
-      },
-      onReleased: () => {
-        progress.held--;
-        events.emit({ type: 'released', rollout: place.rollout });
-        this.#tellProgress();
-      },
-      stepInto: (place) => attempt.stepInto(place),
-    });
+    const hold = this.#holding.begin(job, seat.worker, clock);
     const attempt = new Attempt(job, seat, clock, hold);
     const routes = new RoleRoutes({ model: answering.model, targets: this.#workflow!.trainableTargets, open: answering.openDefault });
     this.#attempts.set(attempt.key, { attempt, routes, answering });
@@ -260,7 +210,7 @@ export class Rollouts {
       },
     });
     events.emit({ type: 'rollout-started', rollout: place.rollout, attempt: job.attempt, task: place.taskId, sample: place.sample });
-    seat.worker.send({ type: 'run', start: { place, attempt: job.attempt, task: { ...job.task, label: undefined }, gateway: door.url, apiKey: door.apiKey, replay: replay !== undefined, asks: this.#watched } });
+    seat.worker.send({ type: 'run', start: { place, attempt: job.attempt, task: { ...job.task, label: undefined }, gateway: door.url, apiKey: door.apiKey, replay: replay !== undefined, asks: this.#holding.watched } });
   }
 
   #receive(message: FromWorker): void {
@@ -281,13 +231,11 @@ export class Rollouts {
       case 'register': return routes.register(message.role, message.defaultModel);
       case 'tool-started':
         attempt.beginTool(message);
-        return void this.#holdTool(attempt, message.held, { at: 'tool', name: message.name });
-      case 'tool': {
-        const { tool, held } = message;
-        void writer.journal.tool(message.rollout, message.attempt, attempt.addTool(tool)).catch((error: unknown) => this.#fail(error));
-        return void this.#holdTool(attempt, held, { at: 'tool-result', name: tool.name, failed: tool.error ?? false }, tool.result);
-      }
-      case 'aimed': return attempt.aimed(message.ask);
+        return this.#holding.tool(attempt.hold, attempt.seat.worker, message);
+      case 'tool':
+        void writer.journal.tool(message.rollout, message.attempt, attempt.addTool(message.tool)).catch((error: unknown) => this.#fail(error));
+        return this.#holding.tool(attempt.hold, attempt.seat.worker, message);
+      case 'aimed': return this.#holding.aimed(message.ask);
       case 'ask-tool': {
         const result = gateway.session(attempt.job.place, attempt.job.attempt)?.replay?.tool(message.name, message.arguments);
         return attempt.seat.worker.send({ type: 'recorded-tool', ask: message.ask, result });
@@ -296,12 +244,6 @@ export class Rollouts {
       case 'failed': return void this.#failed(attempt, 'workflow', attempt.blamed(message.error), message.tainted);
       case 'judged': return this.#judging.receive(attempt.key, message);
     }
-  }
-
-  async #holdTool({ hold, seat }: Attempt, held: HeldTool | undefined, moment: Moment & { at: 'tool' | 'tool-result' }, result?: string): Promise<void> {
-    if (held === undefined) return;
-    await hold.tool(moment, { name: moment.name, arguments: held.arguments, ...(result !== undefined && { result }) }, held.ask, held.stack);
-    seat.worker.send({ type: 'go-on', ask: held.ask });
   }
 
   async #judge(attempt: Attempt): Promise<void> {
@@ -370,11 +312,12 @@ export class Rollouts {
     const { attempt, answering } = found;
     if (attempt.settled) return attempt.hold.drop();
     const doubtful = fromOutside && attempt.job.attempt < KILLED_THAT_OFTEN;
-    if (guilt === 'guilty' && !doubtful) return void this.#end(attempt, { error: attempt.output === undefined ? error : this.#ofJudge(error), tainted: true });
-    const { job, hold } = attempt;
+    if (guilt === 'guilty' && !doubtful) {
+      return void (attempt.output === undefined ? this.#failed(attempt, 'workflow', error, true) : this.#failed(attempt, 'judge', this.#ofJudge(error), true));
+    }
+    const { job } = attempt;
     const { rollout } = job.place;
-    if (hold.asked === 'anything') this.#heldBeforeStart.add(rollout);
-    this.#retire(attempt);
+    this.#retire(attempt, true);
     this.#options.writer.discardAttempt(rollout, job.attempt).catch((problem: unknown) => this.#fail(problem));
     this.#options.events.emit({ type: 'requeued', rollout, attempt: job.attempt + 1, cause: error });
     // Twice the victim of others it gets a worker for itself too: so each rollout comes to an end.
@@ -402,11 +345,11 @@ export class Rollouts {
   }
 
   /** From here on nothing of this attempt counts. Gives its calls. */
-  #retire(attempt: Attempt): CallRecord[] {
+  #retire(attempt: Attempt, again = false): CallRecord[] {
     attempt.over = true;
     attempt.callOffTimeout();
     const calls = this.#options.gateway.close(attempt.job.place, attempt.job.attempt);
-    attempt.hold.drop();
+    this.#holding.end(attempt.job.place.rollout, { again });
     return calls;
   }
 

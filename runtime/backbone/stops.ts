@@ -56,7 +56,9 @@ function fits(point: StopPoint, moment: Moment): boolean {
   switch (moment.at) {
     case 'call': return point.on === 'call' && (point.role === undefined || point.role === moment.role);
     case 'answer': return fitsAnswer(point, moment.record);
-    case 'tool': return point.on === 'tool' && (point.name === undefined || point.name === moment.name);
+    // A model object of the worker's own process is called like a tool of this name.
+    case 'tool': return (point.on === 'tool' && (point.name === undefined || point.name === moment.name))
+      || (point.on === 'call' && moment.name.startsWith('model:') && (point.role === undefined || moment.name === `model:${point.role}`));
     case 'tool-result': return moment.failed && point.on === 'error' && point.of === 'tool';
     case 'judge': return point.on === 'judge';
     case 'error': return point.on === 'error' && point.of === moment.of;

@@ -92,7 +92,11 @@ export interface PendingCall {
   prompt?: { ids: number[]; text: string };
 }
 
-/** What whoever holds a rollout lets its pending call do. `into`: an attached debugger stops in the code that made it, once the answer is there. */
+/**
+ * What whoever holds a rollout lets its pending call do. `into`: an attached debugger stops in the user's function that made the call, at the first place
+ * that runs once the answer is there; it has nothing to do for that but show the pause. Also after a call, before and after a tool, and before a judge of
+ * the user's own, in which it stops then. Only for runs that were started with `inspect`.
+ */
 export type CallDecision =
   | { do: 'go'; into?: boolean }
   /** For this call; `keep`: later prompts keep the changed messages. */
@@ -141,12 +145,13 @@ export interface BackboneRequests {
   detach: [{ run: string }, null];
   cancel: [{ run: string; rollout?: string }, null];
   status: [null, BackboneStatus];
+  /** Of one rollout, begun or not: it stops at whatever comes next. */
   hold: [{ run: string; rollout: string }, null];
   /** All stop points of a run, in place of those it had. */
   setStops: [{ run: string; stops: StopPoint[] }, null];
-  /** What stands still now; of one rollout, if it is named. */
+  /** What stands still now; of one rollout, if it is named. Of calls that a rollout makes at once, the first is the one that is told and released next. */
   stopped: [{ run: string; rollout?: string }, Stopped[]];
-  /** `step`: it stops again at whatever comes next, before or after a call, a tool, the judge. */
+  /** Lets the first that stands still go. `step`: it stops again at whatever comes next, before or after a call, a tool, the judge. */
   release: [{ run: string; rollout: string; decision?: CallDecision; step?: boolean }, null];
   /** A training stands still after the rollouts or the step it is at, until `resume`. Told by the event `paused`. */
   pause: [{ run: string }, null];

@@ -8,11 +8,13 @@ export type StopOn =
   | { on: 'call'; role?: string }
   /** The answer is recorded and the agent does not have it yet. */
   | { on: 'answer'; role?: string }
-  /** Before a tool of a Toolkit runs. */
+  /** Before a tool of a Toolkit runs. A model object of the worker's own process is one too, `model:<role>`. */
   | { on: 'tool'; name?: string }
-  /** The workflow has given its output and nobody has graded it yet. */
+  /** The workflow has given its output without a reward, and nobody has graded it yet. */
   | { on: 'judge' }
+  /** Workflow and judge: the rollout is not sealed yet. Tool: the agent does not have its result yet. Time-outs and cancelling are not held. */
   | { on: 'error'; of: 'workflow' | 'tool' | 'judge' }
+  /** This and the next ones, but for the rewards: once the call is recorded, as `answer`. */
   | { on: 'malformed' }
   | { on: 'truncated' }
   | { on: 'reward'; below: number }
@@ -20,10 +22,10 @@ export type StopOn =
   | { on: 'token'; below: number }
   /** A prompt that does not go on from an earlier one although its conversation does: history rewritten, or rendered otherwise. */
   | { on: 'drift' }
-  /** The last rollout of a group ended, and all of them have one reward. */
+  /** The last of two or more rollouts of a task is graded, and all that are have one reward: it is this last one that stops. */
   | { on: 'no-spread' };
 
-/** `id` is the client's own; `hit`: only from so many hits on. */
+/** `id` is the client's own; `hit`: only from so many hits on, in all rollouts of the run together. */
 export type StopPoint = StopOn & { id: number; hit?: number };
 
 /** A rollout that stands still, and why. It goes on by `release`. */

@@ -185,6 +185,15 @@ describe('stopping on meaning', { timeout: 90_000, concurrency: 4 }, () => {
     assert.equal((await called.end()).state, 'finished');
   });
 
+  it('at a rollout that took its worker down, and shows where', async () => {
+    const run = await project.start(await project.conf({ tasks: ['loop'], rollout: { block_timeout: 0.3 } }), { stops: [{ id: 1, on: 'error', of: 'workflow' }] });
+    const { error, stack, rollout } = await stop(run);
+    assert.deepEqual([error!.code, stack[0]!.key], ['rollout-blocked', 'endlessLoop']);
+    await run.client.request('release', { run: run.run, rollout });
+    await run.end();
+    assert.equal((await run.record(rollout)).error!.code, 'rollout-blocked');
+  });
+
   it('holds replays and forks; a call of the record that is answered otherwise leaves it', async () => {
     const first = await project.run({ workflow: 'replayed.ts->Notes', tasks: ['x'] });
     const replay = { dir: first.dir, rollout: 's0t0n0', forks: 0 };

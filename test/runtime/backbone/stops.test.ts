@@ -14,7 +14,7 @@ function met(point: Omit<StopPoint, 'id'> | object, moment: Moment): boolean {
 
 test('each kind of point fits its moments and no other', () => {
   const moments: Record<string, Moment> = {
-    call: { at: 'call', role: 'solver' }, answer: answered(), tool: { at: 'tool', name: 'add' }, failed: { at: 'tool-result', name: 'add', failed: true }, ran: { at: 'tool-result', name: 'add', failed: false },
+    call: { at: 'call', role: 'solver' }, answer: answered(), tool: { at: 'tool', name: 'add' }, failed: { at: 'tool-result', name: 'add', failed: true }, ran: { at: 'tool-result', name: 'add', failed: false }, local: { at: 'tool', name: 'model:solver' },
     judge: { at: 'judge' }, threw: { at: 'error', of: 'workflow', error: { code: 'rollout-threw', message: 'Threw.' } }, unjudged: { at: 'error', of: 'judge', error: { code: 'judge', message: 'Failed.' } },
     graded: { at: 'graded', reward: 0.25 }, same: { at: 'group-end', rewards: [1, 1] }, spread: { at: 'group-end', rewards: [1, 0] }, one: { at: 'group-end', rewards: [1] },
     malformed: answered({ malformed: 'no brace' }), truncated: answered({ finish: 'length' }), unlikely: answered({ tokens: tokens(0.9, 0.04) }), rewritten: answered({ continuation: 'rewritten' }), template: answered({ continuation: 'template' }),
@@ -22,9 +22,9 @@ test('each kind of point fits its moments and no other', () => {
   };
   const answers = ['answer', 'malformed', 'truncated', 'unlikely', 'rewritten', 'template'];
   const fits: [object, string[]][] = [
-    [{ on: 'call' }, ['call']], [{ on: 'call', role: 'solver' }, ['call']], [{ on: 'call', role: 'critic' }, []],
+    [{ on: 'call' }, ['call', 'local']], [{ on: 'call', role: 'solver' }, ['call', 'local']], [{ on: 'call', role: 'critic' }, []],
     [{ on: 'answer' }, [...answers, 'other']], [{ on: 'answer', role: 'solver' }, answers],
-    [{ on: 'tool' }, ['tool']], [{ on: 'tool', name: 'add' }, ['tool']], [{ on: 'tool', name: 'sub' }, []],
+    [{ on: 'tool' }, ['local', 'tool']], [{ on: 'tool', name: 'add' }, ['tool']], [{ on: 'tool', name: 'sub' }, []],
     [{ on: 'judge' }, ['judge']],
     [{ on: 'error', of: 'workflow' }, ['threw']], [{ on: 'error', of: 'tool' }, ['failed']], [{ on: 'error', of: 'judge' }, ['unjudged']],
     [{ on: 'malformed' }, ['malformed']], [{ on: 'truncated' }, ['truncated']], [{ on: 'drift' }, ['rewritten', 'template']],
