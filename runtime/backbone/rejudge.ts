@@ -23,6 +23,8 @@ import { stampOf } from './stamp.ts';
 /** What a rollout's error is where its judge could not grade it. */
 const OF_JUDGES = new Set<ErrorCode>(['judge', 'reward', 'data']);
 
+const SEALED_AT_ONCE = 32;
+
 interface RejudgeParts {
   reader: RunReader;
   writer: RunWriter;
@@ -125,6 +127,7 @@ export class Rejudge implements BackboneRun {
 
   async #go(): Promise<void> {
     let failure: ErrorInfo | undefined;
+    const sealing = new Set<Promise<void>>();
     try {
       await this.#crew?.start();
       for (let index = 0; index < this.#reader.count; index++) {
@@ -132,19 +135,28 @@ export class Rejudge implements BackboneRun {
         if (this.#cancelled) break;
         const record = await this.#graded(stored);
         if (this.#cancelled) break;
-        const entry = await this.#writer.seal(record);
-        countEntry(this.#progress, entry);
-        this.#events.emit({ type: 'rollout-finished', entry, error: record.error });
+        const sealed: Promise<void> = this.#seal(record).finally(() => sealing.delete(sealed));
+        sealing.add(sealed);
+        if (sealing.size >= SEALED_AT_ONCE) await Promise.race(sealing);
       }
+      await Promise.all(sealing);
     } catch (error) {
       if (!this.#cancelled) failure = errorInfo(error);
     }
+    await Promise.allSettled(sealing);
     this.#crew?.stop();
     const state = this.#cancelled ? 'cancelled' : failure === undefined ? 'finished' : 'failed';
     await this.#writer.updateRun({ state, finished: new Date().toISOString(), workers: [], ...(failure && { error: failure }) }).catch(() => {});
     await this.#writer.close().catch((error: unknown) => void (failure ??= errorInfo(error, 'trace')));
     this.#events.emit({ type: 'progress', progress: { ...this.#progress }, elapsed: performance.now() - this.#started });
     this.#events.emit({ type: 'finished', state, error: failure });
+  }
+
+  /** The disk takes longer than most judges do, so the next is graded meanwhile. */
+  async #seal(record: RolloutRecord): Promise<void> {
+    const entry = await this.#writer.seal(record);
+    countEntry(this.#progress, entry);
+    this.#events.emit({ type: 'rollout-finished', entry, error: record.error });
   }
 
   /** Only what a judge gave, or failed to give, is graded anew: a workflow's own reward and a failed rollout stay. */
