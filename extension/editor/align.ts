@@ -1,4 +1,4 @@
-/** Values of neighbouring lines stand in one column, a little behind the longest line. */
+/** Values of neighbouring lines stand in one column where their code is about as long. */
 
 export interface Placed {
   line: number;
@@ -8,21 +8,26 @@ export interface Placed {
 
 /** Lines further apart than this are no neighbours. */
 const NEAR = 4;
-/** A line longer than this pushes no other's value out of sight. */
-const WIDEST = 96;
+/** No value goes further from its code than this to stand below another: it would leave the window. */
+const FARTHEST = 12;
 const GAP = 3;
 
 /** How many columns each value stands behind its code; `placed` in the order of lines. */
 export function gaps(placed: readonly Placed[]): number[] {
   const columns: number[] = [];
-  let from = 0;
-  for (let at = 1; at <= placed.length; at++) {
-    if (at < placed.length && placed[at]!.line - placed[at - 1]!.line <= NEAR) continue;
-    const group = placed.slice(from, at);
-    const column = Math.max(...group.map(({ width }) => (width > WIDEST ? 0 : width)));
-    columns.push(...group.map(({ width }) => Math.max(0, column - width) + GAP));
-    from = at;
+  let group: Placed[] = [];
+  const close = (): void => {
+    const column = Math.max(...group.map(({ width }) => width));
+    columns.push(...group.map(({ width }) => column - width + GAP));
+    group = [];
+  };
+  for (const one of placed) {
+    const widths = [...group, one].map(({ width }) => width);
+    const apart = group.length > 0 && (one.line - group.at(-1)!.line > NEAR || Math.max(...widths) - Math.min(...widths) > FARTHEST);
+    if (apart) close();
+    group.push(one);
   }
+  if (group.length > 0) close();
   return columns;
 }
 

@@ -50,13 +50,23 @@ function rewardPart({ value: { run }, before }: HoverFacts, l10n: L10n): string 
 
 function callsPart({ value: { run, site }, before, path }: HoverFacts, l10n: L10n): string {
   const { roles, failed, error, example } = site!;
-  const head = ['', l10n.t('calls'), l10n.t('prompt'), l10n.t('answer'), l10n.t('logprob'), l10n.t('truncated'), l10n.t('malformed')];
   // A line is the same line only where the file is the same file.
   const same = before !== undefined && before.info.files?.[path] === run.info.files?.[path];
-  const rows = [...roles].flatMap(([role, figures]) => {
+  const lines = [...roles].flatMap(([role, figures]): [string, CallFigures][] => {
     const was = same ? before.sites.get(path)?.get(site!.line)?.roles.get(role) : before?.roles.get(role);
-    return [[`**${escaped(role)}**`, ...cellsOf(figures)], ...(was === undefined ? [] : [[run.info.source === undefined ? l10n.t('run before') : l10n.t('before'), ...cellsOf(was)]])];
+    return [[`**${escaped(role)}**`, figures], ...(was === undefined ? [] : [[run.info.source === undefined ? l10n.t('run before') : l10n.t('before'), was] as [string, CallFigures]])];
   });
+  const all: { name: string; tell(figures: CallFigures): string; told: boolean }[] = [
+    { name: l10n.t('calls'), tell: ({ calls }) => String(calls), told: true },
+    { name: l10n.t('prompt'), tell: ({ calls, prompt }) => decimal(prompt / calls, 0), told: true },
+    { name: l10n.t('answer'), tell: ({ calls, sampled }) => decimal(sampled / calls, 0), told: true },
+    { name: l10n.t('logprob'), tell: logprobOf, told: lines.some(([, figures]) => figures.logprobs.count > 0) },
+    { name: l10n.t('truncated'), tell: ({ calls, truncated }) => percent(truncated / calls), told: lines.some(([, { truncated }]) => truncated > 0) },
+    { name: l10n.t('malformed'), tell: ({ calls, malformed }) => percent(malformed / calls), told: lines.some(([, { malformed }]) => malformed > 0) },
+  ];
+  const columns = all.filter(({ told }) => told);
+  const head = ['', ...columns.map(({ name }) => name)];
+  const rows = lines.map(([name, figures]) => [name, ...columns.map(({ tell }) => tell(figures))]);
   const links = [
     link(run, example.call, 'go-to-file', l10n.t('a rollout')), link(run, example.truncated, 'fold-up', l10n.t('a truncated one')),
     link(run, example.malformed, 'warning', l10n.t('a malformed one')), link(run, example.failed, 'error', l10n.t('a failed one')),
@@ -69,10 +79,9 @@ function callsPart({ value: { run, site }, before, path }: HoverFacts, l10n: L10
   ].filter((part) => part !== '').join('\n\n');
 }
 
-function cellsOf(figures: CallFigures): string[] {
-  const { calls, prompt, sampled, truncated, malformed } = figures;
+function logprobOf(figures: CallFigures): string {
   const logprob = meanLogprob(figures);
-  return [String(calls), decimal(prompt / calls, 0), decimal(sampled / calls, 0), logprob === undefined ? '–' : decimal(logprob), percent(truncated / calls), percent(malformed / calls)];
+  return logprob === undefined ? '–' : decimal(logprob);
 }
 
 function footer({ value: { run }, path, time }: HoverFacts, l10n: L10n): string {

@@ -138,7 +138,7 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
     if (workflow?.file === path) {
       const found = this.#studio.discovery.workflowsIn(document.uri.fsPath).find(({ className }) => className === workflow.className);
       // Of several outputs nobody knows which one a reward is of.
-      if (found !== undefined) lines.push(found.outputs.length === 1 ? found.outputs[0]! : found.executeLine ?? found.line);
+      if (found !== undefined) lines.push(found.outputs.length === 1 ? nearest(document, found.outputs[0]!, 'WorkflowOutput') : found.executeLine ?? found.line);
     }
     const judge = targetOf(info, 'judge');
     const verdict = judge?.file === path ? verdictLine(document.getText(), judge.className) : undefined;
@@ -155,6 +155,14 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
     clearTimeout(this.#sheets.get(document)?.timer);
     this.#sheets.delete(document);
   }
+}
+
+/** The index of the workspace stands still while the text is too broken to be read. */
+function nearest(document: vscode.TextDocument, line: number, word: string): number {
+  for (let away = 0; away < document.lineCount; away++) {
+    for (const at of [line - away, line + away]) if (at >= 0 && at < document.lineCount && document.lineAt(at).text.includes(`new ${word}`)) return at;
+  }
+  return line;
 }
 
 function openText(path: string): vscode.TextDocument | undefined {

@@ -8,6 +8,7 @@ import { deleteRun, type RunPlace as StoredRun } from '../../runtime/trace/index
 import type { RunPlace } from '../commands/table.ts';
 import type { FoundConfig } from '../discovery/discovery.ts';
 import { showError } from '../errors.ts';
+import type { RunFigures } from '../results/figures.ts';
 import { targetOf, type Results } from '../results/results.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
@@ -22,7 +23,8 @@ const TOLD_MS = 6_000;
 export type JudgeState =
   | { now: 'scoring'; rollouts: number }
   | { now: 'too-many'; rollouts: number; place: RunPlace }
-  | { now: 'scored'; place: RunPlace; moved: string };
+  | { now: 'scored'; place: RunPlace; moved: string }
+  | { now: 'failed'; message: string };
 
 interface Scoring {
   stopped: boolean;
@@ -129,7 +131,8 @@ export class JudgeKeeper implements vscode.Disposable {
         if (project === projectFolder(dirname(conf))) reject(new TuningForkError('backbone', vscode.l10n.t('The backbone ended while it scored rollouts.'), { next: vscode.l10n.t('Save the judge again.') }));
       });
       scoring.live = this.#studio.backbones.start(projectFolder(dirname(conf)), { kind: 'rejudge', conf, rejudge: { dir: run.dir } }, (event) => {
-        if (event.type === 'rollout-finished' && event.error !== undefined) problems.add(event.error);
+        // A rollout that failed back then has its error still.
+        if (event.type === 'rollout-finished' && (event.error?.code === 'judge' || event.error?.code === 'reward')) problems.add(event.error);
         if (event.type !== 'finished') return;
         if (event.error !== undefined) problems.add(event.error);
         lost.dispose();
@@ -140,11 +143,15 @@ export class JudgeKeeper implements vscode.Disposable {
         reject(error as Error);
       });
     });
-    const [{ project, run: name, dir }, { state }] = await Promise.all([scoring.live!, ended]);
+    const [{ project, run: name, dir }, { state, error }] = await Promise.all([scoring.live!, ended]);
     const made: RunPlace = { project, run: name, dir };
     if (state === 'cancelled') return this.#discard(dir);
-    await this.#results.look(dir);
     await this.#show(problems, run);
+    if (state === 'failed') {
+      this.#tell(conf, { now: 'failed', message: error?.message ?? '' });
+      return this.#discard(dir);
+    }
+    await this.#results.look(dir);
     const after = await this.#results.figures(dir);
     const target = this.#board.targetOf(run.info);
     if (target !== undefined && this.#board.choices[`${target.file}->${target.className}`]?.run !== undefined) this.#board.choose(target, { run: dir });
@@ -152,10 +159,9 @@ export class JudgeKeeper implements vscode.Disposable {
     this.#made.set(conf, dir);
     if (superseded !== undefined) await this.#discard(superseded);
     const before = await this.#results.figures(run.dir);
-    const mean = (reward: { mean: number } | undefined): string => (reward === undefined ? '–' : decimal(reward.mean));
-    const moved = mean(before?.reward) === mean(after?.reward) ? mean(after?.reward) : `${mean(before?.reward)} → ${mean(after?.reward)}`;
-    this.#tell(conf, { now: 'scored', place: made, moved: `${moved} (${after?.total ?? 0})` });
-    vscode.window.setStatusBarMessage(`$(check) ${vscode.l10n.t('scored again: {0}', `${moved} (${after?.total ?? 0})`)}`, TOLD_MS);
+    const moved = movedText(before, after);
+    this.#tell(conf, { now: 'scored', place: made, moved });
+    vscode.window.setStatusBarMessage(`$(${problems.none ? 'check' : 'error'}) ${vscode.l10n.t('scored again: {0}', moved)}`, TOLD_MS);
   }
 
   /** Copies that a newer one stands for would only fill the disk and the list of runs. */
@@ -167,7 +173,7 @@ export class JudgeKeeper implements vscode.Disposable {
   async #show(problems: JudgeProblems, { info }: StoredRun): Promise<void> {
     const judge = targetOf(info, 'judge');
     if (judge === undefined) return;
-    this.#problems.delete(vscode.Uri.file(judge.file));
+    this.#problems.clear();
     for (const [file, found] of problems.byFile(judge.file)) {
       const document = await vscode.workspace.openTextDocument(file).then((opened) => opened, () => undefined);
       this.#problems.set(vscode.Uri.file(file), found.map(({ error: { where, message, next }, count }) => {
@@ -193,11 +199,14 @@ class JudgeProblems {
   readonly #found = new Map<string, { error: ErrorInfo; count: number }>();
 
   add(error: ErrorInfo): void {
-    if (error.code !== 'judge' && error.code !== 'reward') return;
     const key = `${error.where?.file}:${error.where?.line}:${error.message}`;
     const known = this.#found.get(key);
     if (known === undefined) this.#found.set(key, { error, count: 1 });
     else known.count++;
+  }
+
+  get none(): boolean {
+    return this.#found.size === 0;
   }
 
   byFile(judge: string): Map<string, { error: ErrorInfo; count: number }[]> {
@@ -208,6 +217,13 @@ class JudgeProblems {
     }
     return files;
   }
+}
+
+/** `0.53 → 0.74 (48)` */
+function movedText(before: RunFigures | undefined, after: RunFigures | undefined): string {
+  const mean = (figures: RunFigures | undefined): string => (figures?.reward === undefined ? '–' : decimal(figures.reward.mean));
+  const moved = mean(before) === mean(after) ? mean(after) : `${mean(before)} → ${mean(after)}`;
+  return `${moved} (${after?.reward?.count ?? 0})${after === undefined || after.failed === 0 ? '' : ` · ${vscode.l10n.t('{0} failed', after.failed)}`}`;
 }
 
 function contentOf(line: vscode.TextLine): vscode.Range {

@@ -12,6 +12,9 @@ import { placeOf, type JudgeKeeper } from './judge-keeper.ts';
 import { classLine } from './verdicts.ts';
 import { decimal, spread } from './words.ts';
 
+/** A plain blank behind an icon is swallowed. */
+const NARROW = '\u00A0';
+
 export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
   readonly #studio: Studio;
   readonly #board: Board;
@@ -47,9 +50,9 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     const configs = this.#studio.discovery.configsOf({ file, className });
     const target: RunTarget = { workflow: { file, className }, ...(configs.length === 1 && { conf: configs[0]!.file }) };
     const actions = !vscode.workspace.isTrusted || !workflow.exported ? [] : [
-      commandOf('tuningFork.runRollouts', `$(play) ${vscode.l10n.t('Run Rollouts')}`, target),
-      commandOf('tuningFork.debugRollouts', `$(debug-alt) ${vscode.l10n.t('Debug')}`, target),
-      commandOf('tuningFork.startTraining', `$(rocket) ${vscode.l10n.t('Start Training')}`, target),
+      commandOf('tuningFork.runRollouts', `$(play)${NARROW}${vscode.l10n.t('Run Rollouts')}`, target),
+      commandOf('tuningFork.debugRollouts', `$(debug-alt)${NARROW}${vscode.l10n.t('Debug')}`, target),
+      commandOf('tuningFork.startTraining', `$(rocket)${NARROW}${vscode.l10n.t('Start Training')}`, target),
     ];
     const path = { file: realPath(file), className };
     const live = this.#studio.backbones.live.find(({ status: { info } }) => (info.kind === 'rollout' || info.kind === 'training') && configs.some((config) => config.file === info.conf));
@@ -63,7 +66,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     const mean = rewards === 0 ? '' : ` · ${decimal(rewardSum / rewards)}`;
     const training = info.kind === 'training';
     const step = shown?.dir === live.dir && shown.step !== undefined ? `${vscode.l10n.t('step {0}', shown.step)}${shown.reward === undefined ? '' : ` · ${decimal(shown.reward.mean)}`}` : vscode.l10n.t('training');
-    return { ...reveal(live, `$(sync~spin) ${training ? step : `${finished + failed}/${planned}${mean}`}`), tooltip: vscode.l10n.t('Runs now: {0}', live.run) };
+    return { ...reveal(live, `$(sync~spin)${NARROW}${training ? step : `${finished + failed}/${planned}${mean}`}`), tooltip: vscode.l10n.t('Runs now: {0}', live.run) };
   }
 
   /** `last: 0.62 ± 0.21 (16)` */
@@ -73,7 +76,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     const edited = this.#inline.editedSince(document, shown).length > 0;
     const tooltip = [shown.info.run, ...(edited ? [vscode.l10n.t('The code was edited since.')] : [])].join('\n');
     const only = shown.total === 1 ? shown.best ?? shown.failure : undefined;
-    const title = edited ? `$(history) ${said}` : said;
+    const title = edited ? `$(history)${NARROW}${said}` : said;
     return { ...(only === undefined ? reveal(placeOf(shown), title) : commandOf('tuningFork.openRollout', title, { dir: shown.dir, rollout: only })), tooltip };
   }
 
@@ -88,8 +91,9 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     if (line === undefined || state === undefined) return [];
     const range = new vscode.Range(line, 0, line, 0);
     switch (state.now) {
-      case 'scoring': return [new vscode.CodeLens(range, { title: `$(sync~spin) ${vscode.l10n.t('Scoring {0} rollouts again', state.rollouts)}`, command: '' })];
-      case 'too-many': return [new vscode.CodeLens(range, commandOf('tuningFork.rejudgeRun', `$(refresh) ${vscode.l10n.t('Score {0} Rollouts Again', state.rollouts)}`, state.place))];
+      case 'scoring': return [new vscode.CodeLens(range, { title: `$(sync~spin)${NARROW}${vscode.l10n.t('Scoring {0} rollouts again', state.rollouts)}`, command: '' })];
+      case 'too-many': return [new vscode.CodeLens(range, commandOf('tuningFork.rejudgeRun', `$(refresh)${NARROW}${vscode.l10n.t('Score {0} Rollouts Again', state.rollouts)}`, state.place))];
+      case 'failed': return [new vscode.CodeLens(range, { command: 'workbench.actions.view.problems', title: `$(error)${NARROW}${vscode.l10n.t('not scored again')}`, tooltip: state.message })];
       case 'scored': return [new vscode.CodeLens(range, reveal(state.place, vscode.l10n.t('scored again: {0}', state.moved)))];
     }
   }

@@ -50,7 +50,7 @@ test('the hover compares with the run before, links into the trace and lets no n
   const text = hoverText({ value: value!, before: figures({ success: { right: 4, of: 16 } }), path, edited: ['work_flow.ts'], time: () => 'noon' }, l10n);
   assert.match(text, /^\$\(history\) Of the code before the edit of work\\_flow\\\.ts\./);
   assert.match(text, /\|  \| this run \| run before \|\n\| :-- \| --: \| --: \|\n\| reward \| 0\.63 ± 0\.21 \| 0\.63 ± 0\.21 \|\n\| right \| 44% \| 25% \|/);
-  assert.match(text, /\| \*\*sol\\\|ver\*\* \| 2 \| 100 \| 10 \| −0\.40 \| 50% \| 0% \|\n\| run before \|/);
+  assert.match(text, /\| \*\*sol\\\|ver\*\* \| 2 \| 100 \| 10 \| −0\.40 \| 50% \|\n\| run before \|/);
   assert.match(text, /Calls of the last 10 rollouts\./);
   const links = [...text.matchAll(/\(command:([\w.]+)\?([^)]*)\)/g)].map(([, command, args]) => [command, JSON.parse(decodeURIComponent(args!))]);
   assert.deepEqual(links[0], ['tuningFork.openRollout', [{ dir: '/runs/a/b/c', rollout: 's0t0n0' }]]);
@@ -59,8 +59,8 @@ test('the hover compares with the run before, links into the trace and lets no n
 });
 
 test('values of neighbouring lines stand in one column', () => {
-  assert.deepEqual(gaps([{ line: 1, width: 10 }, { line: 3, width: 30 }, { line: 20, width: 5 }]), [23, 3, 3]);
-  assert.deepEqual(gaps([{ line: 1, width: 10 }, { line: 2, width: 200 }]), [3, 3], 'one long line sends no other far away');
+  assert.deepEqual(gaps([{ line: 1, width: 20 }, { line: 3, width: 30 }, { line: 20, width: 5 }]), [13, 3, 3]);
+  assert.deepEqual(gaps([{ line: 1, width: 10 }, { line: 2, width: 200 }, { line: 3, width: 195 }]), [3, 3, 8], 'one long line sends no other far away');
   assert.deepEqual(gaps([]), []);
   assert.deepEqual([widthOf('\tab', 4), widthOf('a\tb', 4), widthOf('奖励', 4), widthOf('é', 4)], [6, 5, 4, 1]);
 });
