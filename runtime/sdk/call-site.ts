@@ -42,13 +42,24 @@ export function readStack(text: string): CallSite {
   for (let index = 0; index < lines.length && stack.length < STACK_FRAMES; index++) {
     const match = frame.exec(lines[index]!);
     if (match === null) continue;
-    const file = match[2]!.startsWith('file:') ? fileURLToPath(match[2]!) : match[2]!;
-    if (file.startsWith(ownRoot) || /[\\/]node_modules[\\/]/.test(file)) continue;
+    const file = userFile(match[2]!);
+    if (file === undefined) continue;
     first = Math.min(first, index);
     const key = match[1]?.replace(/^async /, '');
     stack.push({ file, line: Number(match[3]), column: Number(match[4]), ...(key !== undefined && { key }) });
   }
   return { place: withoutName(stack[0]), stack, frames: lines.slice(first).join('\n') };
+}
+
+const files = new Map<string, string | undefined>();
+
+/** The path of a script, unless it is ours or a package's. The same few are asked for again and again. */
+function userFile(script: string): string | undefined {
+  if (files.has(script)) return files.get(script);
+  const path = script.startsWith('file:') ? fileURLToPath(script) : script;
+  const file = path.startsWith(ownRoot) || /[\\/]node_modules[\\/]/.test(path) ? undefined : path;
+  files.set(script, file);
+  return file;
 }
 
 function withoutName(place: Place | undefined): Place | undefined {

@@ -129,6 +129,16 @@ test('after a call it can be held with its record, before the agent has the answ
   await call;
 });
 
+test('a stream whose answer is held is kept alive, and told once the answer may go', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await using w = await world('hello', { gateway: { heartbeat: 10 }, session: { hooks: { afterCall: () => promise } } });
+  const call = w.post({ ...ask, stream: true });
+  while (w.journal.length === 0) await sleep(1);
+  await sleep(80);
+  resolve();
+  assert.match((await call).text, /^(: ping\n\n){3,}data: .*hello.*data: \[DONE\]/s);
+});
+
 test('alarms of a clock wait as long as it stands', async () => {
   const clock = new RolloutClock();
   const rung: string[] = [];
