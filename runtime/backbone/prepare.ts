@@ -13,11 +13,11 @@ import { recordedPolicy } from '../policy/recorded.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { Json, JsonObject } from '../protocol/json.ts';
-import type { RolloutRecord, RunInfo } from '../protocol/trace.ts';
+import { TRACE_VERSION, type RolloutRecord, type RunInfo } from '../protocol/trace.ts';
 import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
 import { openTasks } from '../tasks/open.ts';
 import type { TaskSource } from '../tasks/source.ts';
-import { openRunReader, readRolloutTest } from '../trace/index.ts';
+import { openRunReader, readRolloutTest, type InFlight } from '../trace/index.ts';
 import { createRun, openRun, type NewRun, type RunWriter } from '../trace/writer.ts';
 import { checkpointFolder } from './checkpoints.ts';
 import { plannedJobs, replayJobs, testJobs, type Job } from './jobs.ts';
@@ -56,9 +56,9 @@ export interface Prepared {
 export async function prepareRun(request: StartRun, project: string, check: (config: LoadedConfig) => void = () => {}): Promise<Prepared> {
   const stored = request.replay && await storedRollout(resolve(request.cwd, request.replay.dir), request.replay.rollout);
   const tests = request.test && await Promise.all(request.test.files.map((file) => readRolloutTest(resolve(request.cwd, file))));
-  const replayed = stored?.record ?? tests?.[0]?.record;
   const config = await loadRunConfig(request, stored?.info);
   check(config);
+  const replayed = stored?.record ?? (stored?.open && await openRecord(stored.open, config)) ?? tests?.[0]?.record;
   const { rollout } = config.config;
   const split = replayed?.split ?? request.split ?? 'training';
   const tasks = replayed === undefined ? openTasks(config, split) : undefined;
@@ -168,12 +168,28 @@ async function goOn(dir: string, info: NewRun, secrets: string[]): Promise<RunWr
   return writer;
 }
 
-async function storedRollout(dir: string, rollout: string): Promise<{ info: RunInfo; record: RolloutRecord }> {
+/** Sealed, or still open: a rollout that is held can be forked too. */
+async function storedRollout(dir: string, rollout: string): Promise<{ info: RunInfo; record?: RolloutRecord; open?: InFlight }> {
   const reader = await openRunReader(dir);
+  const open = (await reader.inFlight()).find(({ place }) => place.rollout === rollout);
+  if (open !== undefined) return { info: reader.info, open };
   if (reader.find(rollout) < 0) {
     throw new TuningForkError('usage', `There is no rollout ${rollout} in run ${reader.info.run}.`, { next: `"tuning-fork runs show ${reader.info.run}" shows those that are.` });
   }
   return { info: reader.info, record: await reader.read(rollout) };
+}
+
+/** What is written of a rollout that goes on, and its task, which is written at its end. */
+async function openRecord({ place, attempt, began, calls, tools }: InFlight, config: LoadedConfig): Promise<RolloutRecord> {
+  let index = 0;
+  for await (const task of openTasks(config, place.split).tasks()) {
+    if (index++ !== place.taskIndex) continue;
+    return {
+      v: TRACE_VERSION, ...place, attempt, workflow: '', task: task as unknown as JsonObject, status: 'cancelled', reward: null, success: null, metadata: {},
+      started: began, duration: 0, calls, tools,
+    };
+  }
+  throw new TuningForkError('data', `The task of rollout ${place.rollout} is not among the ${place.split} tasks any more.`, { next: 'Wait for its end; then its record has the task too.' });
 }
 
 /** Keys of providers may stand in the environment under any name; their values must not reach the trace. */

@@ -6,6 +6,10 @@ import type { Moment } from './moment.ts';
 
 export type Way = 'continue' | 'next' | 'stepIn' | 'stepOut' | 'stepBack' | 'reverseContinue';
 
+export interface Asked {
+  decision: CallDecision | undefined;
+}
+
 /** Sends a DAP event, ours among them. */
 export type Tell = (event: string, body?: object) => void;
 
@@ -18,7 +22,8 @@ export interface Debuggee {
   stop(threadId: number): Stopped | undefined;
   /** All that can be looked at where the thread stands. */
   moment(threadId: number): Promise<Moment>;
-  go(threadId: number, way: Way, decision?: CallDecision): Promise<void>;
+  /** `asked`: by a request of ours, so that the client does not know yet that the thread goes on. */
+  go(threadId: number, way: Way, asked?: Asked): Promise<void>;
   pause(threadId: number): Promise<void>;
   /** Ends one thread. */
   cancel(threadId: number): Promise<void>;

@@ -6,7 +6,7 @@ import { TuningForkError } from '../../../runtime/protocol/errors.ts';
 import type { Stopped, StopPoint } from '../../../runtime/protocol/stops.ts';
 import { openRunReader, type RunReader } from '../../../runtime/trace/index.ts';
 import { ConsoleOutput } from './console.ts';
-import type { Debuggee, Tell, Way } from './debuggee.ts';
+import type { Asked, Debuggee, Tell, Way } from './debuggee.ts';
 import { l10n } from './l10n.ts';
 import { liveMoment, type Edits, type Moment } from './moment.ts';
 import type { Runs } from './runs.ts';
@@ -91,24 +91,28 @@ export class LiveRun implements Debuggee {
     return liveMoment(of.dir, stop, written, edits);
   }
 
-  async go(threadId: number, way: Way, asked?: CallDecision): Promise<void> {
+  async go(threadId: number, way: Way, asked?: Asked): Promise<void> {
     const thread = this.#standing(threadId);
     const { stop, edits, of, rollout } = thread;
     if (way === 'stepBack' || way === 'reverseContinue') throw new TuningForkError('usage', l10n.t('A rollout that goes on can\'t be walked back.'), { next: l10n.t('Fork it from an earlier turn, or walk through it once it has ended.') });
     const edited = stop.call !== undefined && (edits.messages !== undefined || edits.sampling !== undefined);
     const into = way === 'stepIn' && this.#attached && !edited && (stop.call ?? stop.answered ?? stop.tool) !== undefined;
-    const decision: CallDecision | undefined = asked ?? (edited ? { do: 'edit', ...edits } : into ? { do: 'go', into } : undefined);
+    const decision: CallDecision | undefined = asked?.decision ?? (edited ? { do: 'edit', ...edits } : into ? { do: 'go', into } : undefined);
     const step = way === 'next' || (way === 'stepIn' && !into);
+    const runs = await this.#runs;
     this.#known(threadId).stop = undefined;
     thread.edits = {};
     thread.wanted = step ? 'step' : undefined;
+    // Before it is: it may stand still again before the answer is here.
+    this.#tell('tuningFork/released', { threadId, rollout });
+    if (asked !== undefined) this.#tell('continued', { threadId, allThreadsContinued: false });
     try {
-      await (await this.#runs).request('release', { run: of.run, rollout, decision, step });
+      await runs.request('release', { run: of.run, rollout, decision, step });
     } catch (error) {
-      Object.assign(thread, { stop, edits });
+      thread.edits = edits;
+      this.#held(thread, stop);
       throw error;
     }
-    this.#tell('tuningFork/released', { threadId, rollout });
   }
 
   async pause(threadId: number): Promise<void> {

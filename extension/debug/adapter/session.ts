@@ -4,7 +4,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { RolloutLaunch, DebugRequests } from '../../../runtime/protocol/debug.ts';
 import { errorInfo, TuningForkError } from '../../../runtime/protocol/errors.ts';
 import type { StopPoint } from '../../../runtime/protocol/stops.ts';
-import type { Debuggee, Tell, Way } from './debuggee.ts';
+import type { Asked, Debuggee, Tell, Way } from './debuggee.ts';
 import { evaluate, help, replCommand, ROOTS } from './evaluate.ts';
 import { framesOf, sourceOf, type Frame } from './frames.ts';
 import { l10n } from './l10n.ts';
@@ -273,9 +273,7 @@ export class RolloutSession extends DebugSession {
 
   readonly #custom: { [K in keyof DebugRequests]: (args: DebugRequests[K][0]) => Promise<DebugRequests[K][1]> } = {
     'tuningFork/release': async ({ threadId, decision, step = false, into = false }) => {
-      await this.#go(threadId, step ? 'next' : into ? 'stepIn' : 'continue', decision);
-      // VS Code has not asked for it, so it does not know.
-      this.#tell('continued', { threadId, allThreadsContinued: false });
+      await this.#go(threadId, step ? 'next' : into ? 'stepIn' : 'continue', { decision });
       return null;
     },
     'tuningFork/stop': async ({ threadId }) => this.#need().stop(threadId) ?? null,
@@ -296,10 +294,11 @@ export class RolloutSession extends DebugSession {
     return this.#runs ??= this.#connect(this.#launch!);
   }
 
-  async #go(threadId: number, way: Way, decision?: DebugRequests['tuningFork/release'][0]['decision']): Promise<void> {
-    await this.#need().go(threadId, way, decision);
+  /** What a client has seen of a stop is gone with it. */
+  async #go(threadId: number, way: Way, asked?: Asked): Promise<void> {
     this.#handles.forget(threadId);
     for (const [id, known] of this.#frames) if (known.threadId === threadId) this.#frames.delete(id);
+    await this.#need().go(threadId, way, asked);
   }
 
   /** Of a stored rollout; the forks run on their own and only tell where they led to. */

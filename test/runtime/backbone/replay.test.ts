@@ -85,6 +85,24 @@ describe('a replay', { timeout: 60_000 }, () => {
     assert.equal(cold.calls[1]!.sampling.temperature, 0);
   });
 
+  it('forks a rollout that is held, from what is written of it so far', async () => {
+    const held = await project.start(conf, { seed: 7, temperature: 5, tasks: { first: 1 }, stops: [{ on: 'call', id: 1, hit: 3 }] });
+    const { stop } = await held.when('held');
+    assert.equal(stop.call!.index, 2);
+    const forks = await project.start(conf, { kind: 'replay', replay: { dir: held.dir, rollout: stop.rollout, forks: 2, untilCall: 2 } });
+    await forks.end();
+    const [first, second] = [await forks.record('s0t0n0f1'), await forks.record('s0t0n0f2')];
+    await held.client.request('release', { run: held.run, rollout: stop.rollout });
+    await held.end();
+    const parent = await held.record(stop.rollout);
+    assert.equal(parent.status, 'finished', 'it went on as if nothing had been');
+    for (const fork of [first, second]) {
+      assert.deepEqual(sampledIds(fork).slice(0, 2), sampledIds(parent).slice(0, 2));
+      assert.deepEqual([fork.parent, fork.task], [{ rollout: 's0t0n0', call: 2 }, parent.task]);
+    }
+    assert.equal(new Set([first, second, parent].map((one) => JSON.stringify(sampledIds(one)[2]))).size, 3);
+  });
+
   it('of a validation rollout is sampled like one', async () => {
     const validation = await project.start(conf, { split: 'validation', tasks: { first: 1 } });
     await validation.end();
