@@ -25,10 +25,8 @@ export const rejudge: Command = {
     const { dir, info } = await runNamed(args, args.words[0]!);
     const followed = await startAndFollow(args, { kind: 'rejudge', conf: args.text('conf') ?? info.conf, rejudge: { dir } }, viewFor(args));
     const [before, after] = await Promise.all([openRunReader(dir), openRunReader(followed.status.dir)]);
-    const changes = Array.from({ length: after.count }, (_, index): Change => {
-      const { id, task, reward } = after.entry(index);
-      return { id, task, before: before.entry(before.find(id)).reward, after: reward };
-    });
+    const scored = Array.from({ length: before.count }, (_, index) => ({ was: before.entry(index), at: after.find(before.entry(index).id) })).filter(({ at }) => at >= 0);
+    const changes = scored.map(({ was: { id, task, reward }, at }): Change => ({ id, task, before: reward, after: after.entry(at).reward }));
     if (args.on('json')) {
       for (const change of changes) printJson({ type: 'rejudged', ...change });
       tellSummary(followed);
