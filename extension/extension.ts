@@ -9,7 +9,9 @@ import { registerDebug } from './debug/feature.ts';
 import { registerHelp } from './help/feature.ts';
 import { Lending } from './models/lending.ts';
 import { registerRuns } from './runs/feature.ts';
+import { registerScaffold } from './scaffold/feature.ts';
 import type { Studio } from './studio.ts';
+import { registerTesting } from './testing/feature.ts';
 import { registerViews } from './views/feature.ts';
 import { registerTraining } from './training/feature.ts';
 
@@ -25,8 +27,10 @@ export function activate(context: vscode.ExtensionContext): Studio {
   registerRuns(studio);
   registerDebug(studio);
   registerViews(studio);
+  registerTesting(studio);
   registerTraining(studio);
   registerEditor(studio);
   registerAuthoring(studio);
+  registerScaffold(studio);
   return studio;
 }

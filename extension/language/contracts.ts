@@ -19,9 +19,9 @@ export function contractProblems(text: string, file: string, l10n: L10n): Proble
     .sort((a, b) => a.span.start - b.span.start);
 }
 
-/** The end of the first line of `execute`'s body: where to go on writing. */
-export function bodyOfExecute(text: string, file: string, className: string): number | undefined {
-  const own = readModule(text, file)?.classes.find(({ kind, exportedAs }) => kind === 'workflow' && exportedAs === className);
+/** The first statement of `execute`, of the first workflow unless told: where to go on writing. */
+export function bodyOfExecute(text: string, file: string, className?: string): number | undefined {
+  const own = readModule(text, file)?.classes.find(({ kind, exportedAs }) => kind === 'workflow' && (className === undefined || exportedAs === className));
   const body = own && callableOf(own)?.body;
   return body?.type === 'BlockStatement' ? body.body[0]?.start ?? body.start! + 1 : undefined;
 }

@@ -70,6 +70,16 @@ export function outputsOf(module: SourceModule, own: OwnClass): (t.NewExpression
   return found;
 }
 
+/** Whether a workflow gives rewards itself, or hands over an environment that has them. */
+export function gradesOf(text: string, file: string, className: string): 'itself' | 'environment' | undefined {
+  const module = readModule(text, file);
+  const own = module?.classes.find(({ kind, exportedAs }) => kind === 'workflow' && exportedAs === className);
+  if (module === undefined || own === undefined) return undefined;
+  const given = outputsOf(module, own).flatMap(({ arguments: [options] }) => (options?.type === 'ObjectExpression' ? options.properties : []));
+  const has = (name: string): boolean => given.some((one) => one.type === 'ObjectProperty' && keyName(one) === name && one.value.type !== 'NullLiteral');
+  return has('reward') ? 'itself' : has('environment') ? 'environment' : undefined;
+}
+
 function lineOf(node: t.Node): number {
   return (node.loc?.start.line ?? 1) - 1;
 }

@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuningForkError } from '../../protocol/errors.ts';
@@ -10,7 +10,7 @@ export type Template = (typeof TEMPLATES)[number];
 /** The YAML of every template. */
 const CONF = 'tuning-fork.yaml';
 
-const packageRoot = fileURLToPath(new URL('../../..', import.meta.url));
+export const packageRoot = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Writes a project that runs and type-checks as it is, without network. Its files are named from where `dir` is. */
 export async function scaffold(dir: string, template: string): Promise<{ files: string[]; conf: string }> {
@@ -21,15 +21,20 @@ export async function scaffold(dir: string, template: string): Promise<{ files: 
   const target = resolve(dir);
   await makeEmpty(target);
   await cp(fileURLToPath(new URL(`templates/${known}`, import.meta.url)), target, { recursive: true });
-  await writeFile(join(target, '.gitignore'), 'node_modules/\nruns/\n');
-  await writeJson(join(target, 'tsconfig.json'), tsconfig);
-  await writeJson(join(target, 'package.json'), await packageJson(target));
+  await furnish(target, { start: `tuning-fork rollout --conf ${CONF}`, check: `tuning-fork check --conf ${CONF}` });
   const files = (await readdir(target, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(dir, relative(target, entry.parentPath), entry.name))
     .sort();
   await link(target);
   return { files, conf: CONF };
+}
+
+/** What makes a folder of TypeScript a project; `link` gives it the package. */
+export async function furnish(dir: string, scripts: Record<string, string>): Promise<void> {
+  await writeFile(join(dir, '.gitignore'), 'node_modules/\nruns/\n');
+  await writeJson(join(dir, 'tsconfig.json'), tsconfig);
+  await writeJson(join(dir, 'package.json'), await packageJson(dir, scripts));
 }
 
 async function makeEmpty(dir: string): Promise<void> {
@@ -60,19 +65,30 @@ const tsconfig = {
   exclude: ['node_modules', 'runs'],
 };
 
-async function packageJson(dir: string): Promise<object> {
+async function packageJson(dir: string, scripts: Record<string, string>): Promise<object> {
   const { engines } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as { engines: { node: string } };
   return {
     name: basename(dir).toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[._-]+|[._-]+$/g, '') || 'agent',
     private: true,
     type: 'module',
-    scripts: {
-      start: `tuning-fork rollout --conf ${CONF}`,
-      check: `tuning-fork check --conf ${CONF}`,
-    },
-    dependencies: { 'tuning-fork': `file:${relative(await realpath(dir), packageRoot).split(sep).join('/')}` },
+    scripts,
+    dependencies: { 'tuning-fork': await dependency(dir) },
     engines,
   };
+}
+
+async function dependency(dir: string): Promise<string> {
+  return `file:${relative(await realpath(dir), packageRoot).split(sep).join('/')}`;
+}
+
+/** For a project whose copy of the package is gone: this one takes its place. */
+export async function relink(dir: string): Promise<void> {
+  const file = join(dir, 'package.json');
+  const text = await readFile(file, 'utf8');
+  const { dependencies } = JSON.parse(text) as { dependencies: Record<string, string> };
+  await writeFile(file, text.replace(JSON.stringify(dependencies['tuning-fork']), JSON.stringify(await dependency(dir))));
+  for (const made of ['tuning-fork', '.bin/tuning-fork', '.bin/tuning-fork.cmd']) await rm(join(dir, 'node_modules', made), { force: true });
+  await link(dir);
 }
 
 async function writeJson(file: string, value: object): Promise<void> {
@@ -80,7 +96,7 @@ async function writeJson(file: string, value: object): Promise<void> {
 }
 
 /** What `npm install` would make of the dependency, made here: it needs no network and no npm. */
-async function link(dir: string): Promise<void> {
+export async function link(dir: string): Promise<void> {
   const modules = join(dir, 'node_modules');
   const bin = join(modules, '.bin');
   await mkdir(bin, { recursive: true });
