@@ -30,8 +30,8 @@ interface RejudgeParts {
   writer: RunWriter;
   judge: ResolvedJudge;
   secrets: string[];
-  /** Milliseconds the judge may take for one rollout. */
-  timeout: number;
+  /** Milliseconds the judge may take for one rollout; null while a debugger may stop it. */
+  timeout: number | null;
   /** For a judge of the user's own. */
   crew: Pick<CrewOptions, 'load' | 'workers' | 'concurrency' | 'memory' | 'spare'> | undefined;
 }
@@ -45,7 +45,7 @@ export class Rejudge implements BackboneRun {
   readonly #writer: RunWriter;
   readonly #reader: RunReader;
   readonly #judging: Judging;
-  readonly #timeout: number;
+  readonly #timeout: number | null;
   readonly #judgeFile: string | undefined;
   readonly #crew: Crew | undefined;
   readonly #events: EventLog;
@@ -67,7 +67,7 @@ export class Rejudge implements BackboneRun {
       project, experiment, kind: 'rejudge', conf: config.file, config: config.shown, workflow, policy, tokenizer,
       planned: reader.count, source: reader.dir, files: load === undefined ? reader.info.files : await rejudgedHashes(reader.info, load), backbone: stampOf(process.pid), workers: [],
     }, { secrets, claim: claimName });
-    return new Rejudge({ reader, writer, judge, secrets, timeout: timeout * 1_000, crew: load && { load: { ...load, judgeOnly: true }, workers: 1, concurrency: 1, memory, spare: backbone.takeSpare() } });
+    return new Rejudge({ reader, writer, judge, secrets, timeout: request.inspect ? null : timeout * 1_000, crew: load && { load: { ...load, judgeOnly: true }, workers: 1, concurrency: 1, memory, spare: backbone.takeSpare() } });
   }
 
   private constructor({ reader, writer, judge, secrets, timeout, crew }: RejudgeParts) {
@@ -84,6 +84,7 @@ export class Rejudge implements BackboneRun {
       ...crew,
       message: (message) => {
         if (message.type === 'judged') this.#judging.receive(`${message.rollout}/${message.attempt}`, message);
+        if (message.type === 'inspector') this.#events.emit({ type: 'inspector', url: message.url, pid: message.pid });
         if (message.type === 'log') this.#events.emit({ type: 'log', rollout: message.rollout, stream: message.stream, text: message.text });
       },
       lost: (_key, { error }) => this.#crashed({ ...error, code: 'judge', message: error.message.replace(/^The workflow /, 'The judge ') }),
@@ -169,9 +170,10 @@ export class Rejudge implements BackboneRun {
     const broken = new Promise<never>((_, reject) => void (this.#crashed = (error) => reject(fromErrorInfo(error))));
     broken.catch(() => {});
     const seat = this.#crew && await Promise.race([this.#crew.seat(key, false), broken]);
-    const tooLate: ErrorInfo = { code: 'judge', message: `The judge had not answered after ${this.#timeout / 1000} s.`, where: this.#judgeFile === undefined ? undefined : { file: this.#judgeFile }, next: 'Give what it waits for a time-out, or raise rollout.timeout.' };
+    const tooLate = (milliseconds: number): ErrorInfo => ({ code: 'judge', message: `The judge had not answered after ${milliseconds / 1000} s.`, where: this.#judgeFile === undefined ? undefined : { file: this.#judgeFile }, next: 'Give what it waits for a time-out, or raise rollout.timeout.' });
+    const timeout = this.#timeout;
     let late = false;
-    const timer = setTimeout(() => { late = true; this.#crashed(tooLate); }, this.#timeout);
+    const timer = timeout === null ? undefined : setTimeout(() => { late = true; this.#crashed(tooLate(timeout)); }, timeout);
     try {
       const { verdict, judge } = await Promise.race([this.#judging.grade({ key, task: taskOf(record), output, worker: seat?.worker }), broken]);
       return { ...rest, status: 'finished', reward: verdict!.reward, success: verdict!.success, judge: { name: judge!, ...verdict! } };

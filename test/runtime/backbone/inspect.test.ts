@@ -43,6 +43,7 @@ export class Stops extends Workflow {
     const project = await Project.make();
     const run = await project.start(await project.conf(), { inspect: true });
     await run.when('inspector');
+    await until(async () => (await run.reader()).info.workers!.length > 0);
     const [stamp] = (await run.reader()).info.workers!;
     await project.close();
     await project.connect();
@@ -90,6 +91,24 @@ export class Stops extends Workflow {
       }));
       attached.socket.close();
     }
+  });
+
+  it('waits for one to grade stored rollouts again too, and gives it the time it takes', async () => {
+    const project = await Project.make({ files: { 'into.ts': INTO } });
+    const options = { workflow: 'into.ts->Into', judge: 'into.ts->Marks', tasks: ['plain'], rollout: { timeout: 0.5 } };
+    const first = await project.run(options);
+    const run = await project.start(await project.conf(options), { kind: 'rejudge', rejudge: { dir: first.dir }, inspect: true });
+    const attached = await Debugger.attach((await run.when('inspector')).url);
+    await attached.send('Debugger.enable');
+    await attached.send('Debugger.setBreakpointByUrl', { lineNumber: INTO.split('\n').findIndex((line) => line.endsWith('// judge')), urlRegex: 'into\\.ts$' });
+    await attached.send('Runtime.runIfWaitingForDebugger');
+    await until(() => attached.pauses.length === 1);
+    assert.equal(attached.pauses[0]!.name, 'judge');
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    await attached.send('Debugger.resume');
+    assert.equal((await run.end()).state, 'finished');
+    assert.equal((await run.record('s0t0n0')).status, 'finished');
+    attached.socket.close();
   });
 
   it('goes on where a rollout is stepped into and no debugger is there any more', async () => {
