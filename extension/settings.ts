@@ -8,6 +8,7 @@ export interface Settings {
   'editor.rejudgeOnSave': boolean;
   'rollouts.repeats': number;
   'rollouts.concurrency': number;
+  'testing.threshold': number;
 }
 
 export function setting<K extends keyof Settings>(name: K, scope?: vscode.ConfigurationScope): Settings[K] {

@@ -35,7 +35,7 @@ export async function runRollouts(studio: Studio, target?: RunTarget | vscode.Ur
 }
 
 /** As many as `debug.debug_first_n_tasks` says. What is wrong with the configuration is told by whoever reads it here. */
-async function firstTasks({ secrets }: Studio, conf: string, project: string): Promise<number> {
+export async function firstTasks({ secrets }: Studio, conf: string, project: string): Promise<number> {
   const { config } = await loadConfig(conf, {}, { env: await secrets.environment(), cwd: project });
   return config.debug.debug_first_n_tasks;
 }

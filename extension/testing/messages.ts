@@ -1,0 +1,41 @@
+/** What the Testing view says of a test that failed: the reason, at its line, with the rollouts one click away. */
+import * as vscode from 'vscode';
+import type { ErrorInfo, Place } from '../../runtime/protocol/errors.ts';
+import { openRunReader } from '../../runtime/trace/index.ts';
+import type { RolloutPlace } from '../commands/table.ts';
+import { decimal } from '../runs/progress-text.ts';
+import type { Ended } from './outcome.ts';
+
+export function messageOf({ message, next }: ErrorInfo, rollout?: RolloutPlace): vscode.TestMessage {
+  const markdown = withLinks().appendText([message, next].filter(Boolean).join('\n\n'));
+  if (rollout !== undefined) link(markdown.appendMarkdown('\n\n'), rollout);
+  return new vscode.TestMessage(markdown);
+}
+
+export async function messageOfTask(dir: string, text: string, ended: readonly Ended[]): Promise<vscode.TestMessage> {
+  const markdown = withLinks().appendText(text).appendMarkdown('\n\n');
+  const reader = await openRunReader(dir);
+  for (const { entry: { id, reward, status }, error } of ended) {
+    const reason = error?.message ?? (await reader.read(id)).judge?.reason ?? '';
+    link(markdown.appendMarkdown('- '), { dir, rollout: id }).appendText(` ${reward === null ? status : decimal(reward)} ${reason.replace(/\s+/g, ' ')}`).appendMarkdown('\n');
+  }
+  return new vscode.TestMessage(markdown);
+}
+
+export function located(message: vscode.TestMessage, place: Place | undefined): vscode.TestMessage {
+  if (place === undefined) return message;
+  const { file, line = 1, column = 1 } = place;
+  message.location = new vscode.Location(vscode.Uri.file(file), new vscode.Position(line - 1, column - 1));
+  return message;
+}
+
+/** Text of models and judges goes in as text; of commands only this one can be called from it. */
+function withLinks(): vscode.MarkdownString {
+  const markdown = new vscode.MarkdownString();
+  markdown.isTrusted = { enabledCommands: ['tuningFork.openRollout'] };
+  return markdown;
+}
+
+function link(markdown: vscode.MarkdownString, { dir, rollout }: RolloutPlace): vscode.MarkdownString {
+  return markdown.appendMarkdown(`[${rollout}](command:tuningFork.openRollout?${encodeURIComponent(JSON.stringify([{ dir, rollout }]))})`);
+}

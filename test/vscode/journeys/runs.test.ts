@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { journey } from '../journey.ts';
+import { repository } from '../launch.ts';
+import { until } from '../until.ts';
+import { expand } from '../workbench.ts';
+
+const math = { workspace: { from: join(repository, 'examples/math-agent') } };
+
+journey('rollouts from the button of a workflow are seen in the Runs tree', math, async ({ page, workbench, screenshot }) => {
+  const workflows = await workbench.view('Workflows');
+  const row = workbench.row(workflows, 'MathAgent');
+  await row.hover();
+  await row.getByRole('button', { name: 'Run Rollouts' }).click();
+  const runs = workbench.pane('Runs');
+  await until(async () => (await workbench.rows(runs)).some((text) => /8 rollouts/.test(text)), 'The run was not seen to end.', 30_000);
+  const run = workbench.row(runs, /8 rollouts/);
+  await expand(run);
+  await until(async () => (await workbench.rows(runs)).length >= 3, 'Its tasks were not shown.');
+  await expand(runs.locator('.monaco-list-row[aria-level="2"]').first());
+  await until(async () => (await runs.locator('.monaco-list-row[aria-level="3"]').count()) === 4, 'The rollouts of a task were not shown.');
+  await screenshot('runs-light');
+  await runs.locator('.monaco-list-row[aria-level="3"]').first().click();
+  await page.locator('.tab.active').filter({ hasText: /^s0t/ }).waitFor();
+  assert.match((await page.locator('.view-lines').first().textContent())!.replace(/\u00a0/g, ' '), /Task/);
+  await screenshot('rollout-document');
+});
+
+journey('tasks are tests; a rollout saved as one fails once the code asks something else', { ...math, theme: 'light' }, async ({ page, workbench, screenshot, workspace }) => {
+  const testing = page.locator('.test-explorer');
+  await workbench.command('Testing: Focus on Test Explorer View');
+  const tree = (text: string | RegExp) => testing.locator('.monaco-list-row').filter({ hasText: text }).first();
+  await expand(tree('MathAgent'));
+  await expand(tree('math-agent.yaml'));
+  await tree('training-1').waitFor();
+  assert.ok(await tree('training-0').isVisible());
+  await tree('training-1').hover();
+  await tree('training-1').getByRole('button', { name: 'Run Test' }).click();
+  await until(async () => await tree('training-1').locator('.codicon-testing-passed-icon, .codicon-testing-failed-icon').count() > 0, 'The task was not seen to end.', 30_000);
+  await screenshot('testing-tasks');
+
+  await workbench.view('Runs');
+  const runs = workbench.pane('Runs');
+  await expand(workbench.row(runs, /4 rollouts/));
+  await expand(workbench.row(runs, 'training-1'));
+  const rollout = workbench.row(runs, 's0t1n0');
+  await rollout.waitFor();
+  await rollout.click({ button: 'right' });
+  await page.locator('.monaco-menu').getByText('Save Rollout as Test').click();
+  await workbench.answer('subtraction');
+  await workbench.command('Testing: Focus on Test Explorer View');
+  await expand(tree('Saved Rollouts'));
+  await until(async () => await tree('subtraction').locator('.codicon-testing-passed-icon').count() > 0, 'The saved rollout did not pass.', 20_000);
+
+  await writeFile(join(workspace, 'prompt.ts'), (await readFile(join(workspace, 'prompt.ts'), 'utf8')).replace(/Solve the problem/, 'Guess'));
+  await tree('subtraction').hover();
+  await tree('subtraction').getByRole('button', { name: 'Run Test' }).click();
+  await until(async () => await tree('subtraction').locator('.codicon-testing-failed-icon').count() > 0, 'The saved rollout did not fail.', 20_000);
+  await tree('subtraction').click();
+  await screenshot('testing-saved-failed');
+});
