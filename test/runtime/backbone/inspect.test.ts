@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isAlive } from '../../../runtime/backbone/stamp.ts';
+import type { ProcessStamp } from '../../../runtime/protocol/trace.ts';
 import { Debugger } from './debugger.ts';
-import { Project, until } from './project.ts';
+import { Project, until, type Followed } from './project.ts';
 
-describe('a run under a debugger', { timeout: 30_000 }, () => {
+/** Once it stands in the run's file, which is written while the worker starts. */
+async function workerOf(run: Followed): Promise<ProcessStamp> {
+  await until(async () => (await run.reader()).info.workers!.length > 0);
+  return (await run.reader()).info.workers![0]!;
+}
+
+describe('a run under a debugger', { timeout: 60_000 }, () => {
   it('waits for one before user code is imported, stops at its breakpoints, and no clock of ours runs', async () => {
     const project = await Project.make({
       files: { 'stops.ts': `import { Workflow, WorkflowOutput } from 'tuning-fork';
@@ -20,8 +27,8 @@ export class Stops extends Workflow {
     });
     const run = await project.start(await project.conf({ workflow: 'stops.ts->Stops', tasks: ['x', 'y'], rollout: { block_timeout: 0.3, timeout: 0.5 } }), { inspect: true, tasks: { first: 1 } });
     const { url, pid } = await run.when('inspector');
-    const [stamp] = (await run.reader()).info.workers!;
-    assert.equal(stamp!.pid, pid);
+    const stamp = await workerOf(run);
+    assert.equal(stamp.pid, pid);
     const attached = await Debugger.attach(url);
     await attached.send('Runtime.enable');
     await attached.send('Debugger.enable');
@@ -35,7 +42,7 @@ export class Stops extends Workflow {
     await attached.send('Debugger.resume');
     assert.equal((await run.end()).state, 'finished');
     assert.equal((await run.record('s0t0n0')).status, 'finished');
-    await until(() => !isAlive(stamp!));
+    await until(() => !isAlive(stamp));
     attached.socket.close();
   });
 
@@ -43,11 +50,10 @@ export class Stops extends Workflow {
     const project = await Project.make();
     const run = await project.start(await project.conf(), { inspect: true });
     await run.when('inspector');
-    await until(async () => (await run.reader()).info.workers!.length > 0);
-    const [stamp] = (await run.reader()).info.workers!;
+    const stamp = await workerOf(run);
     await project.close();
     await project.connect();
-    await until(() => !isAlive(stamp!));
+    await until(() => !isAlive(stamp));
   });
 
   it('can be cancelled while it waits', async () => {
