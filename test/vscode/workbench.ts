@@ -11,12 +11,7 @@ export class Workbench {
 
   /** Runs a command by its title in the command palette. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    const input = this.quickInput();
-    await input.fill(`>${title}`);
-    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first();
-    await row.waitFor();
-    await row.click();
+    await this.#palette(`>${title}`, title);
   }
 
   /** Chooses an entry of the open quick pick; types it first, so that long lists find it. */
@@ -44,11 +39,12 @@ export class Workbench {
 
   /** A notification; waits for it. Its buttons: `.getByRole('button', { name })`. The driver keeps VS Code from showing any by itself, so their list is opened. */
   async notification(text: string | RegExp, timeout = 15_000): Promise<Locator> {
-    const list = this.page.locator('.notifications-center.visible');
-    if (!await list.isVisible()) await this.page.locator('[id="status.notifications"] a').click();
-    await list.waitFor();
     const toast = this.page.locator('.notification-list-item').filter({ hasText: text }).first();
-    await toast.waitFor({ timeout });
+    await until(async () => {
+      // An empty list closes by itself.
+      if (!await this.page.locator('.notifications-center.visible').isVisible()) await this.page.locator('[id="status.notifications"] a').click();
+      return toast.isVisible();
+    }, `There is no notification ${text}.`, timeout);
     return toast;
   }
 
@@ -107,9 +103,7 @@ export class Workbench {
 
   /** Opens a view by its title, as "View: Open View…" does. */
   async view(title: string): Promise<Locator> {
-    await this.page.keyboard.press('F1');
-    await this.quickInput().fill(`view ${title}`);
-    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first().click();
+    await this.#palette(`view ${title}`, title);
     return this.pane(title);
   }
 
@@ -142,6 +136,21 @@ export class Workbench {
       return Number(numbers.find((number) => Math.abs(number.getBoundingClientRect().top - top) < 4)?.textContent);
     });
     return { frames: await this.callStack(), line };
+  }
+
+  /** What VS Code has not heard of yet is not in its list, which doesn't grow while it is open. */
+  async #palette(typed: string, chosen: string): Promise<void> {
+    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: chosen }).first();
+    for (let tries = 0; ; tries++) {
+      await this.page.keyboard.press('F1');
+      await this.quickInput().fill(typed);
+      try {
+        return await row.click({ timeout: 3_000 });
+      } catch (error) {
+        if (tries === 4) throw error;
+        await this.page.keyboard.press('Escape');
+      }
+    }
   }
 
   callStack(): Promise<string[]> {

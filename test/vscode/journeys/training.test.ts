@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { journey } from '../journey.ts';
+import { repository, type Host } from '../launch.ts';
+import { until } from '../until.ts';
+import type { Workbench } from '../workbench.ts';
+
+const from = join(repository, 'examples/math-agent');
+
+/** The example with fewer steps and validation tasks: the same training, over sooner. */
+function workspace(steps: number): { from: string; files: Record<string, string> } {
+  const yaml = readFileSync(join(from, 'math-agent.yaml'), 'utf8');
+  const short = yaml.replace('total_training_steps: 60', `total_training_steps: ${steps}`).replace('test_freq: 20', `test_freq: ${steps}`).replace('each_validation: 100', 'each_validation: 20');
+  return { from, files: { 'math-agent.yaml': short } };
+}
+
+/** What the status bar says of the training; undefined where it says nothing. */
+async function told(workbench: Workbench): Promise<{ text: string; step: number } | undefined> {
+  const text = (await workbench.statusBar()).find((item) => /reward \d|interrupted/.test(item));
+  return text === undefined ? undefined : { text, step: Number(/(\d+)\/\d+/.exec(text)?.[1] ?? 0) };
+}
+
+async function untilStep(workbench: Workbench, step: number): Promise<number> {
+  let last = 0;
+  await until(async () => (last = (await told(workbench))?.step ?? 0) >= step, `The status bar did not come to step ${step}.`, 60_000);
+  return last;
+}
+
+function backbonePid({ dir }: Host): number {
+  const [address] = globSync(join(dir, 'rt/*/backbone.json'));
+  return (JSON.parse(readFileSync(address!, 'utf8')) as { process: { pid: number } }).process.pid;
+}
+
+journey('Start Training raises the reward, and the end is told with before and after', { workspace: workspace(14) }, async ({ page, workbench, screenshot }) => {
+  await workbench.command('Tuning Fork: Start Training');
+  await workbench.notification(/Start Training/);
+  await untilStep(workbench, 2);
+  await screenshot('training-status');
+  const runs = workbench.pane('Runs');
+  await workbench.row(runs, /training/).waitFor();
+  const end = await workbench.notification(/math_agent is trained: 14 steps/, 60_000);
+  const [, before, after] = /sampled ([\d.]+) \[.*?\] → ([\d.]+) \[/.exec(await end.textContent() ?? '') ?? [];
+  assert.ok(Number(after) > Number(before), `${before} → ${after}`);
+  await screenshot('training-end');
+  await end.getByRole('button', { name: 'Show Report' }).click();
+  const report = page.frameLocator('iframe.webview').frameLocator('iframe');
+  await report.getByRole('heading', { name: 'math_agent' }).waitFor();
+  await report.getByText('reward, sampled').waitFor();
+  await screenshot('training-report');
+});
+
+journey('a training is paused, found again after a reload, and stopped', { workspace: workspace(200) }, async ({ workbench, page, reload }) => {
+  await workbench.command('Tuning Fork: Start Training');
+  await untilStep(workbench, 1);
+  await page.locator('.statusbar-item').filter({ hasText: /reward \d/ }).click();
+  await workbench.pick('Pause');
+  await until(async () => /paused/.test((await told(workbench))?.text ?? ''), 'It was not paused.', 30_000);
+  const paused = (await told(workbench))!.step;
+  await reload();
+  await until(async () => /paused/.test((await told(workbench))?.text ?? ''), 'The paused training was not found again.', 30_000);
+  await workbench.command('Tuning Fork: Resume Training');
+  await untilStep(workbench, paused + 1);
+  await workbench.command('Tuning Fork: Stop Training');
+  await workbench.notification(/stopped after step \d+; what it learned is kept/, 30_000);
+});
+
+journey('kill -9 of the backbone is shown, and the training goes on where it was', { workspace: workspace(200) }, async (host) => {
+  const { workbench, screenshot } = host;
+  await workbench.command('Tuning Fork: Start Training');
+  const before = await untilStep(workbench, 2);
+  process.kill(backbonePid(host), 'SIGKILL');
+  const lost = await workbench.notification(/is gone\. Nothing of its \d+ steps is lost/);
+  assert.match((await told(workbench))!.text, /interrupted/);
+  await screenshot('training-lost');
+  await lost.getByRole('button', { name: 'Resume Training' }).click();
+  const after = await untilStep(workbench, before + 1);
+  assert.ok(after < before + 20, `it did not begin anew, nor skip: ${before} → ${after}`);
+  await workbench.command('Tuning Fork: Stop Training');
+  await workbench.notification(/stopped after step \d+/, 30_000);
+});
