@@ -141,7 +141,7 @@ export class Hold implements CallHooks {
 const LEADS_TO_CODE: ReadonlySet<Moment['at']> = new Set(['call', 'answer', 'tool', 'tool-result', 'judge']);
 
 function wantsInto(decision: CallDecision | undefined): boolean {
-  return decision?.do === 'go' && decision.into === true;
+  return decision?.into === true;
 }
 
 function checkDecision({ at, stop: { rollout, stack } }: Waiting, decision: CallDecision): void {

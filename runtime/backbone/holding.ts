@@ -95,7 +95,7 @@ export class Holding {
   }
 
   release(rollout: string, decision?: CallDecision, step?: boolean): void {
-    if (decision?.do === 'go' && decision.into === true && this.#options.request.inspect !== true) {
+    if (decision?.into === true && this.#options.request.inspect !== true) {
       throw new TuningForkError('usage', 'No debugger can be attached to the worker of this run, so there is no stepping into its code.', { next: 'Start it with "inspect".' });
     }
     const open = this.#open.get(rollout);

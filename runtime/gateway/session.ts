@@ -182,7 +182,7 @@ export class RolloutSession {
     }
   }
 
-  #edit(call: Call, decision: CallDecision & { do: 'edit' }): void {
+  #edit(call: Call, decision: Extract<CallDecision, { do: 'edit' }>): void {
     call.edited = { asked: shownKey(call.role, shown(call)), kept: decision.keep ?? false };
     call.sampling = { ...call.sampling, ...decision.sampling };
     if (decision.messages !== undefined) this.#change(call, decision.messages);

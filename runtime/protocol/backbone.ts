@@ -97,11 +97,12 @@ export interface PendingCall {
  * that runs once the answer is there; it has nothing to do for that but show the pause. Also after a call, before and after a tool, and before a judge of
  * the user's own, in which it stops then. Only for runs that were started with `inspect`.
  */
-export type CallDecision =
-  | { do: 'go'; into?: boolean }
+export type CallDecision = { into?: boolean } & (
+  | { do: 'go' }
   /** For this call; `keep`: later prompts keep the changed messages. */
   | { do: 'edit'; messages?: ChatMessage[]; sampling?: Partial<Sampling>; keep?: boolean }
-  | { do: 'answer'; reply: ChatMessage };
+  | { do: 'answer'; reply: ChatMessage }
+);
 
 export type RunEventBody =
   | { type: 'started'; info: RunInfo; dir: string }

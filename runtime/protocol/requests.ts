@@ -28,10 +28,10 @@ const sampling = z.object({
 }).partial();
 
 const decision = z.discriminatedUnion('do', [
-  z.object({ do: z.literal('go'), into: z.boolean().optional() }),
+  z.object({ do: z.literal('go') }),
   z.object({ do: z.literal('edit'), messages: z.array(message).min(1).optional(), sampling: sampling.optional(), keep: z.boolean().optional() }),
   z.object({ do: z.literal('answer'), reply: message.extend({ role: z.literal('assistant') }) }),
-]);
+]).and(z.object({ into: z.boolean().optional() }));
 
 const stopOn = z.discriminatedUnion('on', [
   z.object({ on: z.enum(['call', 'answer']), role: name.optional() }),

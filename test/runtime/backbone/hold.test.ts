@@ -112,7 +112,7 @@ test('stepping into code waits for the answer, and for the debugger to know wher
   const { hold, aimed } = held([{ id: 1, on: 'call' }, { id: 2, on: 'tool' }, { id: 3, on: 'reward', below: 1 }]);
   const pending = call();
   const before = hold.beforeCall(pending, stack)!;
-  hold.release({ do: 'go', into: true });
+  hold.release({ do: 'answer', reply: { role: 'assistant', content: 'x' }, into: true });
   await before;
   assert.deepEqual(aimed, []);
   await hold.afterCall(pending, record, stack);
