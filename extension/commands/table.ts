@@ -55,8 +55,8 @@ export interface Commands {
   'tuningFork.clearRunsFilter': [];
   'tuningFork.copyId': [place?: RunPlace | RolloutPlace];
   'tuningFork.deleteSelectedRuns': [];
-  /** Selects a run in the view, and opens it there. */
-  'tuningFork.showRun': [dir: string];
+  /** Selects a run in the view. `quietly`: only where the view is open already, or nobody has seen it yet. */
+  'tuningFork.showRun': [dir: string, quietly?: boolean];
   'tuningFork.showMoreRuns': [more: MoreNode];
   // debug
   'tuningFork.debugRollout': [rollout?: RolloutPlace];

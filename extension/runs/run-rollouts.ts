@@ -29,6 +29,9 @@ export async function runRollouts(studio: Studio, target?: RunTarget | vscode.Ur
       concurrency: setting('rollouts.concurrency', scope),
     },
     title: vscode.l10n.t('Rollouts of {0}', found.workflow?.className ?? vscode.workspace.asRelativePath(conf)),
+    onEvent: (event) => {
+      if (event.type === 'started') void execute('tuningFork.showRun', event.dir, true);
+    },
   });
   void tellEnd(studio, ended);
   return ended;

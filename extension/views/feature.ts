@@ -8,6 +8,8 @@ import type { RunsTree } from './runs/tree.ts';
 import type { Node as WorkflowsNode, WorkflowsTree } from './workflows.ts';
 
 const FILTERED = 'tuningFork.runsFiltered';
+/** Somebody has seen the view "Runs" in this workspace. */
+const SEEN = 'tuningFork.runsSeen';
 
 export function registerViews(studio: Studio): void {
   const workflows = new LazyTree<WorkflowsNode, WorkflowsTree>(async () => new (await import('./workflows.ts')).WorkflowsTree(studio));
@@ -41,8 +43,11 @@ export function registerViews(studio: Studio): void {
     const selected = runsView.selection.filter((node) => node.kind === 'run');
     if (selected.length > 0) await (await import('../runs/actions.ts')).deleteRuns(studio, selected[0], selected);
   });
-  command(studio, 'tuningFork.showRun', async (dir) => {
+  command(studio, 'tuningFork.showRun', async (dir, quietly = false) => {
+    const { workspaceState } = studio.context;
+    if (quietly && !runsView.visible && workspaceState.get(SEEN, false)) return;
+    await workspaceState.update(SEEN, true);
     const node = await (await runs.provider()).find(dir);
-    if (node !== undefined) await runsView.reveal(node, { select: true, focus: false, expand: true });
+    if (node !== undefined) await runsView.reveal(node, { select: true, focus: false, expand: !quietly });
   });
 }

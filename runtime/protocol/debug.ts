@@ -27,6 +27,8 @@ export interface RolloutLaunch {
   seed?: number;
   /** A stored rollout to execute again: calls before `untilCall` come from its record, `forks` go on from there. */
   replay?: { dir: string; rollout: string; untilCall?: number; forks: number };
+  /** A file that holds a rollout as a test: executed from its record. */
+  test?: string;
   /** A stored rollout to walk through; nothing runs. */
   inspect?: { dir: string; rollout: string };
   /** Hold at the first model call. */

@@ -60,12 +60,12 @@ export class LiveRun implements Debuggee {
   }
 
   async start(stops: StopPoint[]): Promise<{ run: string; dir: string }> {
-    const { conf, project, cwd = project, env = {}, task, tasks, repeats = 1, replay, noDebug = false, ...rest } = this.#launch;
+    const { conf, project, cwd = project, env = {}, task, tasks, repeats = 1, replay, test, noDebug = false, ...rest } = this.#launch;
     const { split, concurrency, model, train, temperature, seed, stopOnEntry } = rest;
     return this.#follow({
-      kind: replay === undefined ? 'rollout' : 'replay', conf, cwd, env, split, concurrency, workers: 1, model, train, temperature, seed, stopOnEntry,
+      kind: test !== undefined ? 'test' : replay === undefined ? 'rollout' : 'replay', conf, cwd, env, split, concurrency, workers: 1, model, train, temperature, seed, stopOnEntry,
       inspect: !noDebug, ...(stops.length > 0 && !noDebug && { stops }),
-      ...(replay === undefined ? { repeats, tasks: task === undefined ? { first: tasks ?? 1 } : { ids: [task] } } : { replay }),
+      ...(test !== undefined ? { test: { files: [test] } } : replay === undefined ? { repeats, tasks: task === undefined ? { first: tasks ?? 1 } : { ids: [task] } } : { replay }),
     }, replay?.forks ?? repeats, replay === undefined || replay.forks === 0 ? undefined : { parent: replay.rollout, call: replay.untilCall ?? 0, rewards: [] });
   }
 

@@ -44,6 +44,7 @@ export class RunNode {
   #index: Promise<RunIndex> | undefined;
   #opened: RunIndex | undefined;
   #tally: Promise<Tally> | undefined;
+  #growing: Promise<Growth | undefined> = Promise.resolve(undefined);
   #filter: Filter;
   readonly #steps = new WeakMap<StepGroup, StepNode>();
 
@@ -80,7 +81,7 @@ export class RunNode {
       }
       this.#index = undefined;
     }
-    this.#index ??= openRunReader(this.dir).then((reader) => (this.#opened = new RunIndex(reader, filter)));
+    this.#index ??= openRunReader(this.dir).then((reader) => (this.#opened = new RunIndex(reader, this.#filter)));
     this.#index.catch(() => void (this.#index = undefined));
     return this.#index;
   }
@@ -93,9 +94,11 @@ export class RunNode {
   }
 
   /** It changed on the disk. */
-  async grow(): Promise<Growth | undefined> {
+  grow(): Promise<Growth | undefined> {
     this.#tally = undefined;
-    return this.#opened?.refresh();
+    // One after the other: two at once would read the same rollouts twice.
+    this.#growing = this.#growing.catch(() => {}).then(() => this.#opened?.refresh());
+    return this.#growing;
   }
 
   /** Runs of one step have no level for it. */

@@ -142,6 +142,8 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     const scored = new Set<string>();
     const listed = this.library.list().filter(({ project, info }) => {
       if (parent !== this.#top && project !== parent.project) return false;
+      // Those that pass are gone in a moment.
+      if (info.kind === 'test' && info.state === 'running') return false;
       // Whoever works on a judge scores a run again and again: its newest scores count.
       if (info.kind !== 'rejudge' || info.source === undefined) return true;
       return !scored.has(info.source) && scored.add(info.source).size > 0;
@@ -162,8 +164,8 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     return node;
   }
 
-  #follow({ event }: ProjectEvent): void {
-    const live = this.#studio.backbones.live.find(({ run }) => run === event.run);
+  #follow({ project, event }: ProjectEvent): void {
+    const live = this.#studio.backbones.live.find((one) => one.run === event.run && one.project === project);
     if (live === undefined) return;
     if (event.type === 'rollout-finished' || event.type === 'progress') this.#touch(live.dir, false);
     if (event.type === 'workflow-ready' || event.type === 'paused') this.#touch(live.dir, true);
