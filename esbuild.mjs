@@ -54,7 +54,7 @@ function sameAs(path, contents) {
 /** Split: what a feature needs is loaded when it is first used. */
 const extension = ({ outdir, minify }) => ({
   absWorkingDir: root,
-  entryPoints: { extension: 'extension/extension.ts' },
+  entryPoints: { extension: 'extension/extension.ts', language: 'extension/language/thread.ts' },
   outdir,
   bundle: true,
   splitting: true,

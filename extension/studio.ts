@@ -2,6 +2,7 @@
 import type * as vscode from 'vscode';
 import type { Backbones } from './backbone/backbones.ts';
 import type { Discovery } from './discovery/discovery.ts';
+import type { Sources } from './language/sources.ts';
 import type { Secrets } from './backbone/secrets.ts';
 
 export interface Studio {
@@ -13,4 +14,6 @@ export interface Studio {
   backbones: Backbones;
   /** Workflows and configurations of the workspace. */
   discovery: Discovery;
+  /** Reads TypeScript. */
+  sources: Sources;
 }

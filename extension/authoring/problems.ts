@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
 import type { ConfigProblem } from '../language/config-problems.ts';
+import type { Exports } from '../language/exports.ts';
 import type { Studio } from '../studio.ts';
 import { kindOf } from './kind.ts';
 
@@ -73,7 +74,7 @@ export class Problems implements vscode.CodeActionProvider, vscode.Disposable {
 
   async #check(document: vscode.TextDocument): Promise<Checked> {
     const { version } = document;
-    const found = kindOf(document) === 'program' ? await ofProgram(document) : await this.#ofConfig(document);
+    const found = kindOf(document) === 'program' ? await this.#studio.sources.ask('contracts', document.getText(), document.uri.fsPath) ?? [] : await this.#ofConfig(document);
     const problems = found.map((problem) => {
       const range = rangeOf(document, problem.span);
       return { problem, range, diagnostic: diagnosticOf(problem, range) };
@@ -90,14 +91,14 @@ export class Problems implements vscode.CodeActionProvider, vscode.Disposable {
     const { configProblems } = await import('../language/config-problems.ts');
     const { secrets, discovery } = this.#studio;
     const { fsPath } = document.uri;
-    const around = { env: await secrets.environment(), cwd: projectFolder(dirname(fsPath)), read: textOf, workflows: discovery.workflows.filter(({ exported }) => exported) };
+    const around = { env: await secrets.environment(), cwd: projectFolder(dirname(fsPath)), exportsOf: (source: string) => this.#exportsOf(source), workflows: discovery.workflows.filter(({ exported }) => exported) };
     return configProblems(document.getText(), fsPath, around, vscode.l10n);
   }
-}
 
-async function ofProgram(document: vscode.TextDocument): Promise<ConfigProblem[]> {
-  const { contractProblems } = await import('../language/contracts.ts');
-  return contractProblems(document.getText(), document.uri.fsPath, vscode.l10n) ?? [];
+  async #exportsOf(file: string): Promise<Exports | undefined> {
+    const text = await textOf(file);
+    return text === undefined ? undefined : this.#studio.sources.ask('exports', text, file);
+  }
 }
 
 function diagnosticOf({ severity, message, code, idle }: ConfigProblem, range: vscode.Range): vscode.Diagnostic {

@@ -5,6 +5,7 @@ import { projectFolder } from '../../runtime/backbone/location.ts';
 import { findPath } from '../../runtime/config/files.ts';
 import type { ConfigTargets } from '../language/configs.ts';
 import { isConfig, isProgram, isYaml, mentionsUs } from '../language/signs.ts';
+import type { Sources } from '../language/sources.ts';
 import type { FoundClasses } from '../language/workflows.ts';
 import type { Discovery, FoundConfig, FoundWorkflow } from './discovery.ts';
 
@@ -18,7 +19,12 @@ type Seen = Pick<Discovery, 'workflows' | 'judges' | 'configs'>;
 export class Catalog {
   readonly #programs = new Map<string, FoundClasses>();
   readonly #configs = new Map<string, ConfigTargets>();
+  readonly #sources: Sources;
   #seen: Seen = { workflows: [], judges: [], configs: [] };
+
+  constructor(sources: Sources) {
+    this.#sources = sources;
+  }
 
   get workflows(): readonly FoundWorkflow[] {
     return this.#seen.workflows;
@@ -53,16 +59,13 @@ export class Catalog {
     if (isProgram(file)) {
       const text = unsaved ?? await contents(file);
       if (text === undefined || !mentionsUs(text)) return void this.#programs.delete(file);
-      const { classesIn } = await import('../language/workflows.ts');
-      await breath();
-      const found = classesIn(text.toString(), file);
+      const found = await this.#sources.ask('classes', text.toString(), file);
       // While it can't be parsed, what it was before stands.
       if (found !== undefined) this.#programs.set(file, found);
     } else if (isYaml(file)) {
       const text = (unsaved ?? await contents(file))?.toString();
       if (text === undefined || !isConfig(file, text)) return void this.#configs.delete(file);
       const { targetsIn } = await import('../language/configs.ts');
-      await breath();
       const targets = targetsIn(text, file, process.env);
       if (targets === undefined) this.#configs.delete(file);
       else this.#configs.set(file, targets);
@@ -100,9 +103,4 @@ async function contents(file: string): Promise<Buffer | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** Lets others have their turn between two parses. */
-function breath(): Promise<void> {
-  return new Promise((resolve) => { setImmediate(resolve); });
 }

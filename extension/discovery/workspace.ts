@@ -2,6 +2,7 @@
 import { sep } from 'node:path';
 import * as vscode from 'vscode';
 import { CONFIGS, isProgram, isYaml, PROGRAMS } from '../language/signs.ts';
+import type { Sources } from '../language/sources.ts';
 import { Catalog } from './catalog.ts';
 import type { Discovery, FoundConfig, FoundWorkflow } from './discovery.ts';
 
@@ -12,7 +13,7 @@ const CALM_MS = 200;
 
 export class WorkspaceDiscovery implements Discovery, vscode.Disposable {
   readonly ready: Promise<void>;
-  readonly #catalog = new Catalog();
+  readonly #catalog: Catalog;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.#changed.event;
   readonly #log: vscode.LogOutputChannel;
@@ -21,7 +22,8 @@ export class WorkspaceDiscovery implements Discovery, vscode.Disposable {
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void>;
 
-  constructor(log: vscode.LogOutputChannel) {
+  constructor(sources: Sources, log: vscode.LogOutputChannel) {
+    this.#catalog = new Catalog(sources);
     this.#log = log;
     this.ready = this.#work = this.#firstLook();
     this.#watch();

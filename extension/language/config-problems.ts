@@ -13,7 +13,7 @@ import { nearest } from '../../runtime/protocol/suggest.ts';
 import { posix, type Named } from './config-completion.ts';
 import { fixesFor } from './config-fixes.ts';
 import { ConfigText } from './config-text.ts';
-import { exportsOf } from './exports.ts';
+import type { Exports } from './exports.ts';
 import { replace, type Fix, type L10n, type Problem } from './problem.ts';
 
 export interface ConfigProblem extends Problem {
@@ -25,8 +25,8 @@ export interface Surroundings {
   env: Environment;
   /** The project: paths are meant from the YAML's folder first, then from here. */
   cwd: string;
-  /** A file's text, as it stands in an editor where it is open. */
-  read(file: string): Promise<string | undefined>;
+  /** Of a file as it stands in an editor where it is open; undefined if that can't be told. */
+  exportsOf(file: string): Promise<Exports | undefined>;
   workflows: readonly Named[];
 }
 
@@ -90,8 +90,7 @@ async function absentClass(config: ConfigText, loaded: LoadedConfig, key: string
   const { file: path, className } = splitTarget(target);
   const source = findPath(loaded, path);
   if (source === undefined) return absentFile(config, loaded, key, path, /\.[cm]?tsx?$/i, (near) => `${near}->${className}`, l10n);
-  const text = await around.read(source);
-  const exported = text === undefined ? undefined : exportsOf(text, source);
+  const exported = await around.exportsOf(source);
   if (exported === undefined || exported.open || [...exported.classes, ...exported.others].includes(className)) return [];
   const near = nearest(className, exported.classes);
   return [{

@@ -5,7 +5,6 @@ import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import type { FoundWorkflow } from '../discovery/discovery.ts';
-import { gradesOf } from '../language/workflows.ts';
 import type { Studio } from '../studio.ts';
 import { draftConfig, findData } from './config-draft.ts';
 import { freeName, kebab } from './names.ts';
@@ -20,7 +19,7 @@ export async function createConfig(studio: Studio, asked?: { file: string; class
   const file = join(dir, `${name}.yaml`);
   const source = await vscode.workspace.openTextDocument(workflow.file);
   const text = draftConfig({
-    file, workflow, grades: gradesOf(source.getText(), workflow.file, workflow.className), data: await findData(dir, project),
+    file, workflow, grades: await studio.sources.ask('grades', source.getText(), workflow.file, workflow.className), data: await findData(dir, project),
     // A judge is meant for what stands beside it.
     judges: studio.discovery.judges.filter((judge) => dirname(judge.file) === dir),
   });

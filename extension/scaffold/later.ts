@@ -24,5 +24,5 @@ export async function openWhatWasMade(studio: Studio): Promise<void> {
   const toShow = studio.context.globalState.get<ToShow>(KEY);
   if (toShow === undefined || !vscode.workspace.workspaceFolders?.some(({ uri }) => uri.fsPath === toShow.folder)) return;
   await studio.context.globalState.update(KEY, undefined);
-  if (Date.now() < toShow.until && existsSync(toShow.file)) await showWorkflow(toShow.file);
+  if (Date.now() < toShow.until && existsSync(toShow.file)) await showWorkflow(studio, toShow.file);
 }

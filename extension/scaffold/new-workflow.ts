@@ -28,7 +28,7 @@ export async function newWorkflow(studio: Studio): Promise<void> {
   const dir = join(place, name);
   await scaffold(dir, template);
   const workflow = join(dir, 'workflow.ts');
-  if (vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir)) !== undefined) return showWorkflow(workflow);
+  if (vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir)) !== undefined) return showWorkflow(studio, workflow);
   await openFolder(studio, dir, workflow);
 }
 

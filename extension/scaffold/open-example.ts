@@ -26,7 +26,7 @@ export async function openExample(studio: Studio, name?: string): Promise<void> 
   const dir = basename(place) === FOLDER ? place : join(place, FOLDER);
   const workflow = join(dir, 'examples', example, 'workflow.ts');
   await copyExamples(dir);
-  if (vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir)) !== undefined) return showWorkflow(workflow);
+  if (vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dir)) !== undefined) return showWorkflow(studio, workflow);
   await openFolder(studio, dir, workflow);
 }
 

@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ROOTS } from '../../../runtime/protocol/config.ts';
 import { Catalog } from '../../../extension/discovery/catalog.ts';
+import { Sources } from '../../../extension/language/sources.ts';
 import { isConfig } from '../../../extension/language/signs.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'tf-catalog-')));
@@ -30,7 +31,7 @@ test('a configuration finds its workflow and its judge, from its folder first, t
   const far = write('project/conf/b.yml', `ajet:\n  rollout:\n    agentscope_workflow: src/agent.ts->Agent\n  task_judge:\n    judge_protocol: builtin->math_answer\n  nonsense: 1\n`);
   const lost = write('project/conf/c.yaml', yaml('nowhere.ts->Agent'));
   const other = write('project/conf/docker.yaml', 'services: {}\n');
-  const catalog = new Catalog();
+  const catalog = new Catalog(new Sources());
   assert.equal(await catalog.look([workflow, judge, near, far, lost, other]), true);
   const project = join(root, 'project');
   assert.deepEqual(catalog.configs, [
@@ -46,7 +47,7 @@ test('a configuration finds its workflow and its judge, from its folder first, t
 test('it tells what changed, keeps what it knew while the text is broken, and forgets whole folders', async () => {
   const file = write('changing/agent.ts', source('Agent'));
   const beside = write('changing-not/agent.ts', source('Other'));
-  const catalog = new Catalog();
+  const catalog = new Catalog(new Sources());
   assert.equal(await catalog.look([file, beside]), true);
   assert.equal(await catalog.look([file]), false);
   const typed = (text: string) => () => text;
@@ -61,7 +62,7 @@ test('it tells what changed, keeps what it knew while the text is broken, and fo
 
 test('files that have nothing of us cost no parse, and the first look at 5,000 blocks nobody', async () => {
   const files = Array.from({ length: 5_000 }, (_, i) => write(`many/${i % 50}/${i}.ts`, i % 100 === 0 ? source(`Agent${i}`) : `export const value${i} = ${i};\n`.repeat(40)));
-  const catalog = new Catalog();
+  const catalog = new Catalog(new Sources());
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   await catalog.look(files);
@@ -79,7 +80,7 @@ test('a YAML is ours by its root or its name', () => {
 test('the examples are found', async () => {
   const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
   const names = ['math-agent', 'countdown', 'frozenlake', 'duel'];
-  const catalog = new Catalog();
+  const catalog = new Catalog(new Sources());
   await catalog.look(names.flatMap((name) => [join(examples, name, 'workflow.ts'), join(examples, name, `${name}.yaml`)]));
   assert.deepEqual(catalog.configs.map(({ workflow }) => workflow?.className), ['Countdown', 'Duel', 'FrozenLakeWalk', 'MathAgent']);
   assert.deepEqual(catalog.workflows.map(({ className }) => className), ['Countdown', 'Duel', 'FrozenLakeWalk', 'MathAgent']);

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { exportsOf } from '../../../extension/language/exports.ts';
 import { configProblems, type ConfigProblem } from '../../../extension/language/config-problems.ts';
 import { applyEdits, type L10n } from '../../../extension/language/problem.ts';
 
@@ -18,7 +19,7 @@ writeFileSync(join(dir, 'data/training.jsonl'), '{}\n');
 
 const check = (text: string, env: Record<string, string> = {}): Promise<ConfigProblem[]> => configProblems(text, file, {
   env, cwd: dir, workflows: [{ file: join(dir, 'agent.ts'), className: 'Agent' }],
-  read: async (path) => readFileSync(path, 'utf8'),
+  exportsOf: async (path) => exportsOf(readFileSync(path, 'utf8'), path),
 }, english);
 
 const base = (rollout = '', rest = ''): string => `tuning_fork:\n  rollout:\n    user_workflow: agent.ts->Agent\n${rollout}${rest}`;

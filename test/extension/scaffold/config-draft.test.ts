@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { exportsOf } from '../../../extension/language/exports.ts';
 import { configProblems } from '../../../extension/language/config-problems.ts';
 import { classesIn, gradesOf } from '../../../extension/language/workflows.ts';
 import { draftConfig, findData, type Draft } from '../../../extension/scaffold/config-draft.ts';
@@ -39,7 +40,7 @@ test('every draft is a configuration without a mistake', async () => {
   for (const [className, more, judge] of expected) {
     const text = draft(className, more);
     const file = join(dir, 'src/tuning-fork.yaml');
-    const around = { env: {}, cwd: dir, workflows: [], read: async (path: string) => readFileSync(path, 'utf8') };
+    const around = { env: {}, cwd: dir, workflows: [], exportsOf: async (path: string) => exportsOf(readFileSync(path, 'utf8'), path) };
     assert.deepEqual(await configProblems(text, file, around, { t: (message) => message }), [], text);
     const { config } = parseConfig(text, file, {}, around);
     assert.equal(config.task_judge.judge_protocol, judge, text);
