@@ -186,7 +186,7 @@ describe('stopping on meaning', { timeout: 90_000, concurrency: 4 }, () => {
   });
 
   it('at a rollout that took its worker down, and shows where', async () => {
-    const run = await project.start(await project.conf({ tasks: ['loop'], rollout: { block_timeout: 0.3 } }), { stops: [{ id: 1, on: 'error', of: 'workflow' }] });
+    const run = await project.start(await project.conf({ tasks: ['loop'], rollout: { block_timeout: 1 } }), { stops: [{ id: 1, on: 'error', of: 'workflow' }] });
     const { error, stack, rollout } = await stop(run);
     assert.deepEqual([error!.code, stack[0]!.key], ['rollout-blocked', 'endlessLoop']);
     await run.client.request('release', { run: run.run, rollout });
