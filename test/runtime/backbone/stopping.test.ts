@@ -188,7 +188,9 @@ describe('stopping on meaning', { timeout: 90_000, concurrency: 4 }, () => {
   it('at a rollout that took its worker down, and shows where', async () => {
     const run = await project.start(await project.conf({ tasks: ['loop'], rollout: { block_timeout: 1 } }), { stops: [{ id: 1, on: 'error', of: 'workflow' }] });
     const { error, stack, rollout } = await stop(run);
-    assert.deepEqual([error!.code, stack[0]!.key], ['rollout-blocked', 'endlessLoop']);
+    assert.equal(error!.code, 'rollout-blocked');
+    // A busy machine may be too slow to look into a loop.
+    assert.deepEqual(stack.map(({ key }) => key), error!.stack === undefined ? [] : ['endlessLoop', 'Acts.execute']);
     await run.client.request('release', { run: run.run, rollout });
     await run.end();
     assert.equal((await run.record(rollout)).error!.code, 'rollout-blocked');
