@@ -1,5 +1,6 @@
 /** "Doctor": what this machine has and lacks for running workflows, each lack with its cause and what helps. Starts nothing but Nodes that tell their version. */
 import { homedir, release } from 'node:os';
+import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { BackboneClient } from '../../runtime/backbone/client.ts';
 import { hasBackbone, Location } from '../../runtime/backbone/location.ts';
@@ -125,7 +126,7 @@ async function configurations({ discovery, secrets }: Studio): Promise<Finding[]
   const { configs, workflows } = discovery;
   const env = await secrets.environment();
   const counted: Finding = {
-    title: vscode.l10n.t('Workflows'), verdict: workflows.length === 0 ? 'warning' : 'ok', message: vscode.l10n.t('{0} workflows, {1} configurations', workflows.length, configs.length),
+    title: vscode.l10n.t('Workflows'), verdict: workflows.length === 0 ? 'warning' : 'ok', message: vscode.l10n.t('workflows: {0}, configurations: {1}', workflows.length, configs.length),
     ...(workflows.length === 0 && { fixes: [{ title: vscode.l10n.t('Open Example'), command: 'tuningFork.openExample' }] }),
   };
   const checked = await Promise.all(configs.map(async ({ file, project }): Promise<Finding[]> => {
@@ -157,7 +158,7 @@ function finding(title: string, verdict: Finding['verdict'], { message, next, wh
 async function backbonesOf(studio: Studio): Promise<Finding[]> {
   await studio.discovery.ready;
   return Promise.all(projectsOf(studio).map(async (project): Promise<Finding> => {
-    const title = vscode.l10n.t('Backbone of {0}', vscode.workspace.asRelativePath(project));
+    const title = vscode.l10n.t('Backbone of {0}', basename(project));
     const address = hasBackbone(project) ? new Location(project).read() : undefined;
     if (address === undefined) return { title, verdict: 'told', message: vscode.l10n.t('not running; it starts when it is needed') };
     try {

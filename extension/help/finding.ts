@@ -67,7 +67,7 @@ ul { list-style: none; margin: 0; padding: 0 } li { display: flex; gap: 12px; pa
 li > div { flex: 1; overflow-wrap: anywhere } p { margin: 4px 0 } .next { color: var(--vscode-descriptionForeground) }
 .sign { width: 1em; text-align: center; font-weight: 700 } .ok .sign { color: var(--vscode-testing-iconPassed) }
 .warning .sign { color: var(--vscode-editorWarning-foreground) } .failed .sign { color: var(--vscode-editorError-foreground) }
-.button { display: inline-block; padding: 2px 10px; border-radius: 2px; text-decoration: none; color: var(--vscode-button-secondaryForeground); background: var(--vscode-button-secondaryBackground); border: 1px solid var(--vscode-contrastBorder, transparent) }
+.button { display: inline-block; padding: 2px 10px; border-radius: 2px; text-decoration: none; color: var(--vscode-button-secondaryForeground); background: var(--vscode-button-secondaryBackground); border: 1px solid var(--vscode-contrastBorder, var(--vscode-widget-border, currentColor)) }
 .button:hover { background: var(--vscode-button-secondaryHoverBackground) } .button:focus-visible { outline: 1px solid var(--vscode-focusBorder); outline-offset: 2px }
 `;
 
