@@ -1,0 +1,105 @@
+/** Ids -> text, true to the byte: characters in several tokens are put together, bytes that are no character are told. */
+import { TOKEN } from '../protocol/viewer.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+export interface TokenText {
+  text: string;
+  start: Uint32Array;
+  bytes: Uint8Array;
+  byteStart: Uint32Array;
+  /** `special`, `partial` and `invalid` of `TOKEN`. */
+  flags: Uint8Array;
+}
+
+/** `breaks`: tokens that do not go on from the one before them; no character reaches over such a place. */
+export function textOf(ids: Int32Array, vocabulary: Vocabulary | undefined, breaks: ReadonlySet<number>): TokenText {
+  const count = ids.length;
+  const flags = new Uint8Array(count);
+  const byteStart = new Uint32Array(count + 1);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (let i = 0; i < count; i++) {
+    const id = ids[i]!;
+    const piece = vocabulary?.bytes(id);
+    if (piece !== undefined && vocabulary!.isSpecial(id)) flags[i]! |= TOKEN.special;
+    if (piece === undefined) flags[i]! |= TOKEN.invalid;
+    pieces.push(piece ?? new Uint8Array(0));
+    byteStart[i] = length;
+    length += pieces[i]!.length;
+  }
+  byteStart[count] = length;
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < count; i++) bytes.set(pieces[i]!, byteStart[i]);
+
+  const start = new Uint32Array(count + 1);
+  const parts: string[] = [];
+  let written = 0;
+  const write = (text: string): void => {
+    parts.push(text);
+    written += text.length;
+  };
+  /** Where the character under way begins, and the tokens that have a part of it. */
+  let open = -1;
+  let pending: number[] = [];
+  const abandon = (): void => {
+    for (const token of pending) flags[token]! |= TOKEN.invalid;
+    pending = [];
+    open = -1;
+  };
+  for (let i = 0; i < count; i++) {
+    if (breaks.has(i) || isSpecial(flags, i) || isSpecial(flags, i - 1)) abandon();
+    start[i] = written;
+    const from = byteStart[i]!;
+    const to = byteStart[i + 1]!;
+    for (let at = open === -1 ? from : open; at < to;) {
+      const size = characterSize(bytes, at, to);
+      if (size === INCOMPLETE) {
+        open = at;
+        pending.push(i);
+        break;
+      }
+      if (size === INVALID && open !== -1) {
+        abandon();
+        at = from;
+      } else if (size === INVALID) {
+        flags[i]! |= TOKEN.invalid;
+        at++;
+      } else {
+        write(decoder.decode(bytes.subarray(at, at + size)));
+        at += size;
+        if (open === -1) continue;
+        for (const token of [...pending, i]) flags[token]! |= TOKEN.partial;
+        pending = [];
+        open = -1;
+      }
+    }
+  }
+  abandon();
+  start[count] = written;
+  return { text: parts.join(''), start, bytes, byteStart, flags };
+}
+
+function isSpecial(flags: Uint8Array, i: number): boolean {
+  return i >= 0 && (flags[i]! & TOKEN.special) !== 0;
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const INCOMPLETE = 0;
+const INVALID = -1;
+
+/** Bytes of the character at `at`; `INCOMPLETE`: more may follow; `INVALID`: no character begins so. */
+function characterSize(bytes: Uint8Array, at: number, to: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return 1;
+  const size = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+  if (size === 0) return INVALID;
+  for (let i = 1; i < size; i++) {
+    if (at + i >= to) return INCOMPLETE;
+    const byte = bytes[at + i]!;
+    // No surrogates, nothing overlong, nothing beyond U+10FFFF: the second byte tells.
+    const low = i === 1 ? (first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80) : 0x80;
+    const high = i === 1 ? (first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf) : 0xbf;
+    if (byte < low || byte > high) return INVALID;
+  }
+  return size;
+}
