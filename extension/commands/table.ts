@@ -75,8 +75,9 @@ export interface Commands {
   'tuningFork.stopTraining': [run?: RunPlace];
   'tuningFork.continueTraining': [run?: RunPlace];
   'tuningFork.saveCheckpoint': [run?: RunPlace];
-  'tuningFork.useCheckpoint': [checkpoint?: string];
-  'tuningFork.serveCheckpoint': [checkpoint?: string];
+  /** A folder of weights, or the training that kept some. */
+  'tuningFork.useCheckpoint': [checkpoint?: string | RunPlace];
+  'tuningFork.serveCheckpoint': [checkpoint?: string | RunPlace];
   'tuningFork.showReport': [run?: RunPlace];
   'tuningFork.showTrainings': [];
   // help

@@ -9,10 +9,10 @@ import { loadConfig } from '../../runtime/config/load.ts';
 import { errorInfo, formatPlace, type ErrorInfo } from '../../runtime/protocol/errors.ts';
 import { missingKey } from '../../runtime/protocol/providers.ts';
 import { nodeForRuns } from '../backbone/node.ts';
-import { projectsOf } from '../backbone/projects.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { backbones } from '../training/preflight.ts';
+import { projectsOf } from '../views/projects.ts';
 import { asPage, asText, type Finding, type Section } from './finding.ts';
 import { foundNodes, loadOnnx } from './nodes.ts';
 
@@ -156,8 +156,7 @@ function finding(title: string, verdict: Finding['verdict'], { message, next, wh
 
 /** Asked, never started. */
 async function backbonesOf(studio: Studio): Promise<Finding[]> {
-  await studio.discovery.ready;
-  return Promise.all(projectsOf(studio).map(async (project): Promise<Finding> => {
+  return Promise.all((await projectsOf(studio)).map(async (project): Promise<Finding> => {
     const title = vscode.l10n.t('Backbone of {0}', basename(project));
     const address = hasBackbone(project) ? new Location(project).read() : undefined;
     if (address === undefined) return { title, verdict: 'told', message: vscode.l10n.t('not running; it starts when it is needed') };

@@ -1,9 +1,9 @@
 /** Which training and which weights are meant, asked only where there are several. */
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
-import { projectsOf } from '../backbone/projects.ts';
 import type { RunPlace } from '../commands/table.ts';
 import type { Studio } from '../studio.ts';
+import { projectsOf } from '../views/projects.ts';
 import { trainingsOf, type StoredTraining } from './checkpoints.ts';
 import { stepOf, type Training } from './progress.ts';
 import { stateText } from './status-bar.ts';
@@ -33,7 +33,7 @@ export async function pickTraining(trainings: readonly Training[]): Promise<Trai
 
 /** All trainings that lie in the projects of this workspace, newest first. */
 export async function storedTrainings(studio: Studio): Promise<StoredTraining[]> {
-  const stored = await Promise.all(projectsOf(studio).map(trainingsOf));
+  const stored = await Promise.all((await projectsOf(studio)).map(trainingsOf));
   return stored.flat().sort((a, b) => (a.info.created < b.info.created ? 1 : -1));
 }
 
@@ -45,9 +45,11 @@ export async function pickStored(trainings: readonly StoredTraining[], title: st
   return (await vscode.window.showQuickPick(items, { title, matchOnDescription: true }))?.training;
 }
 
-/** A folder of weights: kept by a training, or any other. */
-export async function chooseCheckpoint(studio: Studio, title: string, { embedded = false } = {}): Promise<string | undefined> {
-  const trainings = (await storedTrainings(studio)).filter(({ checkpoints }) => checkpoints.length > 0);
+/** A folder of weights: kept by a training (`of`: by this one), or any other. */
+export async function chooseCheckpoint(studio: Studio, title: string, { of, embedded = false }: { of?: RunPlace | undefined; embedded?: boolean } = {}): Promise<string | undefined> {
+  const trainings = (await storedTrainings(studio)).filter(({ dir, checkpoints }) => checkpoints.length > 0 && (of === undefined || dir === of.dir));
+  const [only, ...others] = of === undefined ? [] : trainings.flatMap(({ checkpoints }) => checkpoints);
+  if (only !== undefined && others.length === 0) return only.path;
   const browse = vscode.l10n.t('Another Folder…');
   const items: (vscode.QuickPickItem & { path?: string })[] = [
     ...(embedded ? [{ label: 'embedded', description: vscode.l10n.t('the model that ships'), path: 'embedded' }] : []),

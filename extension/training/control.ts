@@ -1,6 +1,5 @@
 /** What can be done with a training: pause it, stop it, go on with it. */
 import * as vscode from 'vscode';
-import { isAlive } from '../../runtime/backbone/stamp.ts';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { execute, type Commands, type RunPlace } from '../commands/table.ts';
 import { showError } from '../errors.ts';
@@ -107,9 +106,4 @@ async function actions(training: Training, trainings: Trainings): Promise<void> 
   ];
   const picked = await vscode.window.showQuickPick(items, { title: `${training.info.workflow} · ${stateText(training)}` });
   await picked?.run?.();
-}
-
-/** Whether a stored run says it is running, and nobody runs it. */
-export function wasCutShort({ info }: Pick<StoredTraining, 'info'>): boolean {
-  return info.state === 'running' && (info.backbone === undefined || !isAlive(info.backbone));
 }

@@ -2,9 +2,9 @@
 import { errorInfo } from '../../runtime/protocol/errors.ts';
 import { hasBackbone, projectFolder } from '../../runtime/backbone/location.ts';
 import { readRunInfo } from '../../runtime/trace/index.ts';
-import { projectsOf } from '../backbone/projects.ts';
 import type { Studio } from '../studio.ts';
-import { wasCutShort } from './control.ts';
+import { projectsOf } from '../views/projects.ts';
+import { stateOf } from '../views/runs/library.ts';
 import { tellEnd } from './ending.ts';
 import { trainingOf } from './progress.ts';
 import type { Trainings } from './trainings.ts';
@@ -12,7 +12,7 @@ import type { Trainings } from './trainings.ts';
 export async function reattach(studio: Studio, trainings: Trainings): Promise<void> {
   const tried = new Set<string>();
   const look = async (): Promise<void> => {
-    for (const project of projectsOf(studio)) {
+    for (const project of await projectsOf(studio)) {
       if (tried.has(project)) continue;
       tried.add(project);
       await attach(studio, project);
@@ -37,10 +37,9 @@ async function tellLate(studio: Studio, trainings: Trainings, dir: string): Prom
   if (trainings.under.some((training) => training.dir === dir)) return;
   try {
     const info = await readRunInfo(dir);
-    const cut = wasCutShort({ info });
-    if (info.state === 'running' && !cut) return;
-    const training = trainingOf({ project: projectFolder(dir), run: info.run, dir }, info);
-    if (cut) training.state = 'interrupted';
+    const state = stateOf(info);
+    if (state === 'running') return;
+    const training = { ...trainingOf({ project: projectFolder(dir), run: info.run, dir }, info), state };
     if (info.error !== undefined) training.error = info.error;
     await tellEnd(studio, trainings, training);
   } catch {

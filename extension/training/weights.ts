@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { nodeForRuns } from '../backbone/node.ts';
 import { requireTrust } from '../backbone/backbones.ts';
-import { execute } from '../commands/table.ts';
+import { execute, type RunPlace } from '../commands/table.ts';
 import { resolveTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
 import { chooseCheckpoint } from './choose.ts';
@@ -15,9 +15,9 @@ import { withModelPath } from './model-path.ts';
 const LONGEST_START_MS = 60_000;
 const POLL_MS = 300;
 
-export async function useCheckpoint(studio: Studio, checkpoint?: string): Promise<void> {
+export async function useCheckpoint(studio: Studio, checkpoint?: string | RunPlace): Promise<void> {
   requireTrust();
-  const path = checkpoint ?? await chooseCheckpoint(studio, vscode.l10n.t('Which weights?'));
+  const path = typeof checkpoint === 'string' ? checkpoint : await chooseCheckpoint(studio, vscode.l10n.t('Which weights?'), { of: checkpoint });
   if (path === undefined) return;
   const found = await resolveTarget(studio);
   if (found === undefined) return;
@@ -39,9 +39,9 @@ async function writeModel(conf: string, path: string): Promise<void> {
 }
 
 /** In a terminal, so that its requests can be watched and Ctrl-C ends it. */
-export async function serveCheckpoint(studio: Studio, checkpoint?: string): Promise<void> {
+export async function serveCheckpoint(studio: Studio, checkpoint?: string | RunPlace): Promise<void> {
   requireTrust();
-  const path = checkpoint ?? await chooseCheckpoint(studio, vscode.l10n.t('Which weights shall be served?'), { embedded: true });
+  const path = typeof checkpoint === 'string' ? checkpoint : await chooseCheckpoint(studio, vscode.l10n.t('Which weights shall be served?'), { of: checkpoint, embedded: true });
   if (path === undefined) return;
   const node = nodeForRuns();
   const key = `tf-${randomBytes(18).toString('base64url')}`;
