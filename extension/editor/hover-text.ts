@@ -5,7 +5,7 @@ import { meanLogprob, type InlineValue } from './values.ts';
 import { decimal, percent, spread, type L10n } from './words.ts';
 
 /** Commands that a hover may call, and no others. */
-export const HOVER_COMMANDS = ['tuningFork.openRollout', 'tuningFork.chooseInlineRun', 'tuningFork.clearInlineValues', 'tuningFork.revealRun'] as const satisfies (keyof Commands)[];
+export const HOVER_COMMANDS = ['tuningFork.openRollout', 'tuningFork.chooseInlineRun', 'tuningFork.clearInlineValues'] as const satisfies (keyof Commands)[];
 
 export interface HoverFacts {
   value: InlineValue;

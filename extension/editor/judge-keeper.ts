@@ -23,7 +23,7 @@ const TOLD_MS = 6_000;
 export type JudgeState =
   | { now: 'scoring'; rollouts: number }
   | { now: 'too-many'; rollouts: number; place: RunPlace }
-  | { now: 'scored'; place: RunPlace; moved: string }
+  | { now: 'scored'; dir: string; moved: string }
   | { now: 'failed'; message: string };
 
 interface Scoring {
@@ -143,8 +143,7 @@ export class JudgeKeeper implements vscode.Disposable {
         reject(error as Error);
       });
     });
-    const [{ project, run: name, dir }, { state, error }] = await Promise.all([scoring.live!, ended]);
-    const made: RunPlace = { project, run: name, dir };
+    const [{ dir }, { state, error }] = await Promise.all([scoring.live!, ended]);
     if (state === 'cancelled') return this.#discard(dir);
     await this.#show(problems, run);
     if (state === 'failed') {
@@ -160,7 +159,7 @@ export class JudgeKeeper implements vscode.Disposable {
     if (superseded !== undefined) await this.#discard(superseded);
     const before = await this.#results.figures(run.dir);
     const moved = movedText(before, after);
-    this.#tell(conf, { now: 'scored', place: made, moved });
+    this.#tell(conf, { now: 'scored', dir, moved });
     vscode.window.setStatusBarMessage(`$(${problems.none ? 'check' : 'error'}) ${vscode.l10n.t('scored again: {0}', moved)}`, TOLD_MS);
   }
 
@@ -236,6 +235,6 @@ function sourceOf(run: StoredRun, results: Results): StoredRun {
   return info === undefined ? run : { dir: source!, info };
 }
 
-export function placeOf({ dir, info }: StoredRun): RunPlace {
+function placeOf({ dir, info }: StoredRun): RunPlace {
   return { project: dirname(dirname(dirname(dirname(dir)))), run: info.run, dir };
 }

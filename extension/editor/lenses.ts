@@ -1,6 +1,6 @@
 /** Above each workflow class: run, debug, train, and what the last run said; above a judge what its last change did. */
 import * as vscode from 'vscode';
-import { commandOf, type RunPlace, type RunTarget } from '../commands/table.ts';
+import { commandOf, type RunTarget } from '../commands/table.ts';
 import type { FoundWorkflow } from '../discovery/discovery.ts';
 import type { RunFigures } from '../results/figures.ts';
 import type { LiveRun } from '../backbone/backbones.ts';
@@ -8,7 +8,7 @@ import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import type { Board } from './board.ts';
 import { realPath, type InlineValues } from './inline-values.ts';
-import { placeOf, type JudgeKeeper } from './judge-keeper.ts';
+import type { JudgeKeeper } from './judge-keeper.ts';
 import { classLine } from './verdicts.ts';
 import { decimal, spread } from './words.ts';
 
@@ -66,7 +66,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     const mean = rewards === 0 ? '' : ` · ${decimal(rewardSum / rewards)}`;
     const training = info.kind === 'training';
     const step = shown?.dir === live.dir && shown.step !== undefined ? `${vscode.l10n.t('step {0}', shown.step)}${shown.reward === undefined ? '' : ` · ${decimal(shown.reward.mean)}`}` : vscode.l10n.t('training');
-    return { ...reveal(live, `$(sync~spin)${NARROW}${training ? step : `${finished + failed}/${planned}${mean}`}`), tooltip: vscode.l10n.t('Runs now: {0}', live.run) };
+    return { ...commandOf('tuningFork.showRun', `$(sync~spin)${NARROW}${training ? step : `${finished + failed}/${planned}${mean}`}`, live.dir), tooltip: vscode.l10n.t('Runs now: {0}', live.run) };
   }
 
   /** `last: 0.62 ± 0.21 (16)` */
@@ -77,7 +77,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     const tooltip = [shown.info.run, ...(edited ? [vscode.l10n.t('The code was edited since.')] : [])].join('\n');
     const only = shown.total === 1 ? shown.best ?? shown.failure : undefined;
     const title = edited ? `$(history)${NARROW}${said}` : said;
-    return { ...(only === undefined ? reveal(placeOf(shown), title) : commandOf('tuningFork.openRollout', title, { dir: shown.dir, rollout: only })), tooltip };
+    return { ...(only === undefined ? commandOf('tuningFork.showRun', title, shown.dir) : commandOf('tuningFork.openRollout', title, { dir: shown.dir, rollout: only })), tooltip };
   }
 
   #judgesIn({ uri: { fsPath } }: vscode.TextDocument): { className: string; conf: string }[] {
@@ -94,11 +94,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
       case 'scoring': return [new vscode.CodeLens(range, { title: `$(sync~spin)${NARROW}${vscode.l10n.t('Scoring {0} rollouts again', state.rollouts)}`, command: '' })];
       case 'too-many': return [new vscode.CodeLens(range, commandOf('tuningFork.rejudgeRun', `$(refresh)${NARROW}${vscode.l10n.t('Score {0} Rollouts Again', state.rollouts)}`, state.place))];
       case 'failed': return [new vscode.CodeLens(range, { command: 'workbench.actions.view.problems', title: `$(error)${NARROW}${vscode.l10n.t('not scored again')}`, tooltip: state.message })];
-      case 'scored': return [new vscode.CodeLens(range, reveal(state.place, vscode.l10n.t('scored again: {0}', state.moved)))];
+      case 'scored': return [new vscode.CodeLens(range, commandOf('tuningFork.showRun', vscode.l10n.t('scored again: {0}', state.moved), state.dir))];
     }
   }
-}
-
-function reveal(place: RunPlace, title: string): vscode.Command {
-  return commandOf('tuningFork.revealRun', title, { project: place.project, run: place.run, dir: place.dir });
 }

@@ -97,7 +97,7 @@ export class Workbench {
     return this.page.locator('.editor-instance .view-line').evaluateAll((lines) => lines
       .toSorted((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
       .flatMap((line) => [...line.querySelectorAll('span')].flatMap((span) => ['::before', '::after'].map((side) => span.ownerDocument.defaultView!.getComputedStyle(span, side).content)))
-      .filter((content) => content !== 'none' && content !== 'normal' && content !== '""')
+      .filter((content) => content !== 'none' && content !== 'normal' && content !== '""' && content !== '')
       .map((content) => JSON.parse(content) as string));
   }
 
