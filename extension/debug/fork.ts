@@ -66,6 +66,6 @@ function callOfVariable(expression: string | undefined): number | undefined {
 export async function tellForked({ dir, parent, call, rewards }: DebugEvents['tuningFork/forked']): Promise<void> {
   const told = rewards.map((reward) => (reward === null ? '–' : String(Number(reward.toPrecision(3))))).join(', ');
   const show = vscode.l10n.t('Show');
-  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('{0} forks of {1} from call {2} reached: {3}', rewards.length, parent, call, told), show);
+  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('Forks of {0} from call {1} reached these rewards: {2}', parent, call, told), show);
   if (chosen === show) await execute('tuningFork.openRollout', { dir, rollout: `${parent}f1` });
 }

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import type { Studio } from '../studio.ts';
-import type { Held } from './held.ts';
+import { ask, type Held } from './held.ts';
 
 const SCHEME = 'tuning-fork-prompt';
 const texts = new Map<string, string>();
@@ -16,8 +16,9 @@ export async function showPrompt({ context }: Studio, held: Held): Promise<void>
       vscode.workspace.onDidCloseTextDocument(({ uri }) => void texts.delete(uri.toString())),
     );
   }
-  const { stop, session, threadId } = held.needCall();
-  const { prompt, index, role } = stop.call;
+  const { session, threadId, stop } = held.needCall();
+  const { index, role } = stop.call;
+  const prompt = (await ask(session, 'tuningFork/stop', { threadId }))?.call?.prompt;
   if (prompt === undefined) {
     throw new TuningForkError('usage', vscode.l10n.t('The model of "{0}" does not tell its tokens, so there is no prompt to show.', role), { next: vscode.l10n.t('Its messages are in the Variables view.') });
   }

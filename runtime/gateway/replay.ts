@@ -29,8 +29,9 @@ export class ReplaySource {
   readonly untilCall: number;
   readonly fork: number;
   readonly train: boolean;
-  /** Calls not served yet, by what they were shown. */
-  readonly #unserved = new Map<string, CallRecord[]>();
+  readonly #served = new Set<CallRecord>();
+  /** Calls that can be served, by what they were shown. */
+  readonly #recorded = new Map<string, CallRecord[]>();
   readonly #later = new Set<string>();
   readonly #tools = new Map<string, RecordedTool[]>();
   readonly #toolsServed = new Map<string, number>();
@@ -45,9 +46,10 @@ export class ReplaySource {
     this.train = options.train ?? false;
     this.#left = this.untilCall;
     for (const call of record.calls) {
-      const key = call.edited?.asked ?? shownKey(call.role, shownTo(record, call));
-      if (call.index >= this.untilCall) this.#later.add(key);
-      else push(this.#unserved, key, call);
+      for (const key of keysOf(record, call)) {
+        if (call.index >= this.untilCall) this.#later.add(key);
+        else push(this.#recorded, key, call);
+      }
     }
     for (const { name, arguments: args, result, error, afterCalls } of record.tools) {
       // What ran after a call that is now sampled may have been caused by it.
@@ -63,8 +65,9 @@ export class ReplaySource {
   /** The recorded call for this prompt, or undefined where it is to be sampled. Throws where the rollout went another way. */
   take(role: string, shown: Shown, tokenizer: Tokenizer | undefined): CallRecord | undefined {
     const key = shownKey(role, shown);
-    const call = this.#unserved.get(key)?.shift();
+    const call = this.#recorded.get(key)?.find((one) => !this.#served.has(one));
     if (call !== undefined) {
+      this.#served.add(call);
       this.#left--;
       return call;
     }
@@ -95,7 +98,7 @@ export class ReplaySource {
   }
 
   #diverged(role: string, shown: Shown, tokenizer: Tokenizer | undefined): TuningForkError {
-    const unserved = [...this.#unserved.values()].flat().sort((a, b) => a.index - b.index);
+    const unserved = [...this.#recorded.values()].flat().filter((one) => !this.#served.has(one)).sort((a, b) => a.index - b.index);
     const call = unserved.find((one) => one.role === role) ?? unserved[0]!;
     const what = call.role === role ? difference(shownTo(this.record, call), shown, tokenizer) : `now role "${role}" makes a call that is not in the record.`;
     return new TuningForkError('diverged', `The rollout diverged from its record at call ${call.index} (role "${call.role}"): ${what}`, {
@@ -107,6 +110,13 @@ export class ReplaySource {
 /** Names a call by its role and all it was shown. */
 export function shownKey(role: string, shown: Shown): string {
   return hash('sha1', 'ids' in shown ? `${role}\0${shown.ids.join()}` : `${role}\0${JSON.stringify(shown.messages.map(plain))}`, 'base64');
+}
+
+/** A model outside is shown messages, also where it tells the ids it made of them. */
+function keysOf(record: RolloutRecord, call: CallRecord): string[] {
+  if (call.edited !== undefined) return [call.edited.asked];
+  const keys = [shownKey(call.role, shownTo(record, call))];
+  return call.version === null && call.tokens !== undefined ? [...keys, shownKey(call.role, { messages: messagesOf(record, call) })] : keys;
 }
 
 function shownTo(record: RolloutRecord, call: CallRecord): Shown {

@@ -43,6 +43,7 @@ export interface DebugEvents {
   /** A worker waits for a debugger there: js-debug is to attach. */
   'tuningFork/inspector': { url: string; pid: number };
   'tuningFork/run': { run: string; dir: string };
+  /** Without tokens: those are in the answer to `tuningFork/stop`. */
   'tuningFork/stopped': { threadId: number; stop: Stopped };
   'tuningFork/released': { threadId: number; rollout: string };
   /** Forks of a rollout have ended. */

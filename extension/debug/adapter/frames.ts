@@ -21,7 +21,7 @@ export interface Frame {
 export function framesOf(moment: Moment): Frame[] {
   const { stop, call, calls } = moment;
   const here: Frame = { name: hereName(moment), kind: 'here', place: stop.stack[0] ?? stop.error?.where ?? siteOf(calls, call), hint: 'normal', call, canRestart: call !== undefined };
-  const code = stop.stack.slice(here.place === stop.stack[0] ? 1 : 0).map((place): Frame => ({ name: place.key ?? basename(place.file), kind: 'here', place, hint: 'normal', call, canRestart: false }));
+  const code = stop.stack.filter(({ key }) => key !== undefined).map((place): Frame => ({ name: place.key!, kind: 'here', place, hint: 'normal', call, canRestart: false }));
   const turn: Frame[] = call === undefined ? [] : [{ name: l10n.t('turn {0}', turnOf(moment, call)), kind: 'here', place: undefined, hint: 'label', call, canRestart: false }];
   const earlier = calls.filter(({ index }) => index !== call).sort((a, b) => b.index - a.index).map((record): Frame => ({
     name: `${l10n.t('turn {0}', turnOf(moment, record.index))} · ${record.role} → ${excerpt(replyText(record.reply), 40)}`,

@@ -8,7 +8,7 @@ import { openRunReader, type RunReader } from '../../../runtime/trace/index.ts';
 import { ConsoleOutput } from './console.ts';
 import type { Asked, Debuggee, Tell, Way } from './debuggee.ts';
 import { l10n } from './l10n.ts';
-import { liveMoment, type Edits, type Moment } from './moment.ts';
+import { liveMoment, withoutTokens, type Edits, type Moment } from './moment.ts';
 import type { Runs } from './runs.ts';
 import { isFilter } from './stop-points.ts';
 import { number, threadName } from './words.ts';
@@ -117,7 +117,8 @@ export class LiveRun implements Debuggee {
 
   async pause(threadId: number): Promise<void> {
     const runs = await this.#runs;
-    const threads = threadId === ALL ? [...this.#threads.values()].filter(({ stop }) => stop === undefined) : [this.#known(threadId)];
+    const asked = threadId === ALL ? [...this.#threads.values()] : [this.#known(threadId)];
+    const threads = asked.filter(({ stop }) => stop === undefined);
     for (const thread of threads) thread.wanted = 'pause';
     await Promise.all(threads.map(({ of, rollout }) => runs.request('hold', { run: of.run, rollout })));
   }
@@ -223,7 +224,7 @@ export class LiveRun implements Debuggee {
       reason, threadId: thread.id, allThreadsStopped: false, description: stop.text,
       ...(byFilter && { text: stop.text }), ...(stop.points.length > 0 && { hitBreakpointIds: stop.points }),
     });
-    this.#tell('tuningFork/stopped', { threadId: thread.id, stop });
+    this.#tell('tuningFork/stopped', { threadId: thread.id, stop: withoutTokens(stop) });
   }
 
   /** By somebody else; what we let go ourselves does not stand any more. */
@@ -254,7 +255,7 @@ export class LiveRun implements Debuggee {
   #forked({ run, dir, console }: FollowedRun, { parent, call, rewards }: NonNullable<FollowedRun['fork']>): void {
     this.#tell('tuningFork/forked', { run, dir, parent, call, rewards });
     const told = rewards.map((reward) => (reward === null ? '–' : number(reward))).join(', ');
-    console.line(l10n.t('{0} forks of {1} from call {2} reached these rewards: {3}', rewards.length, parent, call, told));
+    console.line(l10n.t('Forks of {0} from call {1} reached these rewards: {2}', parent, call, told));
   }
 
   #lost(): void {

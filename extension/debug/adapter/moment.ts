@@ -49,6 +49,11 @@ export function rewardOf({ stop }: Moment): { reward: number | null | undefined;
   return { reward: stop.reward ?? stop.judge?.reward ?? stop.reward, judge: stop.judge };
 }
 
+/** Events say that it stands; whoever wants its tokens asks for them. */
+export function withoutTokens({ call, answered, ...stop }: Stopped): Stopped {
+  return { ...stop, ...(call && { call: { ...call, prompt: undefined } }), ...(answered && { answered: { ...answered, tokens: undefined } }) };
+}
+
 /** Of a rollout that is held: the records that are written, and what the stop tells itself. */
 export function liveMoment(dir: string, stop: Stopped, written: { calls: readonly CallRecord[]; tools: readonly ToolRecord[]; task?: JsonObject }, edits: Edits): Moment {
   const { answered } = stop;

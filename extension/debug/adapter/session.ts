@@ -176,7 +176,7 @@ export class RolloutSession extends DebugSession {
         const call = command.call ?? frame.call;
         if (call === undefined) throw new TuningForkError('usage', l10n.t('There is no call to fork from.'), { next: l10n.t('Choose a frame of a turn, or name the call: fork(4, 0).') });
         const { dir } = await this.#need().fork(threadId, call, command.forks);
-        return { result: l10n.t('{0} forks go on from call {1}; their traces are in {2}.', command.forks, call, dir), variablesReference: 0 };
+        return { result: l10n.t('Going on from call {0}, as often as told: {1}. The traces are in {2}.', call, command.forks, dir), variablesReference: 0 };
       }
       const { value, type, variablesReference, indexedVariables } = this.#handles.variable(evaluate(expression, moment, frame.call), threadId);
       return { result: value, type, variablesReference, indexedVariables };

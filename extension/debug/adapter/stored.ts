@@ -7,7 +7,7 @@ import { openRunReader } from '../../../runtime/trace/index.ts';
 import type { Debuggee, Tell, Way } from './debuggee.ts';
 import { l10n } from './l10n.ts';
 import { matching } from './matching.ts';
-import { storedMoments, type Moment } from './moment.ts';
+import { storedMoments, withoutTokens, type Moment } from './moment.ts';
 import { threadName } from './words.ts';
 
 const THREAD = 1;
@@ -101,6 +101,6 @@ export class StoredRollout implements Debuggee {
     this.#tell('stopped', {
       reason, threadId: THREAD, allThreadsStopped: true, description: l10n.t('{0} of {1}', this.#at + 1, this.#moments.length), ...(hit.length > 0 && { hitBreakpointIds: hit }),
     });
-    this.#tell('tuningFork/stopped', { threadId: THREAD, stop });
+    this.#tell('tuningFork/stopped', { threadId: THREAD, stop: withoutTokens(stop) });
   }
 }

@@ -1,72 +1,135 @@
-/** The least of a debug client: sends requests to a session in this process, keeps all messages, waits for events. */
+/** The least of a debug client. It writes down what was said, request by request, each event where it was waited for. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { RolloutSession } from '../../../../extension/debug/adapter/session.ts';
-import type { ConnectRuns } from '../../../../extension/debug/adapter/runs.ts';
 
-export type Message = DebugProtocol.Event | DebugProtocol.Request | DebugProtocol.Response;
+// What comes back is as the test expects it, or the test fails.
+// oxlint-disable-next-line typescript/no-explicit-any
+type Body = any;
 
-export interface Said {
-  event: string;
-  body?: Record<string, unknown>;
+export interface Wire {
+  send(message: DebugProtocol.ProtocolMessage): void;
+  onMessage(listen: (message: DebugProtocol.ProtocolMessage) => void): void;
 }
 
-export class Client {
-  /** Both ways, in order. */
-  readonly messages: Message[] = [];
-  readonly #session: RolloutSession;
-  #seq = 0;
-  /** Events before this place were waited for already. */
-  #seen = 0;
-  readonly #waiting = new Set<() => void>();
+type Asked = { command: string; args: object };
 
-  constructor(connect: ConnectRuns) {
-    this.#session = new RolloutSession(connect);
-    this.#session.setRunAsServer(true);
-    this.#session.onDidSendMessage((message) => {
-      this.messages.push(message as Message);
-      for (const heard of this.#waiting) heard();
-      this.#waiting.clear();
+export class Client {
+  readonly #wire: Wire;
+  readonly #answers = new Map<number, (response: DebugProtocol.Response) => void>();
+  readonly #events: DebugProtocol.Event[] = [];
+  readonly #lines: string[] = [];
+  readonly #masks: [string | RegExp, string][];
+  #seq = 0;
+  /** Events before this place are written down. */
+  #told = 0;
+  #heard: () => void = () => {};
+
+  constructor(wire: Wire, masks: [string | RegExp, string][] = []) {
+    this.#wire = wire;
+    this.#masks = masks;
+    wire.onMessage((message) => {
+      if (message.type === 'response') this.#answers.get((message as DebugProtocol.Response).request_seq)?.(message as DebugProtocol.Response);
+      if (message.type !== 'event') return;
+      this.#events.push(message as DebugProtocol.Event);
+      this.#react(message as DebugProtocol.Event);
+      this.#heard();
     });
   }
 
-  /** The answer's body; an answer that is an error is thrown. */
-  async request(command: string, args: object = {}): Promise<Record<string, never> & { [key: string]: any }> { // eslint-disable-line typescript/no-explicit-any
-    const request: DebugProtocol.Request = { seq: ++this.#seq, type: 'request', command, arguments: args };
-    this.messages.push(request);
-    this.#session.handleMessage(request);
-    const response = await this.#find((message): message is DebugProtocol.Response => message.type === 'response' && (message as DebugProtocol.Response).request_seq === request.seq, 0);
-    if (!response.success) throw new Error((response.body as { error?: { format: string } })?.error?.format ?? response.message);
-    return (response.body ?? {}) as never;
+  get transcript(): string {
+    return `${this.#lines.join('\n')}\n`;
   }
 
-  /** The next event of this name, after those that were waited for before. */
-  async event(name: string, fits: (body: any) => boolean = () => true): Promise<any> { // eslint-disable-line typescript/no-explicit-any
-    const { body } = await this.any((event) => event.event === name && fits(event.body ?? {}));
-    return body ?? {};
+  /** The answer's body. */
+  async request(command: string, args: object = {}): Promise<Body> {
+    const response = await this.#ask({ command, args });
+    this.#write({ command, args }, response);
+    if (!response.success) throw new Error(sentence(response));
+    return response.body ?? {};
   }
 
-  async any(fits: (event: DebugProtocol.Event) => boolean): Promise<DebugProtocol.Event> {
-    const event = await this.#find((message): message is DebugProtocol.Event => message.type === 'event' && fits(message as DebugProtocol.Event), this.#seen);
-    this.#seen = this.messages.indexOf(event) + 1;
-    return event;
+  /** One that is refused: the sentence. */
+  async refused(command: string, args: object = {}): Promise<string> {
+    const response = await this.#ask({ command, args });
+    this.#write({ command, args }, response);
+    if (response.success) throw new Error(`${command} was not refused.`);
+    return sentence(response);
   }
 
-  async initialize(): Promise<void> {
-    await this.request('initialize', { adapterID: 'tuning-fork', clientID: 'test', linesStartAt1: true, columnsStartAt1: true, pathFormat: 'path' });
-    await this.event('initialized');
-  }
-
-  dispose(): void {
-    this.#session.dispose();
-  }
-
-  async #find<M extends Message>(fits: (message: Message) => message is M, from: number): Promise<M> {
-    for (let at = from;;) {
-      for (; at < this.messages.length; at++) {
-        const message = this.messages[at]!;
-        if (fits(message)) return message;
+  /** The next event of this name; those before it are passed over, and written down. */
+  async event(name: string, fits: (body: Body) => boolean = () => true): Promise<Body> {
+    for (let at = this.#told; ;) {
+      for (; at < this.#events.length; at++) {
+        const { event, body } = this.#events[at]!;
+        if (event !== name || !fits(body)) continue;
+        this.#tell(at + 1);
+        return body;
       }
-      await new Promise<void>((resolve) => void this.#waiting.add(resolve));
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      this.#heard = resolve;
+      const late = setTimeout(() => {
+        this.#tell(this.#events.length);
+        reject(new Error(`The event "${name}" did not come. What was said:\n${this.transcript}`));
+      }, 15_000);
+      await promise.finally(() => clearTimeout(late));
     }
   }
+
+  /** As VS Code starts a session; `launch` is answered last. */
+  async launch(launch: object, { breakpoints, filters = [] }: { breakpoints?: object[]; filters?: object[] } = {}): Promise<void> {
+    await this.start(launch, { breakpoints, filters }, async (asked) => {
+      const response = await asked;
+      if (!response.success) throw new Error(sentence(response));
+    });
+  }
+
+  async start(args: object, { breakpoints, filters = [] }: { breakpoints?: object[]; filters?: object[] }, ended: (response: Promise<DebugProtocol.Response>) => Promise<void>): Promise<void> {
+    await this.#ask({ command: 'initialize', args: { adapterID: 'tuning-fork', clientID: 'test', linesStartAt1: true, columnsStartAt1: true, pathFormat: 'path' } });
+    await this.event('initialized');
+    const launching = this.#ask({ command: 'launch', args });
+    if (breakpoints !== undefined) await this.request('setFunctionBreakpoints', { breakpoints });
+    if (filters.length > 0) await this.request('setExceptionBreakpoints', { filters: [], filterOptions: filters });
+    await this.#ask({ command: 'configurationDone', args: {} });
+    this.#write({ command: 'launch', args }, await launching);
+    await ended(launching);
+  }
+
+  #ask({ command, args }: Asked): Promise<DebugProtocol.Response> {
+    const request: DebugProtocol.Request = { seq: ++this.#seq, type: 'request', command, arguments: args };
+    return new Promise((resolve) => {
+      this.#answers.set(request.seq, resolve);
+      this.#wire.send(request);
+    });
+  }
+
+  /** What js-debug does first: it lets a worker go that waits for it. */
+  #react({ event, body }: DebugProtocol.Event): void {
+    if (event !== 'tuningFork/inspector') return;
+    const socket = new WebSocket((body as { url: string }).url);
+    socket.addEventListener('open', () => socket.send(JSON.stringify({ id: 1, method: 'Runtime.runIfWaitingForDebugger' })));
+  }
+
+  #write({ command, args }: Asked, response: DebugProtocol.Response): void {
+    this.#lines.push(this.#line('→', command, args), response.success ? this.#line('←', '', response.body) : `← refused: ${this.#masked(sentence(response))}`);
+  }
+
+  #tell(until: number): void {
+    for (const { event, body } of this.#events.slice(this.#told, until)) this.#lines.push(this.#line('•', event, body));
+    this.#told = until;
+  }
+
+  #line(sign: string, name: string, body: unknown): string {
+    const text = body === undefined || body === null || Object.keys(body as object).length === 0 ? '' : JSON.stringify(body, (key, value: unknown) => (HIDDEN.has(key) && typeof value === 'number' && value > 0 ? '…' : value));
+    return [sign, name, this.#masked(text)].filter((part) => part !== '').join(' ');
+  }
+
+  #masked(text: string): string {
+    return this.#masks.reduce((masked, [what, by]) => masked.replaceAll(what, by), text);
+  }
+}
+
+/** Numbers that are another each time. */
+const HIDDEN = new Set(['variablesReference', 'pid', 'start', 'duration']);
+
+function sentence({ body, message }: DebugProtocol.Response): string {
+  return (body as { error?: { format?: string } } | undefined)?.error?.format ?? message ?? '';
 }
