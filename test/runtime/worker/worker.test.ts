@@ -99,7 +99,9 @@ describe('a worker', () => {
     assert.deepEqual(end.type === 'finished' && end.output, { reward: 1, isSuccess: null, metadata: { answer: 'hello' }, logMetrics: {} });
     await subject.end('b');
     const log = await subject.message((message) => message.type === 'log');
-    assert.deepEqual(log, { type: 'log', rollout: 'b', attempt: 1, stream: 'out', text: 'said by b\n' });
+    const { site, ...said } = log.type === 'log' ? log : assert.fail();
+    assert.deepEqual(said, { type: 'log', rollout: 'b', attempt: 1, stream: 'out', text: 'said by b\n', console: true });
+    assert.equal(site!.file, workflows);
   });
 
   for (const [query, code, words] of [
