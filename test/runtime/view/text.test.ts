@@ -7,7 +7,7 @@ import { vocabularyOf, type Vocabulary } from '../../../runtime/view/vocabulary.
 /** Each id is one byte; 256 is special. */
 const bytewise: Vocabulary = { bytes: (id) => (id < 256 ? Uint8Array.of(id) : id === 256 ? new TextEncoder().encode('<|end|>') : undefined), isSpecial: (id) => id === 256 };
 const of = (...bytes: number[]) => textOf(Int32Array.from(bytes), bytewise, new Set());
-const each = ({ text, start }: ReturnType<typeof of>) => [...start.slice(0, -1)].map((from, i) => text.slice(from, start[i + 1]));
+const each = ({ text, start }: ReturnType<typeof of>) => Array.from(start.subarray(0, -1), (from, i) => text.slice(from, start[i + 1]));
 
 test('a character in several tokens stands at the last of them, and all are told to be parts', () => {
   const seen = of(...new TextEncoder().encode('a界!👋'));
@@ -36,7 +36,7 @@ test('an id the vocabulary does not have has no text', () => {
 test('random bytes: the text is what a decoder makes of them without its replacement characters', () => {
   let state = 7;
   const next = () => (state = (state * 1103515245 + 12345) % 2 ** 31);
-  const alphabet = new TextEncoder().encode('añ界👋\u{10FFFF} \n').values().toArray();
+  const alphabet = [...new TextEncoder().encode('añ界👋\u{10FFFF} \n')];
   for (let round = 0; round < 500; round++) {
     const bytes = Array.from({ length: 12 }, () => (next() % 4 === 0 ? next() % 256 : alphabet[next() % alphabet.length]!));
     const expected = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes)).replaceAll('\ufffd', '');
