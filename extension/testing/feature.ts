@@ -23,10 +23,7 @@ export function registerTesting(studio: Studio): void {
   };
 
   controller.resolveHandler = async (item) => (await items()).resolve(item);
-  controller.refreshHandler = async () => {
-    controller.items.forEach((item) => item.children.replace([]));
-    await (await items()).resolve(undefined);
-  };
+  controller.refreshHandler = async () => (await items()).refresh();
   controller.createRunProfile(vscode.l10n.t('Run'), vscode.TestRunProfileKind.Run, (request, token) => run(request, request, token), true);
   controller.createRunProfile(vscode.l10n.t('Debug'), vscode.TestRunProfileKind.Debug, async (request) => {
     const { debugChosen } = await import('./debug.ts');

@@ -37,6 +37,13 @@ export class TestItems implements vscode.Disposable {
     return this.#subjects.get(item);
   }
 
+  /** Everything is looked for anew. */
+  async refresh(): Promise<void> {
+    this.#controller.items.replace([]);
+    this.#files = undefined;
+    await this.#roots();
+  }
+
   async resolve(item: vscode.TestItem | undefined): Promise<void> {
     if (item === undefined) return this.#roots();
     const subject = this.#subjects.get(item);
@@ -113,7 +120,7 @@ export class TestItems implements vscode.Disposable {
       this.#subjects.set(item, { kind: 'workflow', workflow });
       item.range = lineRange(workflow.line);
       item.canResolveChildren = true;
-      item.sortText = `0 ${workflow.className}`;
+      item.sortText = `1 ${workflow.className}`;
       if (items.get(item.id) === undefined) items.add(item);
       else if (item.children.size > 0) this.#configs(item, workflow);
     }
@@ -150,7 +157,8 @@ export class TestItems implements vscode.Disposable {
     if (parent === undefined) {
       parent = this.#item('saved', vscode.l10n.t('Saved Rollouts'), undefined, { kind: 'saved' });
       parent.description = vscode.l10n.t('run from their records, without a model');
-      parent.sortText = '1';
+      // Above hundreds of tasks.
+      parent.sortText = '0';
       items.add(parent);
     }
     for (const [id, child] of parent.children) if (![...files.values()].includes(child)) parent.children.delete(id);

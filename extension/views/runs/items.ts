@@ -40,7 +40,7 @@ export async function runItem(node: RunNode, live: RunStatus | undefined): Promi
   item.iconPath = STATE_ICONS[state];
   item.contextValue = `run.${info.kind}.${state}`;
   const counts = live === undefined || info.kind === 'training' ? tallyText(await node.tally().catch(() => undefined)) : progressText(live.progress, vscode.l10n);
-  const words = [when(info.created), counts, ...(state === 'finished' || state === 'running' ? [] : [stateName(state)])].filter((word) => word !== '');
+  const words = [...(state === 'finished' || state === 'running' ? [] : [stateName(state)]), counts, when(info.created)].filter((word) => word !== '');
   item.description = words.join(' · ');
   item.accessibilityInformation = { label: [item.label as string, stateName(state), ...words].join(', ') };
   return item;

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { journey } from '../journey.ts';
 import { repository } from '../launch.ts';
+import { writeLargeRun } from '../large-run.ts';
 import { until } from '../until.ts';
 import { expand } from '../workbench.ts';
 
@@ -47,7 +48,8 @@ journey('tasks are tests; a rollout saved as one fails once the code asks someth
   const rollout = workbench.row(runs, 's0t1n0');
   await rollout.waitFor();
   await rollout.click({ button: 'right' });
-  await page.locator('.monaco-menu').getByText('Save Rollout as Test').click();
+  await page.locator('.monaco-menu').getByText('Save Rollout as Test').hover();
+  await page.keyboard.press('Enter');
   await workbench.answer('subtraction');
   await workbench.command('Testing: Focus on Test Explorer View');
   await expand(tree('Saved Rollouts'));
@@ -59,4 +61,43 @@ journey('tasks are tests; a rollout saved as one fails once the code asks someth
   await until(async () => await tree('subtraction').locator('.codicon-testing-failed-icon').count() > 0, 'The saved rollout did not fail.', 20_000);
   await tree('subtraction').click();
   await screenshot('testing-saved-failed');
+});
+
+journey('a run of 20,000 rollouts opens at once, page by page', { ...math, theme: 'high-contrast' }, async ({ page, workbench, screenshot, workspace }) => {
+  await writeLargeRun(workspace, 20_000);
+  await workbench.view('Runs');
+  const runs = workbench.pane('Runs');
+  const run = workbench.row(runs, '20,000 rollouts');
+  await run.waitFor();
+  const began = performance.now();
+  await run.locator('.monaco-tl-twistie').click();
+  await workbench.row(runs, 'training-0').waitFor();
+  const took = performance.now() - began;
+  console.log(`opened in ms ${Math.round(took)}`);
+  assert.ok(took < 1_500, `it took ${Math.round(took)} ms`);
+  await run.focus();
+  await page.keyboard.press('End');
+  const more = workbench.row(runs, 'Show more…');
+  await more.waitFor();
+  await more.click({ button: 'right' });
+  await page.keyboard.press('Escape');
+  await screenshot('runs-100k');
+});
+
+journey('rollouts that go on are cancelled, and what has finished is kept', { ...math, settings: { 'tuningFork.rollouts.repeats': 400, 'tuningFork.rollouts.concurrency': 2 } }, async ({ page, workbench, screenshot }) => {
+  await workbench.open('workflow.ts');
+  await workbench.codeLens('Run Rollouts').click();
+  const runs = await workbench.view('Runs');
+  const running = workbench.row(runs, /\d+ of 800/);
+  await running.waitFor();
+  await until(async () => /[1-9]\d* of 800/.test((await workbench.rows(runs)).join()), 'No rollout was seen to end.', 30_000);
+  await screenshot('runs-running');
+  await running.hover();
+  await running.getByRole('button', { name: 'Cancel Run' }).click();
+  const cancelled = workbench.row(runs, 'cancelled');
+  await cancelled.waitFor();
+  assert.match((await workbench.rows(runs))[0]!, /cancelled .* [1-9]\d* rollouts/);
+  await expand(cancelled);
+  await workbench.row(runs, 'training-0').waitFor();
+  await page.keyboard.press('Escape');
 });

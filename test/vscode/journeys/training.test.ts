@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Locator, Page } from 'playwright-core';
 import { journey } from '../journey.ts';
 import { repository, type Host } from '../launch.ts';
 import { until } from '../until.ts';
@@ -8,11 +9,14 @@ import type { Workbench } from '../workbench.ts';
 
 const from = join(repository, 'examples/math-agent');
 
-/** The example with fewer steps and validation tasks: the same training, over sooner. */
-function workspace(steps: number): { from: string; files: Record<string, string> } {
+/** The example with other steps and fewer validation tasks. */
+function short(steps: number): string {
   const yaml = readFileSync(join(from, 'math-agent.yaml'), 'utf8');
-  const short = yaml.replace('total_training_steps: 60', `total_training_steps: ${steps}`).replace('test_freq: 20', `test_freq: ${steps}`).replace('each_validation: 100', 'each_validation: 20');
-  return { from, files: { 'math-agent.yaml': short } };
+  return yaml.replace('total_training_steps: 60', `total_training_steps: ${steps}`).replace('test_freq: 20', `test_freq: ${steps}`).replace('each_validation: 100', 'each_validation: 20');
+}
+
+function workspace(steps: number): { from: string; files: Record<string, string> } {
+  return { from, files: { 'math-agent.yaml': short(steps) } };
 }
 
 /** What the status bar says of the training; undefined where it says nothing. */
@@ -25,6 +29,14 @@ async function untilStep(workbench: Workbench, step: number): Promise<number> {
   let last = 0;
   await until(async () => (last = (await told(workbench))?.step ?? 0) >= step, `The status bar did not come to step ${step}.`, 60_000);
   return last;
+}
+
+async function click(notification: Locator, name: string): Promise<void> {
+  await notification.getByRole('button', { name }).click();
+}
+
+function clipboard(page: Page): Promise<string> {
+  return page.evaluate<string>('navigator.clipboard.readText()');
 }
 
 function backbonePid({ dir }: Host): number {
@@ -43,7 +55,7 @@ journey('Start Training raises the reward, and the end is told with before and a
   const [, before, after] = /sampled ([\d.]+) \[.*?\] → ([\d.]+) \[/.exec(await end.textContent() ?? '') ?? [];
   assert.ok(Number(after) > Number(before), `${before} → ${after}`);
   await screenshot('training-end');
-  await end.getByRole('button', { name: 'Show Report' }).click();
+  await click(end, 'Show Report');
   const report = page.frameLocator('iframe.webview').frameLocator('iframe');
   await report.getByRole('heading', { name: 'math_agent' }).waitFor();
   await report.getByText('reward, sampled').waitFor();
@@ -73,9 +85,39 @@ journey('kill -9 of the backbone is shown, and the training goes on where it was
   const lost = await workbench.notification(/is gone\. Nothing of its \d+ steps is lost/);
   assert.match((await told(workbench))!.text, /interrupted/);
   await screenshot('training-lost');
-  await lost.getByRole('button', { name: 'Resume Training' }).click();
+  await click(lost, 'Resume Training');
   const after = await untilStep(workbench, before + 1);
   assert.ok(after < before + 20, `it did not begin anew, nor skip: ${before} → ${after}`);
   await workbench.command('Tuning Fork: Stop Training');
   await workbench.notification(/stopped after step \d+/, 30_000);
+});
+
+journey('what stands in the way of a training is put right with a click; its weights are then used and served', {
+  workspace: { from, files: { 'math-agent.yaml': short(200).replace('path: embedded ', 'path: openai:gpt-4o ').replace('tuning_fork:\n', 'tuning_fork:\n  backbone: gpu\n') } },
+}, async ({ page, workbench, workspace: folder }) => {
+  await workbench.command('Tuning Fork: Start Training');
+  await click(await workbench.notification(/trains on "gpu", which is not part of this version/), 'Train on This Machine');
+  await click(await workbench.notification(/the model "openai:gpt-4o" is not a folder of them/), 'Train the Embedded Model');
+  await untilStep(workbench, 1);
+  await workbench.command('Tuning Fork: Stop Training');
+  await click(await workbench.notification(/stopped after step/, 30_000), 'Use Checkpoint');
+  await workbench.pick('Write It into the Configuration');
+  await page.locator('.view-line').filter({ hasText: /checkpoints/ }).waitFor();
+  await page.keyboard.press('Control+s');
+  await until(() => /path: runs\/.*step-\d+ {2,}# or a folder/.test(readFileSync(join(folder, 'math-agent.yaml'), 'utf8')), 'The configuration was not changed in its place.');
+  await workbench.command('Tuning Fork: Serve Checkpoint');
+  await workbench.pick('step-');
+  const served = await workbench.notification(/is served at http/, 40_000);
+  const [, baseURL] = /at (http\S+) for/.exec(await served.textContent() ?? '') ?? [];
+  await click(served, 'Copy Base URL');
+  const key = await workbench.notification(/is served at http/);
+  assert.equal(await clipboard(page), baseURL);
+  await click(key, 'Copy API Key');
+  await until(async () => /^tf-/.test(await clipboard(page)), 'The key was not copied.');
+  const token = await clipboard(page);
+  const answer = await fetch(`${baseURL}/chat/completions`, {
+    method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify({ model: 'any', messages: [{ role: 'user', content: '1 + 1' }], max_tokens: 8 }),
+  });
+  assert.equal(answer.status, 200);
+  await page.locator('.terminal-wrapper.active').waitFor();
 });
