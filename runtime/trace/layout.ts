@@ -3,6 +3,8 @@ import { join } from 'node:path';
 /** `runs/<project>/<experiment>/<time>/`: where each thing of a run lies. */
 export const RUN_FILE = 'run.json';
 export const METRICS_FILE = 'metrics.jsonl';
+/** Of a training: the advantage of each rollout it learned from, a line a step. */
+export const ADVANTAGES_FILE = 'advantages.jsonl';
 export const TRACES = 'traces';
 export const JOURNAL = 'journal';
 export const LOG = 'log';

@@ -36,6 +36,8 @@ export interface TrainingBatch {
   /** Empty: nothing to learn from. */
   updates: StepRequest['updates'];
   counts: BatchCounts;
+  /** Of each rollout that counted; null: its group has no spread. */
+  advantages: { rollouts: string[]; advantages: (number | null)[] };
 }
 
 export type BatchCounts = Pick<StepRow,
@@ -70,7 +72,11 @@ export function makeBatch(records: readonly RolloutRecord[], options: BatchOptio
     packs.push(...made);
   }
   const updates = Array.from({ length: options.epochs }, () => pass).flat();
-  return { packs, updates, counts: count({ records, scored, lost, advantages, trees, packs, updates, sharedTokens }) };
+  const rollouts = scored.map(({ record }) => record.rollout).sort();
+  return {
+    packs, updates, counts: count({ records, scored, lost, advantages, trees, packs, updates, sharedTokens }),
+    advantages: { rollouts, advantages: rollouts.map((rollout) => advantages.of(rollout) ?? null) },
+  };
 }
 
 /** What only the whole step can tell of a call: the advantage of its rollout, or why it teaches nothing. */

@@ -177,7 +177,8 @@ class Training {
     const records = await this.#gather({ step, split: 'training', rollouts: planStep(step, indices, tasks.training, config.rollout.num_repeat) });
     await this.#safePoint('paused');
     watch.lap('collect');
-    const { packs, updates, counts } = makeBatch(records, { ...this.#batch, version: state.version });
+    const { packs, updates, counts, advantages } = makeBatch(records, { ...this.#batch, version: state.version });
+    await this.#store.keepAdvantages(step, advantages);
     watch.lap('prepare');
     if (settings.klCoef > 0 && updates.length > 0) {
       this.#phase(step, 'score');

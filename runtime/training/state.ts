@@ -5,11 +5,11 @@
  * A body is on the disk before it is sent, and `training.json` is replaced after the answer: whenever the process ends, the checkpoint and
  * the bodies up to `step` give the weights of `step`, and whatever was under way behind it is done again, with the same result.
  */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { KeptCheckpoint, KeptTraining, MetricsRow } from '../protocol/training.ts';
-import { METRICS_FILE } from '../trace/layout.ts';
+import { ADVANTAGES_FILE, METRICS_FILE } from '../trace/layout.ts';
 import { differences, type Fingerprint } from './fingerprint.ts';
 
 export const STATE_FILE = 'training.json';
@@ -93,6 +93,11 @@ export class TrainingStore {
 
   async readBody(step: number): Promise<Uint8Array> {
     return readFile(this.#body(step));
+  }
+
+  /** For whoever looks at the rollouts later. A step that is done again says the same once more. */
+  async keepAdvantages(step: number, advantages: { rollouts: string[]; advantages: (number | null)[] }): Promise<void> {
+    await appendFile(join(this.dir, ADVANTAGES_FILE), `${JSON.stringify({ step, ...advantages })}\n`);
   }
 
   /** The step counts from here on. */
