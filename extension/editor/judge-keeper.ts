@@ -154,13 +154,12 @@ export class JudgeKeeper implements vscode.Disposable {
     const after = await this.#results.figures(dir);
     const target = this.#board.targetOf(run.info);
     if (target !== undefined && this.#board.choices[`${target.file}->${target.className}`]?.run !== undefined) this.#board.choose(target, { run: dir });
+    const moved = movedText(await this.#results.figures(run.dir), after);
+    this.#tell(conf, { now: 'scored', dir, moved });
+    vscode.window.setStatusBarMessage(`$(${problems.none ? 'check' : 'error'}) ${vscode.l10n.t('scored again: {0}', moved)}`, TOLD_MS);
     const superseded = this.#made.get(conf);
     this.#made.set(conf, dir);
     if (superseded !== undefined) await this.#discard(superseded);
-    const before = await this.#results.figures(run.dir);
-    const moved = movedText(before, after);
-    this.#tell(conf, { now: 'scored', dir, moved });
-    vscode.window.setStatusBarMessage(`$(${problems.none ? 'check' : 'error'}) ${vscode.l10n.t('scored again: {0}', moved)}`, TOLD_MS);
   }
 
   /** Copies that a newer one stands for would only fill the disk and the list of runs. */
@@ -170,16 +169,16 @@ export class JudgeKeeper implements vscode.Disposable {
   }
 
   async #show(problems: JudgeProblems, { info }: StoredRun): Promise<void> {
-    const judge = targetOf(info, 'judge');
+    const judge = this.#studio.discovery.configs.find(({ file }) => file === info.conf)?.judge ?? targetOf(info, 'judge');
     if (judge === undefined) return;
     this.#problems.clear();
     for (const [file, found] of problems.byFile(judge.file)) {
       const document = await vscode.workspace.openTextDocument(file).then((opened) => opened, () => undefined);
-      this.#problems.set(vscode.Uri.file(file), found.map(({ error: { where, message, next }, count }) => {
+      this.#problems.set(vscode.Uri.file(file), found.map(({ error: { where, message, next, stack }, count }) => {
         const line = Math.min((where?.line ?? (document === undefined ? undefined : (classLine(document.getText(), judge.className) ?? 0) + 1) ?? 1) - 1, (document?.lineCount ?? 1) - 1);
         const range = document === undefined ? new vscode.Range(line, 0, line, 0) : contentOf(document.lineAt(line));
         const often = count > 1 ? ` ${vscode.l10n.t('({0} rollouts)', count)}` : '';
-        const diagnostic = new vscode.Diagnostic(range, `${message}${often}${next === undefined ? '' : `\n${next}`}`, vscode.DiagnosticSeverity.Error);
+        const diagnostic = new vscode.Diagnostic(range, `${message}${often}${next === undefined || stack !== undefined ? '' : `\n${next}`}`, vscode.DiagnosticSeverity.Error);
         diagnostic.source = 'Tuning Fork';
         return diagnostic;
       }));
