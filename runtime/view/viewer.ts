@@ -115,16 +115,18 @@ export class RunViewer {
       this.#calls.set(rollout, calls.length);
       changed.push(rollout);
     }
-    for (const rollout of changed) this.#opened.delete(rollout);
     return changed.slice(0, NAMED_AT_MOST);
   }
 
   async #rollout(rollout: string): Promise<Opened> {
     const known = this.#opened.get(rollout);
     if (known !== undefined) return known;
-    const record = this.#run.find(rollout) >= 0 ? await this.#run.read(rollout) : (await this.#run.inFlight()).find(({ place }) => place.rollout === rollout);
+    const sealed = this.#run.find(rollout) >= 0;
+    const record = sealed ? await this.#run.read(rollout) : (await this.#run.inFlight()).find(({ place }) => place.rollout === rollout);
     if (record === undefined) throw new TuningForkError('trace', `There is no rollout ${rollout} in this run.`, { where: { file: this.#run.dir } });
     const opened = { record, timeline: timelineOf(rollout, record, this.#vocabulary) };
+    // One in flight grows.
+    if (!sealed) return opened;
     if (this.#opened.size >= KEPT) this.#opened.delete(this.#opened.keys().next().value!);
     this.#opened.set(rollout, opened);
     return opened;
