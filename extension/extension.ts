@@ -15,6 +15,7 @@ import type { Studio } from './studio.ts';
 import { registerTesting } from './testing/feature.ts';
 import { registerViews } from './views/feature.ts';
 import { registerTraining } from './training/feature.ts';
+import { registerViewer } from './viewer/feature.ts';
 
 export function activate(context: vscode.ExtensionContext): Studio {
   const log = vscode.window.createOutputChannel('Tuning Fork', { log: true });
@@ -30,6 +31,7 @@ export function activate(context: vscode.ExtensionContext): Studio {
   registerDebug(studio);
   registerViews(studio);
   registerTesting(studio);
+  registerViewer(studio);
   registerTraining(studio);
   registerEditor(studio);
   registerAuthoring(studio);

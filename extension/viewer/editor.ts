@@ -1,0 +1,92 @@
+/** One editor of a run: the page in a webview, and the answers to what it asks. */
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+import * as vscode from 'vscode';
+import { errorInfo } from '../../runtime/protocol/errors.ts';
+import { checkViewerParams } from '../../runtime/protocol/viewer-requests.ts';
+import type { ViewerAction, ViewerEvent, ViewFocus } from '../../runtime/protocol/viewer.ts';
+import { RunViewer } from '../../runtime/view/viewer.ts';
+import { execute, type RolloutPlace } from '../commands/table.ts';
+import { showError, showPlace } from '../errors.ts';
+import type { Studio } from '../studio.ts';
+import { projectFolder } from '../../runtime/backbone/location.ts';
+
+/** Open editors by folder: a link into a run that is shown goes there. */
+const open = new Map<string, { panel: vscode.WebviewPanel; tell(event: ViewerEvent): void }>();
+
+export async function reveal(place: RolloutPlace, wanted: Map<string, RolloutPlace>, openEditor: (dir: string) => Thenable<unknown>): Promise<void> {
+  const shown = open.get(place.dir);
+  if (shown === undefined) {
+    wanted.set(place.dir, place);
+    await openEditor(place.dir);
+  } else {
+    shown.panel.reveal();
+    if (place.rollout !== '') shown.tell({ type: 'focus', focus: focusOf(place) });
+  }
+}
+
+export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.WebviewPanel, wanted: Map<string, RolloutPlace>): Promise<void> {
+  const dir = dirname(uri.fsPath);
+  const { webview } = panel;
+  const assets = vscode.Uri.joinPath(studio.context.extensionUri, 'dist', 'webview');
+  const trusted = vscode.workspace.isTrusted;
+  const viewer = await RunViewer.open(dir, {
+    capabilities: trusted ? ['code', 'copy', 'save', 'fork', 'debug'] : ['code', 'copy', 'save'],
+    language: vscode.env.language,
+    act: (action) => act(dir, action),
+  });
+  const tell = (event: ViewerEvent): void => void webview.postMessage({ event });
+  let focus = wanted.get(dir);
+  wanted.delete(dir);
+  webview.options = { enableScripts: true, localResourceRoots: [assets] };
+  const asked = webview.onDidReceiveMessage(async ({ id, method, params }: { id: number; method: string; params: unknown }) => {
+    try {
+      const question = checkViewerParams(method, params);
+      if (question.method === 'open') {
+        const result = await viewer.view(focus === undefined || focus.rollout === '' ? undefined : focusOf(focus));
+        focus = undefined;
+        await webview.postMessage({ id, result });
+      } else {
+        const ask = viewer.requests[question.method] as (given: unknown) => Promise<unknown>;
+        await webview.postMessage({ id, result: await ask(question.params) });
+      }
+    } catch (error) {
+      await webview.postMessage({ id, error: errorInfo(error) });
+    }
+  });
+  const stop = viewer.watch(tell);
+  open.set(dir, { panel, tell });
+  panel.onDidDispose(() => {
+    stop();
+    asked.dispose();
+    if (open.get(dir)?.panel === panel) open.delete(dir);
+  });
+  webview.html = page(webview, assets);
+
+  async function act(folder: string, action: ViewerAction): Promise<string | null> {
+    try {
+      switch (action.do) {
+        case 'code': await showPlace(action.place, { viewColumn: vscode.ViewColumn.Beside }); break;
+        case 'copy': await vscode.env.clipboard.writeText(action.text); break;
+        case 'fork': await execute('tuningFork.forkRollout', { dir: folder, rollout: action.rollout, call: action.call, token: action.token }); break;
+        case 'debug': await execute('tuningFork.debugRollout', { dir: folder, rollout: action.rollout }); break;
+        case 'export': await execute('tuningFork.exportRun', { project: projectFolder(folder), run: viewer.run.info.run, dir: folder }); break;
+        case 'openRun': await execute('tuningFork.openViewer', { dir: action.dir, rollout: action.rollout ?? '' }); break;
+      }
+    } catch (error) {
+      await showError(studio, error);
+    }
+    return null;
+  }
+}
+
+function focusOf({ rollout, call, token }: RolloutPlace): ViewFocus {
+  return { rollout, ...(call !== undefined && { call }), ...(token !== undefined && { token }) };
+}
+
+function page(webview: vscode.Webview, assets: vscode.Uri): string {
+  const nonce = randomBytes(16).toString('base64url');
+  const file = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(assets, name)).toString();
+  const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${webview.cspSource}; font-src ${webview.cspSource}`;
+  return `<!doctype html><html lang="${vscode.env.language}"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><link rel="stylesheet" href="${file('viewer.css')}"></head><body><script type="module" nonce="${nonce}" src="${file('viewer.js')}"></script></body></html>`;
+}
