@@ -1,4 +1,5 @@
 /** A training as a run: the loop of runtime/training, its rollouts run here, its weights owned by a trainer process. */
+import { availableParallelism } from 'node:os';
 import { findPath } from '../config/files.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { embedded } from '../policy/open.ts';
@@ -29,6 +30,7 @@ export class TrainingRun extends BaseRun {
   readonly #request: StartRun;
   readonly #model: string;
   #trainer: TrainerProcess | undefined;
+  #threads = availableParallelism();
 
   static async prepare(request: StartRun, backbone: Backbone): Promise<TrainingRun> {
     let model = '';
@@ -76,6 +78,9 @@ export class TrainingRun extends BaseRun {
 
   protected override async work(): Promise<boolean> {
     const { config, load, runsRoot } = this.prepared;
+    const { resume, force } = this.#request.training ?? {};
+    const before = resume === undefined ? undefined : await readTrainingState(this.dir);
+    this.#threads = before?.fingerprint.threads ?? this.#threads;
     const opening = performance.now();
     const [trainer, workflow, training, validation] = await Promise.all([
       this.#startTrainer(), this.rollouts.start(), this.#tasks('training'), this.#tasks('validation'),
@@ -85,14 +90,13 @@ export class TrainingRun extends BaseRun {
     await keepTokenizer(runsRoot, policy.tokenizer.sha256, this.#model);
     await this.update({ policy: policy.label, workflow: workflow.name, tokenizer: { sha256: policy.tokenizer.sha256, template: policy.format.sha256 } });
     const files = [load.workflow.file, ...(load.judge === undefined ? [] : [load.judge.file])];
-    const { resume, force } = this.#request.training ?? {};
     const info = await trainer.info();
     const counts = { training: training.length, validation: validation.length };
-    const first = resume === undefined ? 1 : (await readTrainingState(this.dir)).step + 1;
+    const first = (before?.step ?? 0) + 1;
     this.events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts) });
     const end = await train({
       dir: this.dir, run: this.id, workflow: workflow.name, config: config.config, tasks: { training, validation }, trainer,
-      fingerprint: await fingerprintOf({ config: config.shown, files, root: config.dir, training, validation, model: this.#model }),
+      fingerprint: await fingerprintOf({ config: config.shown, files, root: config.dir, training, validation, model: this.#model, threads: this.#threads }),
       revive: () => this.#startTrainer(),
       collect: (batch) => this.#collect(batch, policy),
       stored: (rollouts) => this.#stored(rollouts),
@@ -115,7 +119,7 @@ export class TrainingRun extends BaseRun {
   }
 
   async #startTrainer(): Promise<Trainer> {
-    this.#trainer = await startEmbeddedTrainer({ model: this.#model });
+    this.#trainer = await startEmbeddedTrainer({ model: this.#model, threads: this.#threads });
     await this.update({ workers: [...(this.prepared.writer.info.workers ?? []), this.#trainer.stamp] });
     return this.#trainer.client;
   }

@@ -15,6 +15,8 @@ export interface Fingerprint {
   config: Record<string, Json>;
   /** The weights it began with. */
   model: string;
+  /** Of its trainer. Other numbers give other last digits, so it goes on with as many, wherever it does. Absent in older trainings. */
+  threads?: number;
 }
 
 /** How long, how often, how fast, and where to: free to change between two halves of a training. */
@@ -23,13 +25,14 @@ const FREE = [
   /^trainer_common\.(total_epochs|total_training_steps|save_freq|test_freq|val_|logger)/, /^model\.api_key$/,
 ];
 
-export async function fingerprintOf(given: { config: JsonObject; files: readonly string[]; root: string; training: readonly Task[]; validation: readonly Task[]; model: string }): Promise<Fingerprint> {
+export async function fingerprintOf(given: { config: JsonObject; files: readonly string[]; root: string; training: readonly Task[]; validation: readonly Task[]; model: string; threads?: number }): Promise<Fingerprint> {
   const files = Object.entries(await hashProjectFiles(given.files)).map(([file, sha256]) => [relative(given.root, file).replaceAll('\\', '/'), sha256]);
   return {
     data: { training: hashTasks(given.training), validation: hashTasks(given.validation) },
     files: Object.fromEntries(files) as Record<string, string>,
     config: Object.fromEntries(flatten(given.config).filter(([key]) => !FREE.some((free) => free.test(key)))),
     model: given.model,
+    ...(given.threads !== undefined && { threads: given.threads }),
   };
 }
 

@@ -28,3 +28,10 @@ test('an edit of the workflow or of what it imports, other tasks and other setti
     'rollout.temperature was 1 and is 0.5', 'trainer_common.clip_ratio_low was 0.2 and is not set', 'the model it began with was embedded and is other',
   ]);
 });
+
+test('the number of threads is kept and is no difference: a training that goes on takes what it had', async () => {
+  const given = { config: {}, files: [], root: '.', ...TASKS, model: 'embedded' };
+  const four = await fingerprintOf({ ...given, threads: 4 });
+  assert.equal(four.threads, 4);
+  assert.deepEqual(differences(four, await fingerprintOf({ ...given, threads: 2 })), []);
+});
