@@ -9,13 +9,12 @@ export const VIEW_TYPE = 'tuningFork.run';
 export function registerViewer(studio: Studio): void {
   /** Where an editor that is about to open shall begin, by folder. */
   const wanted = new Map<string, RolloutPlace>();
-  const loaded = async (): Promise<typeof import('./editor.ts')> => import('./editor.ts');
   studio.context.subscriptions.push(vscode.window.registerCustomEditorProvider(VIEW_TYPE, {
     openCustomDocument: (uri) => ({ uri, dispose: () => {} }),
-    resolveCustomEditor: async ({ uri }, panel) => (await loaded()).show(studio, uri, panel, wanted),
+    resolveCustomEditor: async ({ uri }, panel) => (await import('./editor.ts')).show(studio, uri, panel, wanted),
   }, { supportsMultipleEditorsPerDocument: true }));
   command(studio, 'tuningFork.openViewer', async (place) => {
     if (place === undefined) return;
-    await (await loaded()).reveal(place, wanted, (dir) => vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(join(dir, 'run.json')), VIEW_TYPE));
+    await (await import('./editor.ts')).reveal(place, wanted, (dir) => vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(join(dir, 'run.json')), VIEW_TYPE));
   });
 }
