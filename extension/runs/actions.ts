@@ -31,12 +31,17 @@ export async function deleteRuns(studio: Studio, place?: RunPlace, several?: rea
   for (const { dir, run } of runs) {
     if (stateOf(await readRunInfo(dir)) === 'running') throw new TuningForkError('usage', vscode.l10n.t('Run {0} is going on, so it is not deleted.', run), { next: vscode.l10n.t('Cancel it first.') });
   }
-  const remove = vscode.l10n.t('Move to Trash');
+  // A machine far away has no trash for us.
+  const trash = vscode.env.remoteName === undefined && vscode.env.uiKind === vscode.UIKind.Desktop;
+  const remove = trash ? vscode.l10n.t('Move to Trash') : vscode.l10n.t('Delete');
   const question = runs.length === 1 ? vscode.l10n.t('Delete run {0} with everything in it?', runs[0]!.run) : vscode.l10n.t('Delete {0} runs with everything in them?', runs.length);
-  const chosen = await vscode.window.showWarningMessage(question, { modal: true, detail: vscode.l10n.t('Traces, metrics and checkpoints. They can be restored from the trash where there is one.') }, remove);
+  const detail = vscode.l10n.t('Traces, metrics and checkpoints.');
+  const chosen = await vscode.window.showWarningMessage(question, { modal: true, detail: trash ? `${detail} ${vscode.l10n.t('They can be restored from the trash.')}` : `${detail} ${forGood()}` }, remove);
   if (chosen !== remove) return;
-  for (const { dir } of runs) await moveToTrash(dir);
+  for (const { dir } of runs) await (trash ? moveToTrash(dir) : deleteForGood(dir));
 }
+
+const forGood = (): string => vscode.l10n.t('What is deleted now cannot be restored.');
 
 async function moveToTrash(dir: string): Promise<void> {
   // Nothing but a run's own folder is ever removed.
@@ -44,10 +49,15 @@ async function moveToTrash(dir: string): Promise<void> {
   try {
     await vscode.workspace.fs.delete(vscode.Uri.file(dir), { recursive: true, useTrash: true });
   } catch {
-    const remove = vscode.l10n.t('Delete for Good');
-    const chosen = await vscode.window.showWarningMessage(vscode.l10n.t('There is no trash here for {0}.', basename(dir)), { modal: true, detail: vscode.l10n.t('What is deleted now cannot be restored.') }, remove);
-    if (chosen === remove) await deleteRun(join(dir, '../../..'), dir, { evenIfRunning: true });
+    const remove = vscode.l10n.t('Delete');
+    const chosen = await vscode.window.showWarningMessage(vscode.l10n.t('There is no trash here for {0}.', basename(dir)), { modal: true, detail: forGood() }, remove);
+    if (chosen === remove) await deleteForGood(dir);
   }
+}
+
+/** One whose process died still says that it is running. */
+function deleteForGood(dir: string): Promise<void> {
+  return deleteRun(join(dir, '../../..'), dir, { evenIfRunning: true });
 }
 
 export async function exportRunTo(studio: Studio, place?: RunPlace): Promise<void> {

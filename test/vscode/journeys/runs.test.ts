@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { journey } from '../journey.ts';
@@ -100,4 +101,30 @@ journey('rollouts that go on are cancelled, and what has finished is kept', { ..
   await expand(cancelled);
   await workbench.row(runs, 'training-0').waitFor();
   await page.keyboard.press('Escape');
+});
+
+journey('stored runs are read, exported and deleted; in an untrusted workspace nothing runs', { ...math, trusted: false }, async ({ page, workbench, screenshot, workspace }) => {
+  const dir = await writeLargeRun(workspace, 24);
+  await workbench.view('Runs');
+  const runs = workbench.pane('Runs');
+  const run = workbench.row(runs, '24 rollouts');
+  await expand(run);
+  await workbench.command('Filter Rollouts');
+  await workbench.answer('reward>0.8 training-1');
+  await until(async () => (await runs.locator('.monaco-list-row[aria-level="2"]').count()) === 1, 'The filter hid nothing.');
+  await runs.locator('.monaco-list-row[aria-level="2"]').click();
+  await page.locator('.tab.active').filter({ hasText: 's0t1n7' }).waitFor();
+  await screenshot('runs-untrusted');
+  const workflows = workbench.pane('Workflows');
+  if (await workflows.locator('.monaco-list-row').count() > 0) {
+    await workflows.locator('.monaco-list-row').first().hover();
+    assert.equal(await workflows.getByRole('button', { name: 'Run Rollouts' }).count(), 0);
+  }
+  await run.click();
+  await page.keyboard.press('Delete');
+  const dialog = page.locator('.monaco-dialog-box');
+  await dialog.getByText('Delete run').waitFor();
+  await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
+  await run.waitFor({ state: 'hidden' });
+  assert.equal(existsSync(dir), false);
 });
