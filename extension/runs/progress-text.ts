@@ -1,5 +1,6 @@
 /** A run in one line, from its counts. No editor here: whoever calls brings its `l10n`. */
 import type { RunProgress } from '../../runtime/protocol/backbone.ts';
+import type { RolloutCounts } from '../../runtime/protocol/trace.ts';
 
 export interface Localizer {
   t(text: string, ...values: (string | number)[]): string;
@@ -11,6 +12,15 @@ export function doneOf({ finished, failed, cancelled }: RunProgress): number {
 
 export function meanReward({ rewards, rewardSum }: RunProgress): number | undefined {
   return rewards === 0 ? undefined : rewardSum / rewards;
+}
+
+export function rolloutCount(count: number, l10n: Localizer): string {
+  return count === 1 ? l10n.t('1 rollout') : l10n.t('{0} rollouts', count.toLocaleString());
+}
+
+export function countsText({ calls, prompt, sampled }: Pick<RolloutCounts, 'calls' | 'prompt' | 'sampled'>, l10n: Localizer): string {
+  const [before, after] = [prompt.toLocaleString(), sampled.toLocaleString()];
+  return calls === 1 ? l10n.t('1 call, {0} prompt and {1} sampled tokens', before, after) : l10n.t('{0} calls, {1} prompt and {2} sampled tokens', calls, before, after);
 }
 
 /** Two decimals, no sign on a zero. */

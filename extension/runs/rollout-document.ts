@@ -24,7 +24,8 @@ export class RolloutDocuments implements vscode.TextDocumentContentProvider, vsc
     const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${place.rollout}`, query: JSON.stringify({ dir: place.dir, rollout: place.rollout }) });
     const { callLines } = await readText(place);
     const line = place.call === undefined ? 0 : callLines[place.call] ?? 0;
-    await vscode.window.showTextDocument(uri, { preview: true, selection: new vscode.Range(line, 0, line, 0) });
+    const document = await vscode.languages.setTextDocumentLanguage(await vscode.workspace.openTextDocument(uri), SCHEME);
+    await vscode.window.showTextDocument(document, { preview: true, selection: new vscode.Range(line, 0, line, 0) });
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {

@@ -1,7 +1,7 @@
 /** A stored rollout as text: what it was asked, every message, every call's figures, what it was worth and why. No editor here. */
 import { formatPlace, type Place } from '../../runtime/protocol/errors.ts';
 import { countCalls, type CallRecord, type RolloutRecord } from '../../runtime/trace/index.ts';
-import { decimal, duration, type Localizer } from './progress-text.ts';
+import { countsText, decimal, duration, type Localizer } from './progress-text.ts';
 
 /** Lines that begin so can be folded; a section holds messages. */
 export const SECTION = '━━ ';
@@ -26,7 +26,7 @@ export function rolloutText(record: Shown, l10n: Localizer): RolloutText {
   lines.push([
     record.rollout, record.taskId, outcomeOf(record, l10n),
     ...(record.success === undefined || record.success === null ? [] : [record.success ? l10n.t('right') : l10n.t('wrong')]),
-    l10n.t('{0} calls, {1} prompt and {2} sampled tokens', counts.calls, counts.prompt, counts.sampled),
+    countsText(counts, l10n),
     ...(record.duration === undefined ? [] : [duration(record.duration)]),
   ].join(' · '));
   if (record.parent !== undefined) lines.push(l10n.t('forked from {0} at call {1}', record.parent.rollout, record.parent.call));

@@ -7,7 +7,7 @@ import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { launch, type Ended } from './launch.ts';
 import { outputChannel } from './output.ts';
-import { decimal, meanReward } from './progress-text.ts';
+import { decimal, meanReward, rolloutCount } from './progress-text.ts';
 import { resolveTarget, saveDirty } from './target.ts';
 
 const SAID_MS = 10_000;
@@ -52,7 +52,7 @@ async function tellEnd(studio: Studio, { live, state, error, progress, failures 
     const words = [
       state === 'cancelled' ? vscode.l10n.t('cancelled') : undefined,
       mean === undefined ? undefined : vscode.l10n.t('mean reward {0}', decimal(mean)),
-      vscode.l10n.t('{0} rollouts', progress.finished),
+      rolloutCount(progress.finished, vscode.l10n),
     ].filter((word) => word !== undefined);
     vscode.window.setStatusBarMessage(`$(${state === 'cancelled' ? 'circle-slash' : 'check'}) ${live.status.info.workflow}: ${words.join(' · ')}`, SAID_MS);
     return;

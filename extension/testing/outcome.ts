@@ -1,7 +1,7 @@
 /** What the rollouts of one task say together. No editor here. */
 import type { ErrorInfo } from '../../runtime/protocol/errors.ts';
 import type { IndexEntry } from '../../runtime/trace/index.ts';
-import { decimal, type Localizer } from '../runs/progress-text.ts';
+import { decimal, rolloutCount, type Localizer } from '../runs/progress-text.ts';
 
 export interface Ended {
   /** As the data set names it: the index cuts long names. */
@@ -32,7 +32,7 @@ export function outcomeOf(all: readonly Ended[], threshold: number, l10n: Locali
   // Failed ones have no reward; as zeros they count against the others.
   const mean = rewards.reduce((sum, reward) => sum + reward, 0) / ended.length;
   const text = [
-    judged ? l10n.t('{0} of {1} right', right, ended.length) : l10n.t('{0} rollouts', ended.length),
+    judged ? l10n.t('{0} of {1} right', right, ended.length) : rolloutCount(ended.length, l10n),
     l10n.t('mean reward {0}', decimal(mean)),
     ...(failed.length === 0 ? [] : [l10n.t('{0} failed', failed.length)]),
   ].join(', ');

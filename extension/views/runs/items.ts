@@ -11,7 +11,7 @@ import * as vscode from 'vscode';
 import type { RunStatus } from '../../../runtime/protocol/backbone.ts';
 import type { IndexEntry } from '../../../runtime/trace/index.ts';
 import { commandOf } from '../../commands/table.ts';
-import { decimal, duration, progressText } from '../../runs/progress-text.ts';
+import { decimal, duration, progressText, rolloutCount } from '../../runs/progress-text.ts';
 import { stateOf, type RunState } from './library.ts';
 import type { MoreNode, ProjectNode, RolloutNode, RunNode, StepNode, TaskNode } from './nodes.ts';
 import type { RunIndex, Tally } from './run-index.ts';
@@ -146,7 +146,7 @@ export function tallyText(tally: Tally | undefined): string {
   if (tally === undefined || tally.rollouts === 0) return '';
   return [
     ...(tally.rewards === 0 ? [] : [decimal(tally.rewardSum / tally.rewards)]),
-    vscode.l10n.t('{0} rollouts', tally.rollouts.toLocaleString()),
+    rolloutCount(tally.rollouts, vscode.l10n),
     ...(tally.failed === 0 ? [] : [vscode.l10n.t('{0} failed', tally.failed.toLocaleString())]),
   ].join(' · ');
 }

@@ -58,6 +58,7 @@ export type Growth = Map<StepGroup, Set<number>>;
 
 export class RunIndex {
   readonly reader: RunReader;
+  /** Of all, whatever the filter shows. */
   readonly tally: Tally = { rollouts: 0, failed: 0, rewards: 0, rewardSum: 0 };
   readonly #filter: ((reader: RunReader) => Predicate) | undefined;
   readonly #steps = new Map<string, StepGroup>();
@@ -92,18 +93,12 @@ export class RunIndex {
     const failed = STATUSES.indexOf('failed');
     let group: StepGroup | undefined;
     for (let i = from; i < this.#taken; i++) {
+      count(this.tally, rewards[i]!, statuses[i] === failed);
       if (shown?.(i) === false) continue;
       const [split, step, taskIndex] = [SPLITS[splits[i]!]!, steps[i]!, tasks[i]!];
       if (group?.step !== step || group.split !== split) group = this.#group(split, step);
       group.add(i, taskIndex);
-      for (const tally of [group.tally, this.tally]) {
-        tally.rollouts++;
-        if (statuses[i] === failed) tally.failed++;
-        if (!Number.isNaN(rewards[i]!)) {
-          tally.rewards++;
-          tally.rewardSum += rewards[i]!;
-        }
-      }
+      count(group.tally, rewards[i]!, statuses[i] === failed);
       const grown = growth.get(group);
       if (grown === undefined) growth.set(group, new Set([taskIndex]));
       else grown.add(taskIndex);
@@ -120,4 +115,12 @@ export class RunIndex {
     }
     return group;
   }
+}
+
+function count(tally: Tally, reward: number, failed: boolean): void {
+  tally.rollouts++;
+  if (failed) tally.failed++;
+  if (Number.isNaN(reward)) return;
+  tally.rewards++;
+  tally.rewardSum += reward;
 }

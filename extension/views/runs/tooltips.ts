@@ -1,7 +1,7 @@
 /** What the Runs tree tells of a node that is pointed at; made when somebody points. */
 import * as vscode from 'vscode';
 import { formatPlace, type ErrorInfo } from '../../../runtime/protocol/errors.ts';
-import { decimal, duration } from '../../runs/progress-text.ts';
+import { countsText, decimal, duration } from '../../runs/progress-text.ts';
 import { kindName, stateName, tallyText } from './items.ts';
 import { stateOf } from './library.ts';
 import type { RolloutNode, RunNode } from './nodes.ts';
@@ -49,7 +49,7 @@ export async function rolloutTooltip(node: RolloutNode): Promise<vscode.Markdown
   return tip.row(vscode.l10n.t('Reward'), reward === null ? '' : `${decimal(reward, 4)}${judge === undefined ? '' : ` (${judge.name})`}`)
     .row(vscode.l10n.t('Parts'), parts)
     .row(vscode.l10n.t('Reason'), judge?.reason ?? '')
-    .row(vscode.l10n.t('Calls'), vscode.l10n.t('{0} calls, {1} prompt and {2} sampled tokens', entry.calls, entry.prompt.toLocaleString(), entry.sampled.toLocaleString()))
+    .row(vscode.l10n.t('Calls'), countsText(entry, vscode.l10n))
     .row(vscode.l10n.t('Took'), duration(entry.duration))
     .row(vscode.l10n.t('Answer'), record.calls.at(-1)?.reply.content ?? '')
     .error(record.error).markdown;
