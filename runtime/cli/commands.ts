@@ -9,6 +9,7 @@ export const commands: Record<string, { summary: string; load(): Promise<Command
   eval: { summary: 'Measure a model on the validation tasks, alone or beside another', load: async () => (await import('./commands/eval.ts')).evaluate },
   serve: { summary: 'Serve a model as an OpenAI-compatible API, to use what was trained', load: async () => (await import('./commands/serve.ts')).serve },
   runs: { summary: 'List stored runs; show, export or delete one, or attach to one that is running', load: async () => (await import('./commands/runs.ts')).runs },
+  view: { summary: 'Look at a run in the browser: rollouts, every token, conversations, comparisons', load: async () => (await import('./commands/view.ts')).view },
   replay: { summary: 'Run a stored rollout again from its record, or fork it', load: async () => (await import('./commands/replay.ts')).replay },
   test: { summary: 'Run rollouts that were saved as tests again; no model is called', load: async () => (await import('./commands/test.ts')).test },
   rejudge: { summary: 'Score stored rollouts again with a changed judge; no model is called', load: async () => (await import('./commands/rejudge.ts')).rejudge },

@@ -9,7 +9,7 @@ function languageOf({ TUNING_FORK_LANG, LC_ALL, LC_MESSAGES, LANG }: NodeJS.Proc
   return asked.toLowerCase().startsWith('zh') ? 'zh-cn' : 'en';
 }
 
-const language = languageOf(process.env);
+export const language = languageOf(process.env);
 
 const bundle: Record<string, string> = language === 'en' ? {} : readBundle();
 

@@ -1,0 +1,72 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { TuningForkError } from '../../protocol/errors.ts';
+import type { ViewerAction } from '../../protocol/viewer.ts';
+import { openRunReader } from '../../trace/index.ts';
+import { serveViewer } from '../../view/server.ts';
+import { RunViewer } from '../../view/viewer.ts';
+import { wholeNumber, type Command } from '../args.ts';
+import { indexOfRollout, runNamed } from '../find-run.ts';
+import { onInterrupt } from '../interrupt.ts';
+import { EXIT, note, paint, print, printJson } from '../io.ts';
+import { language, t } from '../l10n.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const assets = fileURLToPath(new URL('../../../dist/webview', import.meta.url));
+
+export const view: Command = {
+  name: 'view',
+  summary: 'Look at a run in the browser: rollouts, every token, conversations, comparisons',
+  usage: '[<run>] [--rollout <id>]',
+  about: [
+    'The page is served on this machine only, at an address with a token. A run that is going on is shown as it grows.',
+    'Ctrl-C ends it; the run is not touched.',
+  ],
+  examples: ['tuning-fork view', 'tuning-fork view latest --rollout s0t3n1'],
+  options: {
+    rollout: { value: 'id', short: 'r', help: 'Begin with this rollout' },
+    port: { value: 'port', short: 'p', help: 'Where to listen (default: a free one)', number: wholeNumber(0) },
+    'no-open': { help: 'Only print the address' },
+  },
+  words: { least: 0, most: 1 },
+  run: async (args) => {
+    const { dir } = await runNamed(args, args.words[0] ?? 'latest');
+    const rollout = args.text('rollout');
+    if (rollout !== undefined) indexOfRollout(await openRunReader(dir), rollout);
+    await build();
+    const viewer = await RunViewer.open(dir, { capabilities: [], language, act });
+    const server = await serveViewer({ viewer, assets, ...(rollout !== undefined && { focus: { rollout } }), port: args.number('port') });
+    if (args.on('json')) printJson({ type: 'viewing', url: server.url, dir });
+    else {
+      print(`${t('{0} is shown at', viewer.run.info.run)} ${paint.cyan(server.url)}`);
+      note(paint.dim(t('Ctrl-C ends it.')));
+    }
+    if (!args.on('no-open') && !args.on('json')) openBrowser(server.url);
+    const ended = Promise.withResolvers<void>();
+    using _interrupt = onInterrupt(ended.resolve);
+    await ended.promise;
+    await server.close();
+    return EXIT.ok;
+  },
+};
+
+/** A browser has no editor beside it: it only reads. */
+async function act(action: ViewerAction): Promise<never> {
+  throw new TuningForkError('usage', t('The browser can\'t do "{0}".', action.do), { next: t('Open the run in VS Code.') });
+}
+
+/** The page is bundled in what is published; in a clone it is made when it is first asked for. */
+async function build(): Promise<void> {
+  if (existsSync(`${assets}/viewer.js`)) return;
+  await promisify(execFile)(process.execPath, ['esbuild.mjs'], { cwd: root });
+}
+
+function openBrowser(url: string): void {
+  const [command, ...more] = process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['cmd', '/c', 'start', ''] : ['xdg-open'];
+  const child = spawn(command!, [...more, url], { stdio: 'ignore', detached: true });
+  // No browser here: the address is printed.
+  child.on('error', () => {});
+  child.unref();
+}
