@@ -1,31 +1,123 @@
 import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openRunReader, type RolloutRecord } from '../../../runtime/trace/index.ts';
 import { journey } from '../journey.ts';
 import { repository } from '../launch.ts';
+import { until } from '../until.ts';
+import { expand, type Workbench } from '../workbench.ts';
+import { timeDebugging } from './debug-timing.ts';
 
-const mathAgent = { from: join(repository, 'examples/math-agent') };
+const workspace = { from: join(repository, 'examples/math-agent') };
+const ready = (workbench: Workbench): Promise<void> => workbench.codeLens('Debug').waitFor();
 
-journey('F5 without a launch.json stops at a breakpoint in execute, and restart stops there again', { workspace: mathAgent }, async ({ page, workbench, screenshot }) => {
-  await workbench.open('workflow.ts');
-  await workbench.breakpoint(19);
-  await workbench.codeLens('Debug').waitFor();
-  const pressed = performance.now();
-  await page.keyboard.press('F5');
+/** A stop on meaning, added as a person does it. */
+async function functionBreakpoint(workbench: Workbench, name: string): Promise<void> {
+  const { page } = workbench;
+  const breakpoints = workbench.pane('Breakpoints');
+  await breakpoints.locator('.pane-header').hover();
+  await breakpoints.getByRole('button', { name: 'Add Function Breakpoint' }).click();
+  await page.locator('.debug-breakpoints input').last().fill(name);
+  await page.keyboard.press('Enter');
+  await workbench.row(breakpoints, name).waitFor();
+}
+
+async function held(workbench: Workbench): Promise<void> {
+  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('model default · call')), 'No rollout was held.', 30_000);
+}
+
+async function records(dir: string): Promise<RolloutRecord[]> {
+  const runs = globSync(join(dir, 'runs/*/*/*/run.json')).sort((a, b) => (created(a) < created(b) ? -1 : 1)).map((path) => join(path, '..'));
+  const all = await Promise.all(runs.map(async (run) => {
+    const reader = await openRunReader(run);
+    return Promise.all(Array.from({ length: reader.count }, (_, index) => reader.read(index)));
+  }));
+  return all.flat();
+}
+
+function created(path: string): string {
+  return (JSON.parse(readFileSync(path, 'utf8')) as { created: string }).created;
+}
+
+journey('F5 without a launch.json stops in execute with its locals on the first run, and restart stops there again', { workspace }, async ({ page, workbench, screenshot }) => {
+  const { f5ToBreakpoint, restartToBreakpoint } = await timeDebugging(workbench);
+  console.log(`f5_to_breakpoint_s ${f5ToBreakpoint.toFixed(2)}, restart_to_breakpoint_s ${restartToBreakpoint.toFixed(2)}`);
   const { line, frames } = await workbench.stopped();
-  console.log('f5', performance.now() - pressed);
-  await screenshot('debug-breakpoint');
   assert.equal(line, 19);
-  assert.ok(frames.some((frame) => frame.includes('execute')), frames.join('\n'));
-  await page.locator('.debug-call-stack .monaco-list-row').first().hover();
-  await page.mouse.wheel(0, -1000);
-  await page.waitForTimeout(500);
-  console.log(await page.locator('.debug-call-stack .monaco-list-row').evaluateAll((rows) => rows.map((row) => [row.getAttribute('aria-level'), row.getAttribute('aria-label'), row.textContent])));
-  await screenshot('debug-home');
-  await workbench.variable('Local', /^task/);
-  const restarted = performance.now();
-  await workbench.debugButton('Restart').click();
-  await page.locator('.debug-top-stack-frame-line').first().waitFor({ state: 'hidden' });
-  await workbench.stopped();
-  console.log('restart', performance.now() - restarted);
-  await screenshot('debug-restarted');
+  assert.ok(frames.some((frame) => frame.includes('MathAgent.execute')), frames.join('\n'));
+  await expand(workbench.row(page.locator('.debug-variables'), 'Local'));
+  await workbench.row(page.locator('.debug-variables'), /^agent/).waitFor();
+  await workbench.row(page.locator('.debug-variables'), /^task/).waitFor();
+  await screenshot('debug-breakpoint');
+  await workbench.debugButton('Continue').click();
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: 30_000 });
+  await page.locator('.repl').getByText(/training-0 \(s0t0n0\): reward/).first().waitFor();
+});
+
+for (const theme of ['dark', 'light', 'high-contrast'] as const) {
+  journey(`a rollout is held before a model call, looked at, edited and forked (${theme})`, { workspace, theme }, async ({ page, workbench, screenshot, workspace: dir }) => {
+    await workbench.open('workflow.ts');
+    await ready(workbench);
+    await workbench.command('View: Show Run and Debug');
+    await functionBreakpoint(workbench, 'model');
+    await workbench.open('workflow.ts', 19);
+    await page.keyboard.press('F5');
+    await held(workbench);
+    assert.equal((await workbench.stopped()).line, 19, 'the line of the call is shown');
+    await expand(workbench.row(page.locator('.debug-variables'), 'Messages'));
+    await workbench.row(page.locator('.debug-variables'), /^\[1\] user/).waitFor();
+    await screenshot(`debug-held-${theme}`);
+    if (theme !== 'dark') return;
+
+    await workbench.command('Tuning Fork: Show the Exact Prompt');
+    await page.locator('.tab.active').filter({ hasText: 'prompt.txt' }).waitFor();
+    await screenshot('debug-prompt');
+    await page.keyboard.press('Control+F4');
+
+    await workbench.command('Tuning Fork: Edit Messages of the Held Call');
+    await page.locator('.tab.active').filter({ hasText: 'messages.json' }).waitFor();
+    await page.locator('.monaco-editor.focused').waitFor();
+    await page.keyboard.press('Control+a');
+    const messages = JSON.stringify([{ role: 'system', content: 'Answer.' }, { role: 'user', content: 'What is 1+1?' }], null, 2);
+    await page.evaluate(`navigator.clipboard.writeText(${JSON.stringify(messages)})`);
+    await page.keyboard.press('Control+v');
+    await page.keyboard.press('Control+s');
+    await (await workbench.notification(/can go on with the messages/)).getByRole('button', { name: 'Continue with These' }).click();
+    await until(async () => (await workbench.callStack()).some((row) => row.startsWith('model default · call 1')), 'It did not come to its second call.', 30_000);
+    await screenshot('debug-second-call');
+
+    await workbench.command('Tuning Fork: Fork from Here…');
+    await workbench.answer('2');
+    await workbench.notification(/Forks of s0t0n0 from call 1 reached these rewards/, 30_000);
+    await screenshot('debug-forked');
+    await workbench.debugButton('Stop').click();
+    await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: 30_000 });
+    const all = await records(dir);
+    const parent = all.find(({ rollout }) => rollout === 's0t0n0')!;
+    assert.equal(parent.calls[0]!.history.add.at(-1)!.content, 'What is 1+1?');
+    assert.equal(parent.calls[0]!.why, 'intervened');
+    const forks = all.filter((record) => record.parent !== undefined);
+    assert.deepEqual(forks.map(({ parent }) => parent), [{ rollout: 's0t0n0', call: 1 }, { rollout: 's0t0n0', call: 1 }]);
+  });
+}
+
+journey('a finished rollout is walked through, forwards and backwards, line by line', { workspace }, async ({ page, workbench, screenshot }) => {
+  await workbench.open('workflow.ts');
+  await ready(workbench);
+  await page.keyboard.press('Control+F5');
+  await page.locator('.repl').getByText(/training-0 \(s0t0n0\): reward/).first().waitFor({ timeout: 30_000 });
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: 30_000 });
+  await workbench.command('Tuning Fork: Walk Through Rollout');
+  await workbench.pick('training-0 · s0t0n0');
+  await until(async () => (await workbench.callStack()).some((row) => row.includes('call 0')), 'The first call was not shown.');
+  assert.equal((await workbench.stopped()).line, 19);
+  await workbench.debugButton('Step Over').click();
+  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('tool calculator')), 'The tool was not shown.');
+  await screenshot('debug-walk');
+  await workbench.debugButton('Step Back').click();
+  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('model default · call 0')), 'It did not step back.');
+  await workbench.debugButton('Continue').click();
+  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('judge')), 'It did not come to its end.');
+  await workbench.debugButton('Stop').click();
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
 });
