@@ -9,9 +9,10 @@ import type { Studio } from '../studio.ts';
 import { draftConfig, findData } from './config-draft.ts';
 import { freeName, kebab } from './names.ts';
 
-export async function createConfig(studio: Studio, asked?: { file: string; className: string }): Promise<void> {
+/** The file, so that whoever wanted to run can go on. */
+export async function createConfig(studio: Studio, asked?: { file: string; className: string }): Promise<string | undefined> {
   const workflow = await workflowFor(studio, asked);
-  if (workflow === undefined) return;
+  if (workflow === undefined) return undefined;
   const dir = dirname(workflow.file);
   const project = projectFolder(dir);
   // The usual name goes to the only configuration of a folder.
@@ -25,6 +26,7 @@ export async function createConfig(studio: Studio, asked?: { file: string; class
   });
   await writeFile(file, text, { flag: 'wx' });
   await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(file), { preview: false });
+  return file;
 }
 
 /** The one that is asked for, else the one in the editor, else the only one there is, else one is chosen. */
