@@ -44,9 +44,6 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
       vscode.window.onDidChangeVisibleTextEditors(() => this.refresh()),
       vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => this.#typed(document, contentChanges)),
       vscode.workspace.onDidCloseTextDocument((document) => this.#forget(document)),
-      vscode.workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration('tuningFork.editor.inlineValues')) this.refresh();
-      }),
     ];
   }
 

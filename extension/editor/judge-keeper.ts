@@ -61,7 +61,7 @@ export class JudgeKeeper implements vscode.Disposable {
   async rejudge(run: StoredRun): Promise<void> {
     const figures = await this.#results.figures(run.dir);
     if (figures === undefined || figures.total === 0) throw new TuningForkError('usage', vscode.l10n.t('The run {0} has no rollout that could be scored.', run.info.run), { next: vscode.l10n.t('Run rollouts first.') });
-    await this.#score(run, figures.total);
+    await this.#score(run, figures.total, true);
   }
 
   dispose(): void {
@@ -79,7 +79,7 @@ export class JudgeKeeper implements vscode.Disposable {
     if (run === undefined) return;
     const { total } = (await this.#results.figures(run.dir))!;
     if (total > MOST_AT_ONCE) return this.#tell(config.file, { now: 'too-many', rollouts: total, place: placeOf(run) });
-    await this.#score(run, total);
+    await this.#score(run, total, false);
   }
 
   /** The rollouts themselves: of a run that was scored again, those it was made from. */
@@ -94,7 +94,7 @@ export class JudgeKeeper implements vscode.Disposable {
   }
 
   /** What is under way for this configuration is called off first. */
-  async #score(run: StoredRun, rollouts: number): Promise<void> {
+  async #score(run: StoredRun, rollouts: number, keep: boolean): Promise<void> {
     const { conf } = run.info;
     const earlier = this.#scorings.get(conf);
     if (earlier !== undefined) earlier.stopped = true;
@@ -102,7 +102,7 @@ export class JudgeKeeper implements vscode.Disposable {
     this.#scorings.set(conf, scoring);
     scoring.over = (async () => {
       if (earlier !== undefined) await this.#callOff(earlier);
-      if (!scoring.stopped) await this.#run(run, rollouts, scoring);
+      if (!scoring.stopped) await this.#run(run, rollouts, scoring, keep);
     })();
     const text = rollouts === 1 ? vscode.l10n.t('Scoring 1 rollout again') : vscode.l10n.t('Scoring {0} rollouts again', rollouts);
     vscode.window.setStatusBarMessage(`$(sync~spin) ${text}`, scoring.over);
@@ -122,7 +122,7 @@ export class JudgeKeeper implements vscode.Disposable {
     await scoring.over.catch(() => {});
   }
 
-  async #run(run: StoredRun, rollouts: number, scoring: Scoring): Promise<void> {
+  async #run(run: StoredRun, rollouts: number, scoring: Scoring, keep: boolean): Promise<void> {
     const { conf } = run.info;
     this.#tell(conf, { now: 'scoring', rollouts });
     const problems = new JudgeProblems();
@@ -157,6 +157,7 @@ export class JudgeKeeper implements vscode.Disposable {
     const moved = movedText(await this.#results.figures(run.dir), after);
     this.#tell(conf, { now: 'scored', dir, moved });
     vscode.window.setStatusBarMessage(`$(${problems.none ? 'check' : 'error'}) ${vscode.l10n.t('scored again: {0}', moved)}`, TOLD_MS);
+    if (keep) return;
     const superseded = this.#made.get(conf);
     this.#made.set(conf, dir);
     if (superseded !== undefined) await this.#discard(superseded);

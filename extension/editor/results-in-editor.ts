@@ -41,6 +41,10 @@ export class ResultsInEditor implements vscode.Disposable {
       { dispose: results.onChange(draw) },
       studio.discovery.onDidChange(draw),
       studio.backbones.onDidChangeLive(draw),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('tuningFork.editor')) draw();
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(draw),
       this.#keeper.onDidChange(() => this.lenses.refresh()),
       this.inline.onDidChange(() => this.lenses.refresh()),
     ];

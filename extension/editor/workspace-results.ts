@@ -7,6 +7,7 @@ import type { Studio } from '../studio.ts';
 
 /** How often a run is looked at that another window or a terminal has started. */
 const GLANCE_MS = 1_500;
+const GLANCED_AT = 3;
 
 export class WorkspaceResults implements vscode.Disposable {
   readonly results = new Results();
@@ -65,6 +66,8 @@ export class WorkspaceResults implements vscode.Disposable {
 
   #glance(): void {
     const followed = new Set(this.#studio.backbones.live.map(({ dir }) => dir));
-    for (const { dir, info } of this.results.runs) if (info.state === 'running' && !followed.has(dir)) void this.results.look(dir);
+    const running = this.results.runs.filter(({ dir, info }) => info.state === 'running' && !followed.has(dir));
+    // Those whose process died without a word say so for ever, and are old.
+    for (const { dir } of running.slice(0, GLANCED_AT)) void this.results.glance(dir);
   }
 }

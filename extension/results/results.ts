@@ -24,6 +24,7 @@ export class Results {
   readonly #opened = new Map<string, Promise<RunResults>>();
   readonly #listeners = new Set<(dir: string) => void>();
   readonly #news = new Map<string, NodeJS.Timeout>();
+  readonly #glanced = new Map<string, string>();
   #sorted: readonly RunPlace[] | undefined;
 
   /** Newest first. */
@@ -57,6 +58,18 @@ export class Results {
     } catch {
       return this.forget(dir);
     }
+    this.#tell(dir);
+  }
+
+  /** The same for a run that nobody tells of: what is as it was is no news. */
+  async glance(dir: string): Promise<void> {
+    const before = this.#glanced.get(dir);
+    const figures = await this.figures(dir);
+    if (figures === undefined) return;
+    const now = `${figures.info.state} ${figures.total}`;
+    this.#glanced.set(dir, now);
+    if (now === before) return;
+    this.#take(dir, figures.info);
     this.#tell(dir);
   }
 

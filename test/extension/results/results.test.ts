@@ -57,6 +57,12 @@ test('a run that a terminal has started is found by its file, and tells of itsel
   const dir = await stored(root, '1', 1);
   await results.look(dir);
   assert.deepEqual([told, (await results.figures(dir))?.reward?.mean], [[dir], 1]);
+  const going = await createRun(root, newRun({ config, files }));
+  for (let time = 0; time < 3; time++) await results.glance(going.dir);
+  await going.seal(rollout(0, 1, 1));
+  await results.glance(going.dir);
+  assert.deepEqual(told.slice(1), [going.dir, going.dir], 'told once as it is, and once it has grown');
+  await going.close();
   results.dispose();
 });
 

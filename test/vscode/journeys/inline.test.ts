@@ -49,6 +49,13 @@ journey('a run shows beside the code; an edit greys it; a saved judge moves it',
   await page.keyboard.press('Control+z');
   assert.equal(await shows(workbench, /\(8\)$/), first, 'code that is again what it was');
 
+  await workbench.command('Clear Inline Values');
+  await until(async () => await values(workbench) === '', 'The values were not cleared.');
+  await workbench.command('Choose Run for Inline Values');
+  assert.ok((await workbench.picks()).includes('Always the newest'));
+  await workbench.pick('Always the newest');
+  await shows(workbench, /\(8\)$/);
+
   const { line, column } = await rewardColumn(folder);
   await workbench.open('judge.ts', line, column);
   await shows(workbench, /^reward 0\.\d\d ± 0\.\d\d \(8\)$/);
