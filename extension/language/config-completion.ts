@@ -1,9 +1,10 @@
 /** What may be written at a place of a configuration. */
 import { readdir } from 'node:fs/promises';
-import { dirname, relative, resolve, sep } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { BUILTIN_JUDGES } from '../../runtime/protocol/config.ts';
 import { providers } from '../../runtime/protocol/providers.ts';
 import { belowRoot, defaultOf, helpOf, isMapping, keysAt, kindOf, schemaAt, TOP_KEYS, wordsOf } from './config-schema.ts';
+import { posix, type Named } from './named.ts';
 import type { L10n, Span } from './problem.ts';
 import { cursorAt, keyPathAt } from './yaml-cursor.ts';
 
@@ -17,11 +18,6 @@ export interface Suggestion {
   documentation?: string | undefined;
   /** There is more to choose when it is taken. */
   goOn?: boolean;
-}
-
-export interface Named {
-  file: string;
-  className: string;
 }
 
 /** What the workspace has to offer. */
@@ -102,8 +98,4 @@ async function paths(written: string, file: string, span: Span, foldersOnly: boo
     const label = `${folder}${entry.name}${isFolder ? '/' : ''}`;
     return { label, kind: isFolder ? 'folder' : 'file', text: label, span, goOn: isFolder };
   });
-}
-
-export function posix(path: string): string {
-  return sep === '/' ? path : path.replaceAll(sep, '/');
 }

@@ -3,7 +3,7 @@ import { relative, dirname } from 'node:path';
 import { plainScalar } from '../../runtime/config/environment.ts';
 import { KEPT_TREES, RENAMED, ROOTS } from '../../runtime/protocol/config.ts';
 import { nearest } from '../../runtime/protocol/suggest.ts';
-import { posix, type Named } from './config-completion.ts';
+import { posix, type Named } from './named.ts';
 import { allKeyPaths, isMapping, keysAt, schemaAt, wordsOf } from './config-schema.ts';
 import type { ConfigText } from './config-text.ts';
 import { indentAt, insert, replace, wholeLine, type Edit, type Fix, type L10n } from './problem.ts';

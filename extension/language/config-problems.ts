@@ -10,7 +10,7 @@ import { splitTarget } from '../../runtime/config/target.ts';
 import { BUILTIN_JUDGES } from '../../runtime/protocol/config.ts';
 import { errorInfo, type ErrorInfo } from '../../runtime/protocol/errors.ts';
 import { nearest } from '../../runtime/protocol/suggest.ts';
-import { posix, type Named } from './config-completion.ts';
+import { posix, type Named } from './named.ts';
 import { fixesFor } from './config-fixes.ts';
 import { ConfigText } from './config-text.ts';
 import type { Exports } from './exports.ts';

@@ -2,7 +2,7 @@
 import { fillVariables } from '../../runtime/config/environment.ts';
 import { splitTarget, type Target } from '../../runtime/config/target.ts';
 import { readYaml } from '../../runtime/config/yaml.ts';
-import { RENAMED, ROOTS } from '../../runtime/protocol/config.ts';
+import { RENAMED, ROOTS } from '../../runtime/protocol/config-names.ts';
 import type { Json } from '../../runtime/protocol/json.ts';
 
 export interface ConfigTargets {

@@ -1,8 +1,8 @@
 /** A configuration for a workflow that has none: the keys most people need, each with a word on what else it could be. */
 import { open, readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { BUILTIN_JUDGES } from '../../runtime/protocol/config.ts';
-import { posix, type Named } from '../language/config-completion.ts';
+import { BUILTIN_JUDGES } from '../../runtime/protocol/config-names.ts';
+import { posix, type Named } from '../language/named.ts';
 
 /** What is there to draw on. */
 export interface Draft {

@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../config/load.ts';
 import { splitTarget } from '../config/target.ts';
-import { BUILTIN_JUDGES } from '../protocol/config.ts';
+import { BUILTIN_JUDGES } from '../protocol/config-names.ts';
 import { TuningForkError, type Place } from '../protocol/errors.ts';
 import { didYouMean } from '../protocol/suggest.ts';
 import { countdown } from './countdown.ts';

@@ -1,4 +1,7 @@
 import * as z from 'zod';
+import { BUILTIN_JUDGES } from './config-names.ts';
+
+export { BUILTIN_JUDGES, KEPT_TREES, RENAMED, ROOTS } from './config-names.ts';
 
 /**
  * The YAML of a project, in AgentJet's key names. The descriptions are what an editor shows for a key.
@@ -97,8 +100,6 @@ const rollout = z.strictObject({
 export const TASK_READER_TYPES = [
   'jsonl_dataset_file', 'random_dummy', 'huggingface_dat_repo', 'env_service', 'data_generation', 'tracing', 'deep_finance',
 ] as const;
-
-export const BUILTIN_JUDGES = ['math_answer', 'countdown', 'exact_match', 'number_match', 'environment', 'env_service'] as const;
 
 const dummies = z.strictObject({ count: positive.default(1000).describe('How many tasks.') }).prefault({});
 
@@ -224,15 +225,3 @@ export const configSchema = z.strictObject({
 });
 
 export type TuningForkConfig = z.output<typeof configSchema>;
-
-/** The configuration stands under exactly one of these. */
-export const ROOTS = ['tuning_fork', 'ajet', 'astuner'] as const;
-
-/** Trees for other programs, kept as they are written. */
-export const KEPT_TREES = ['trinity', 'verl', 'hydra', 'defaults'] as const;
-
-/** Names that earlier versions of AgentJet used, and what they are called now. */
-export const RENAMED: Readonly<Record<string, string>> = {
-  'rollout.agentscope_workflow': 'rollout.user_workflow',
-  'rollout.agentscope_disable_toolcalls': 'rollout.force_disable_toolcalls',
-};

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Locator, Page } from 'playwright-core';
+import { journey } from '../journey.ts';
+import { until } from '../until.ts';
+
+/** The menu of quick fixes closes when a language server has news. */
+async function fixOf(page: Page, title: string): Promise<Locator> {
+  const fix = page.locator('.action-widget').getByText(title);
+  await until(async () => {
+    if (!await fix.isVisible()) await page.keyboard.press('Control+.');
+    return fix.waitFor({ timeout: 2_000 }).then(() => true, () => false);
+  }, `"${title}" was not offered.`, 30_000);
+  return fix;
+}
+
+const nearlyEmpty = { workspace: { files: { 'README.md': '# Mine\n' } } };
+
+journey('a new workflow is opened where one goes on writing, and is right; what breaks it is told and mended', nearlyEmpty, async ({ page, workbench, workspace, screenshot }) => {
+  await workbench.command('Tuning Fork: New Workflow…');
+  await until(async () => (await workbench.picks()).includes('Next to Nothing'), 'The templates were not offered.');
+  await screenshot('new-workflow-template');
+  await workbench.pick('A Game by Turns');
+  await until(async () => (await workbench.quickInput().inputValue()) === 'game', 'No name was proposed.');
+  await page.locator('.quick-input-widget').getByRole('button', { name: 'Back' }).click();
+  await workbench.pick('An Agent with a Tool');
+  await until(async () => (await workbench.quickInput().inputValue()) === 'tool-agent', 'Another template did not propose another name.');
+  await workbench.answer('README.md');
+  await page.locator('.quick-input-message').filter({ hasText: 'README.md is there already.' }).waitFor();
+  await screenshot('new-workflow-name');
+  await workbench.answer('sums');
+  await until(async () => (await workbench.picks()).some((label) => label.includes('workspace')), 'The folder was not offered.');
+  await screenshot('new-workflow-place');
+  await page.keyboard.press('Enter');
+
+  await page.locator('.tab.active').filter({ hasText: 'workflow.ts' }).waitFor();
+  const lines = readFileSync(join(workspace, 'sums/workflow.ts'), 'utf8').split('\n');
+  const line = lines.findIndex((text) => text.includes('async execute'));
+  await until(async () => (await workbench.statusBar()).some((text) => text.includes(`Ln ${line + 2}, Col 5`)), `The cursor is not in execute: ${(await workbench.statusBar()).join(' ')}`);
+  await workbench.codeLens('Run Rollouts').waitFor();
+  // Once TypeScript knows the types of the package that is linked, there is still no problem.
+  await until(async () => {
+    // A hover that says "loading" goes on saying it.
+    await page.mouse.move(700, 850);
+    await page.locator('.view-line').getByText('ReActAgent', { exact: true }).last().hover();
+    return page.locator('.monaco-hover').getByText('ReActAgentOptions').first().waitFor({ timeout: 2_000 }).then(() => true, () => false);
+  }, 'TypeScript does not know the package.', 60_000);
+  const problems = page.locator('.statusbar-item[id="status.problems"]');
+  await until(async () => /No Problems/.test((await problems.getAttribute('aria-label'))!), `There are problems in a new workflow: ${await problems.getAttribute('aria-label')}`);
+
+  await workbench.goTo(line + 1, lines[line]!.indexOf('execute') + 1);
+  for (let i = 0; i < 'async '.length; i++) await page.keyboard.press('Backspace');
+  await workbench.command('Problems: Focus on Problems View');
+  const row = page.locator('.markers-panel .monaco-list-row').filter({ hasText: '`execute` waits for something, so it must be async.' });
+  await row.waitFor();
+  await screenshot('contract-problem');
+  await row.dblclick();
+  await page.locator('.editor-instance .monaco-editor').first().click();
+  await workbench.goTo(line + 1, 5);
+  const fix = await fixOf(page, 'Make execute async');
+  await screenshot('contract-fix');
+  await fix.click();
+  await row.waitFor({ state: 'detached' });
+  await page.keyboard.press('Control+s');
+  await until(() => readFileSync(join(workspace, 'sums/workflow.ts'), 'utf8') === lines.join('\n'), 'The fix did not bring the method back as it was.');
+
+  await workbench.command('Tuning Fork: Create Config');
+  await page.locator('.tab.active').filter({ hasText: 'tool-agent.yaml' }).waitFor();
+  const made = readFileSync(join(workspace, 'sums/tool-agent.yaml'), 'utf8');
+  for (const part of ['workflow.ts->ToolAgent', 'data/training.jsonl', 'data/validation.jsonl', 'label_key: answer', 'judge.ts->AnswerJudge']) assert.ok(made.includes(part), `${part} is not in\n${made}`);
+  await screenshot('created-config');
+});
+
+journey('in a configuration an unknown key is told and mended, keys and values are offered, and a hover says what a key means', nearlyEmpty, async ({ page, workbench, workspace, screenshot }) => {
+  await workbench.command('Tuning Fork: New Workflow…');
+  await workbench.pick('An Agent with a Tool');
+  await workbench.answer('sums');
+  await workbench.picks();
+  await page.keyboard.press('Enter');
+  await page.locator('.tab.active').filter({ hasText: 'workflow.ts' }).waitFor();
+
+  const file = join(workspace, 'sums/tuning-fork.yaml');
+  const before = readFileSync(file, 'utf8');
+  const at = before.split('\n').findIndex((text) => text.includes('temperature'));
+  await workbench.open('tuning-fork.yaml', at + 1, 5);
+  await page.keyboard.press('Control+Delete');
+  await page.keyboard.type('temprature');
+  await page.keyboard.press('Escape');
+  await workbench.command('Problems: Focus on Problems View');
+  const row = page.locator('.markers-panel .monaco-list-row').filter({ hasText: 'There is no key `temprature` in `rollout`. Did you mean `temperature`?' });
+  await row.waitFor();
+  await screenshot('config-problem');
+  await page.locator('.editor-instance .monaco-editor').first().click();
+  await workbench.goTo(at + 1, 6);
+  await (await fixOf(page, 'Rename to temperature')).click();
+  await row.waitFor({ state: 'detached' });
+
+  // A key, then its value.
+  await page.keyboard.press('End');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('force');
+  const suggestion = (label: string) => page.locator('.suggest-widget .monaco-list-row').filter({ hasText: label }).first();
+  await suggestion('force_disable_toolcalls').waitFor();
+  await screenshot('config-completion');
+  await suggestion('force_disable_toolcalls').click();
+  await suggestion('true').waitFor();
+  await page.keyboard.type('tr');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Control+s');
+  await until(() => readFileSync(file, 'utf8').includes('\n    force_disable_toolcalls: true\n'), `The key was not written: ${readFileSync(file, 'utf8')}`);
+
+  await page.locator('.view-line').getByText('num_repeat').hover();
+  await page.locator('.monaco-hover').filter({ hasText: 'Rollouts of one task: the size of its group.' }).first().waitFor();
+  await screenshot('config-hover');
+
+  await workbench.goTo(readFileSync(file, 'utf8').split('\n').findIndex((text) => text.includes('user_workflow')) + 1, 20);
+  await page.keyboard.press('Shift+End');
+  await page.keyboard.press('Delete');
+  await page.keyboard.press('Control+Space');
+  await suggestion('workflow.ts->ToolAgent').waitFor();
+  await page.keyboard.press('Escape');
+});
