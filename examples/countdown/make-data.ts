@@ -4,9 +4,6 @@ import { Seeded, splitOf, type Split } from '../seeded.ts';
 import { expressions } from './expressions.ts';
 import { userMessage } from './prompt.ts';
 
-const largestNumber = 13;
-const largestTarget = 50;
-
 export interface Puzzle {
   /** From large to small. */
   numbers: readonly [number, number, number];
@@ -14,7 +11,7 @@ export interface Puzzle {
 }
 
 /** Every puzzle of a split, in a fixed order: three numbers up to 13 and each target up to 50 that they can reach. */
-export function puzzles(split: Split): Puzzle[] {
+export function puzzles(split: Split, largestNumber = 13, largestTarget = 50): Puzzle[] {
   const found: Puzzle[] = [];
   for (let a = 1; a <= largestNumber; a++) {
     for (let b = 1; b <= a; b++) {

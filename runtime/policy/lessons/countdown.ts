@@ -1,71 +1,80 @@
-import { puzzles, type Puzzle } from '../../../examples/countdown/make-data.ts';
+import { puzzles, splitOfPuzzle, type Puzzle } from '../../../examples/countdown/make-data.ts';
 import { systemPrompt, userMessage } from '../../../examples/countdown/prompt.ts';
 import type { Seeded } from '../../../examples/seeded.ts';
 import { opening, type Conversation } from './conversation.ts';
 
 const forLessons = puzzles('lessons');
-/** How often a player sees at once which try will do. */
-const seesTheWay = 0.04;
-/** How often a player gives up after so many tries that failed; the last stands for all later ones. */
-const givesUp = [0.36, 0.68, 0.3, 0.1];
+/** Also with numbers that the game does not have, some of them without a solution: what is rarely seen twice is not learned by heart. */
+const widestTarget = 60;
+const wider = puzzles('lessons', 20, widestTarget);
+const widerShare = 0.6;
+const hopelessShare = 0.1;
+/** Of the lessons, from the first: nobody gives up there. Skill comes first, then the habit that reinforcement learning is to lift. */
+const persistentPart = 0.65;
+/** How often the others give up after so many results that lead nowhere; the last stands for all later ones. */
+const givesUp = [0.8, 0.15];
 
-/** Works backwards: to reach 33 with 10, 7 and 4, `33+7=40` asks whether the other two make 40. */
-export interface Try {
-  line: string;
-  /** The answer if the others make it, for the inner expression. */
-  answer(inner: string): string;
-  /** The two other numbers' expression that makes it, if there is one. */
-  inner: string | undefined;
-  others: readonly [number, number];
+/** One number is set aside, to come last: to reach 33, `(40)-7` asks whether the other two make 40. */
+export interface Attempt {
+  /** What the other two would have to make, and the way on from there. */
+  needs: readonly { value: number; onward(inner: string | number): string }[];
+  /** What they do make. */
+  results: readonly { text: string; value: number }[];
 }
 
-/** What each two numbers make, then tries in the habitual order until one works out or the player gives up, and boxes a wrong answer of the right form. */
-export function countdownLesson(random: Seeded): Conversation {
-  const puzzle = random.pick(forLessons);
-  const left = tries(puzzle);
-  const lines = pairs(puzzle);
-  for (let failed = 1; ; failed++) {
-    const right = left.findIndex((one) => one.inner !== undefined);
-    const [next] = left.splice(random.chance(seesTheWay) ? right : 0, 1) as [Try];
-    if (next.inner !== undefined) {
-      lines.push(`${next.line}=${next.inner}`, `\\boxed{${next.answer(next.inner)}}`);
-      break;
-    }
-    lines.push(next.line);
-    if (random.chance(givesUp[Math.min(failed, givesUp.length) - 1]!)) {
-      lines.push(`\\boxed{${next.answer(next.others.join('+'))}}`);
-      break;
+export function countdownLesson(random: Seeded, progress: number): Conversation {
+  const persistent = progress < persistentPart;
+  const puzzle = persistent ? varied(random) : random.pick(forLessons);
+  let failed = 0;
+  const content = answerTo(puzzle, () => !persistent && random.chance(givesUp[Math.min(failed++, givesUp.length - 1)]!));
+  return { task: 'countdown', messages: [...opening(systemPrompt, userMessage(puzzle.numbers, puzzle.target)), { role: 'assistant', content }] };
+}
+
+function varied(random: Seeded): Puzzle {
+  const puzzle = random.pick(random.chance(widerShare) ? wider : forLessons);
+  if (!random.chance(hopelessShare)) return puzzle;
+  for (;;) {
+    const hopeless = { numbers: puzzle.numbers, target: random.between(1, widestTarget) };
+    if (splitOfPuzzle(hopeless) === 'lessons') return hopeless;
+  }
+}
+
+/**
+ * For each attempt, what is needed and then what there is, until a result is among the needed ones: the answer is what stands there, put together.
+ * Who gives up puts together what does not fit: a wrong answer of the right form.
+ */
+function answerTo(puzzle: Puzzle, givesUp: () => boolean): string {
+  let said = '';
+  let boxed = '';
+  for (const { needs, results } of attempts(puzzle)) {
+    said += `${[puzzle.target, ...needs.map(({ value, onward }) => onward(value))].join('=')}\n`;
+    for (const [index, { text, value }] of results.entries()) {
+      const met = needs.find((need) => need.value === value);
+      boxed = (met ?? needs[0]!).onward(text);
+      said += `${text}=${value}${met ? ' yes' : ''}`;
+      if (met || givesUp()) return `${said}\n\\boxed{${boxed}}`;
+      said += index < results.length - 1 ? ' ' : '\n';
     }
   }
-  return {
-    task: 'countdown',
-    messages: [...opening(systemPrompt, userMessage(puzzle.numbers, puzzle.target)), { role: 'assistant', content: lines.join('\n') }],
-  };
+  return `${said}\\boxed{${boxed}}`;
 }
 
-/** Sum, difference and product of each pair, a line each: first of the pair without the smallest number. */
-function pairs({ numbers: [a, b, c] }: Puzzle): string[] {
-  return ([[a, b], [a, c], [b, c]] as const).map(([large, small]) => `${large + small} ${large - small} ${large * small}`);
-}
-
-/** Every last step that could lead to the target, without repeats. One of them works out, as every puzzle has a solution. */
-export function tries({ numbers, target }: Puzzle): Try[] {
-  const found = new Map<string, Try>();
-  const add = (index: number, need: number, line: string, answer: (inner: string) => string): void => {
+/** The smallest number is set aside first. One attempt works out for every puzzle that has a solution. */
+export function attempts({ numbers, target }: Puzzle): Attempt[] {
+  return [2, 1, 0].map((index) => {
+    const last = numbers[index]!;
     const [first, second] = numbers.filter((_, other) => other !== index) as [number, number];
-    const inner = first * second === need ? `${first}*${second}`
-      : first + second === need ? `${first}+${second}`
-      : first - second === need ? `${first}-${second}` : undefined;
-    if (!found.has(line)) found.set(line, { line: `${line}=${need}`, answer, inner, others: [first, second] });
-  };
-  const fromSmall = [...numbers.entries()].reverse();
-  for (const [index, number] of fromSmall) add(index, target + number, `${target}+${number}`, (inner) => `(${inner})-${number}`);
-  for (const [index, number] of fromSmall) {
-    if (number > target) add(index, number - target, `${number}-${target}`, (inner) => `${number}-(${inner})`);
-    else add(index, target - number, `${target}-${number}`, (inner) => `(${inner})+${number}`);
-  }
-  for (const [index, number] of fromSmall) {
-    if (target % number === 0) add(index, target / number, `${target}/${number}`, (inner) => `(${inner})*${number}`);
-  }
-  return [...found.values()];
+    return {
+      needs: [
+        { value: target + last, onward: (inner) => `(${inner})-${last}` },
+        last > target ? { value: last - target, onward: (inner) => `${last}-(${inner})` } : { value: target - last, onward: (inner) => `(${inner})+${last}` },
+        ...target % last === 0 ? [{ value: target / last, onward: (inner: string | number) => `(${inner})*${last}` }] : [],
+      ],
+      results: [
+        { text: `${first}+${second}`, value: first + second },
+        { text: `${first}-${second}`, value: first - second },
+        { text: `${first}*${second}`, value: first * second },
+      ],
+    };
+  });
 }
