@@ -215,7 +215,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
       const what = info || this.library.get(dir) === undefined ? await this.library.touch(dir) : 'grown';
       if (what === 'added' || what === 'removed') listed = true;
       const node = this.#node(dir);
-      if (node !== undefined && !listed) redraw.push(...await this.#grown(node, what === 'changed'));
+      if (node !== undefined) redraw.push(...await this.#grown(node, what === 'changed'));
     }
     if (listed) this.#changed.fire(undefined);
     else if (redraw.length > 0) this.#changed.fire(redraw);
