@@ -7,30 +7,44 @@ import type { Studio } from '../studio.ts';
 import { ask, type Held } from './held.ts';
 import { originOf, pickRollout, start } from './start.ts';
 
-/** What VS Code hands over for a frame or a variable that was clicked. */
+/** What VS Code hands over for a frame or a variable that was clicked; its ids are those of its own tree. */
 interface Clicked {
   sessionId?: string;
-  threadId?: number | string;
-  frameId?: number | string;
+  /** `thread:<session>:<thread>` */
+  threadId?: string;
+  /** `stackframe:thread:<session>:<thread>:<place in the stack>:<source>` */
+  frameId?: string;
   variable?: { evaluateName?: string };
 }
 
-export async function forkRollout(studio: Studio, held: Held, asked?: RolloutPlace | Clicked): Promise<void> {
+/** From a place in a stored rollout, or from what was clicked in the debug view, or from the frame that is chosen there. */
+export async function forkRollout(studio: Studio, held: Held, clicked: readonly unknown[]): Promise<void> {
+  const asked = clicked.find((one): one is RolloutPlace | Clicked => typeof one === 'object' && one !== null);
   if (asked !== undefined && 'dir' in asked) return forkStored(asked);
-  const clicked = asked ?? {};
-  const item = vscode.debug.activeStackItem;
-  const session = item?.session.type === DEBUG_TYPE && (clicked.sessionId === undefined || clicked.sessionId === item.session.id) ? item.session
-    : held.all.find((one) => one.session.id === clicked.sessionId)?.session ?? held.current?.session;
-  if (session === undefined) {
+  const target = await targetOf(held, asked ?? {});
+  if (target === undefined) {
     const place = await pickRollout(studio);
     return place && forkStored(place);
   }
-  const frameId = Number(clicked.frameId ?? (item instanceof vscode.DebugStackFrame && item.session.id === session.id ? item.frameId : NaN));
-  const place = Number.isFinite(frameId) ? await ask(session, 'tuningFork/frame', { frameId }) : null;
-  const threadId = Number(clicked.threadId ?? item?.threadId ?? held.current?.threadId);
-  const call = callOfVariable(clicked.variable?.evaluateName) ?? place?.call ?? held.of(session.id, threadId)?.stop.call?.index;
-  const forks = await askHowMany(call ?? 0);
-  if (forks !== undefined) await ask(session, 'tuningFork/fork', { threadId, call: call ?? 0, forks });
+  const forks = await askHowMany(target.call);
+  if (forks !== undefined) await ask(target.session, 'tuningFork/fork', { threadId: target.threadId, call: target.call, forks });
+}
+
+async function targetOf(held: Held, { frameId: clickedFrame, variable }: Clicked): Promise<{ session: vscode.DebugSession; threadId: number; call: number } | undefined> {
+  const item = vscode.debug.activeStackItem;
+  const [, sessionId, thread, index] = /^stackframe:thread:(.+?):(\d+):(\d+):/.exec(clickedFrame ?? '') ?? [];
+  const chosen = item?.session.type === DEBUG_TYPE ? { session: item.session, threadId: item.threadId, stop: undefined } : undefined;
+  const at = sessionId === undefined ? chosen ?? held.current : held.of(sessionId, Number(thread)) ?? (chosen?.session.id === sessionId ? chosen : undefined);
+  if (at === undefined) return undefined;
+  const { session, threadId } = at;
+  const frameId = index === undefined ? (item instanceof vscode.DebugStackFrame && chosen !== undefined ? item.frameId : undefined) : await frameAt(session, threadId, Number(index));
+  const place = frameId === undefined ? null : await ask(session, 'tuningFork/frame', { frameId });
+  return { session, threadId, call: callOfVariable(variable?.evaluateName) ?? place?.call ?? held.of(session.id, threadId)?.stop.call?.index ?? 0 };
+}
+
+async function frameAt(session: vscode.DebugSession, threadId: number, startFrame: number): Promise<number | undefined> {
+  const { stackFrames } = await session.customRequest('stackTrace', { threadId, startFrame, levels: 1 }) as { stackFrames: { id: number }[] };
+  return stackFrames[0]?.id;
 }
 
 async function forkStored({ dir, rollout, call }: RolloutPlace): Promise<void> {

@@ -10,6 +10,7 @@ import type { Asked, Debuggee, Tell, Way } from './debuggee.ts';
 import { l10n } from './l10n.ts';
 import { liveMoment, withoutTokens, type Edits, type Moment } from './moment.ts';
 import type { Runs } from './runs.ts';
+import { tokenWords } from './token-words.ts';
 import { isFilter } from './stop-points.ts';
 import { number, threadName } from './words.ts';
 
@@ -88,7 +89,7 @@ export class LiveRun implements Debuggee {
     const reader = await (of.reader ??= openRunReader(of.dir));
     const written = (await reader.inFlight()).find(({ place }) => place.rollout === rollout)
       ?? (reader.find(rollout) < 0 ? { calls: [], tools: [] } : await reader.read(rollout));
-    return liveMoment(of.dir, stop, written, edits);
+    return liveMoment({ dir: of.dir, stop, edits, words: await tokenWords(of.dir, reader.info) }, written);
   }
 
   async go(threadId: number, way: Way, asked?: Asked): Promise<void> {

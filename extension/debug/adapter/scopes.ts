@@ -5,6 +5,7 @@ import type { Frame } from './frames.ts';
 import { l10n } from './l10n.ts';
 import { callView, rewardOf, type CallView, type Moment } from './moment.ts';
 import { jsonNode, type Node } from './nodes.ts';
+import type { TokenWords } from './token-words.ts';
 import { excerpt, number, replyText } from './words.ts';
 
 export interface ScopeNode {
@@ -23,7 +24,7 @@ export function scopesOf(frame: Frame, moment: Moment): ScopeNode[] {
   if (view !== undefined && frame.kind !== 'episode') {
     scopes.push({ node: scope(l10n.t('Messages'), () => messageNodes(view, moment)) });
     scopes.push({ node: scope(l10n.t('Sampling'), () => samplingNodes(view, moment)) });
-    if (view.prompt !== undefined) scopes.push({ node: scope(l10n.t('Tokens'), () => tokenNodes(view)), expensive: true });
+    if (view.prompt !== undefined) scopes.push({ node: scope(l10n.t('Tokens'), () => tokenNodes(view, moment)), expensive: true });
   }
   if (frame.kind !== 'turn') {
     const { reward } = rewardOf(moment);
@@ -102,25 +103,29 @@ export function samplingNodes(view: CallView, moment: Moment): Node[] {
   }));
 }
 
-function tokenNodes(view: CallView): Node[] {
-  const { prompt, record, index } = view;
+function tokenNodes({ prompt, record, index }: CallView, { words }: Moment): Node[] {
   const ids = prompt!.ids;
   const nodes: Node[] = [{
     name: l10n.t('prompt'), value: l10n.t('{0} tokens', ids.length), menu: 'tuningForkCall', expression: `calls[${index}].prompt`,
-    paged: { count: ids.length, page: (start, count) => ids.slice(start, start + count).map((id, i) => ({ name: `[${start + i}]`, value: String(id) })) },
+    paged: { count: ids.length, page: (start, count) => ids.slice(start, start + count).map((id, i) => ({ name: `[${start + i}]`, value: idText(id, words) })) },
   }];
   const tokens = record?.tokens;
   if (tokens === undefined) return nodes;
   const { sampled, logprobs } = tokens;
   nodes.push({
     name: l10n.t('answer'), value: l10n.t('{0} tokens', sampled.length), menu: 'tuningForkCall', expression: `calls[${index}].tokens`,
-    paged: { count: sampled.length, page: (start, count) => sampled.slice(start, start + count).map((id, i) => tokenNode(index, start + i, id, logprobs?.[start + i])) },
+    paged: { count: sampled.length, page: (start, count) => sampled.slice(start, start + count).map((id, i) => tokenNode(index, start + i, idText(id, words), logprobs?.[start + i])) },
   });
   return nodes;
 }
 
-function tokenNode(call: number, at: number, id: number, logprob: number | undefined): Node {
-  return { name: `[${at}]`, value: logprob === undefined ? String(id) : `${id} · p=${number(Math.exp(logprob))}`, menu: 'tuningForkToken', expression: `calls[${call}].tokens[${at}]` };
+function idText(id: number, words: TokenWords): string {
+  const word = words(id);
+  return word === undefined ? String(id) : `${JSON.stringify(word)} · ${id}`;
+}
+
+function tokenNode(call: number, at: number, text: string, logprob: number | undefined): Node {
+  return { name: `[${at}]`, value: logprob === undefined ? text : `${text} · p=${number(Math.exp(logprob))}`, menu: 'tuningForkToken', expression: `calls[${call}].tokens[${at}]` };
 }
 
 function toolNodes({ name, arguments: args, result }: { name: string; arguments: string; result?: string }): Node[] {

@@ -8,6 +8,7 @@ import type { Debuggee, Tell, Way } from './debuggee.ts';
 import { l10n } from './l10n.ts';
 import { matching } from './matching.ts';
 import { storedMoments, withoutTokens, type Moment } from './moment.ts';
+import { tokenWords } from './token-words.ts';
 import { threadName } from './words.ts';
 
 const THREAD = 1;
@@ -34,7 +35,7 @@ export class StoredRollout implements Debuggee {
       throw new TuningForkError('usage', l10n.t('There is no finished rollout {0} in {1}.', rollout, dir), { next: l10n.t('Choose one in the view "Runs".') });
     }
     const record = await reader.read(rollout);
-    this.#moments = storedMoments(dir, record);
+    this.#moments = storedMoments(dir, record, await tokenWords(dir, reader.info));
     this.#at = 0;
     this.#tell('capabilities', { capabilities: { supportsStepBack: true } });
     this.#tell('thread', { reason: 'started', threadId: THREAD });
