@@ -67,8 +67,6 @@ const extension = ({ outdir, minify }) => ({
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
   sourcemap: !minify,
   minify,
-  // Names stand in stacks that people send.
-  keepNames: minify,
   metafile: true,
   logLevel: 'warning',
   plugins: [keepPlaces, putInPlace],

@@ -28,6 +28,11 @@ const AREAS: Record<string, Record<string, { names: string[]; seconds: number }>
     },
     sharing: { names: ['training_wall_sharing_off_over_on_math_agent', 'training_wall_sharing_off_over_on_countdown', 'training_wall_sharing_off_over_on_frozenlake'], seconds: 300 },
   },
+  extension: {
+    'extension-start': { names: ['activation_ms', 'extension_js_kb'], seconds: 240 },
+    'extension-debug': { names: ['f5_to_breakpoint_s', 'restart_to_breakpoint_s'], seconds: 240 },
+    'extension-scale': { names: ['runs_tree_100k_ms', 'keystroke_p95_ms'], seconds: 420 },
+  },
 };
 
 const parts = AREAS[area];
