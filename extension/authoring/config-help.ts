@@ -48,7 +48,8 @@ function itemOf(document: vscode.TextDocument, position: vscode.Position, { labe
   return item;
 }
 
-/** The YAML extension, where it is, serves those files by the schema that package.json names. */
-function isServed({ uri }: vscode.TextDocument): boolean {
-  return /^tuning-fork\.ya?ml$/i.test(basename(uri.fsPath)) && vscode.extensions.getExtension('redhat.vscode-yaml')?.isActive === true;
+/** The YAML extension, where it is, serves those files by the schema that package.json, or their first line, names. */
+function isServed(document: vscode.TextDocument): boolean {
+  const named = /^tuning-fork\.ya?ml$/i.test(basename(document.uri.fsPath)) || document.getText().startsWith('# yaml-language-server: $schema=');
+  return named && vscode.extensions.getExtension('redhat.vscode-yaml')?.isActive === true;
 }

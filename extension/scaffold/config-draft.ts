@@ -13,14 +13,15 @@ export interface Draft {
   grades: 'itself' | 'environment' | undefined;
   judges: readonly Named[];
   data: { training: string; validation: string | undefined; answer: string | undefined } | undefined;
+  /** For the YAML extension, where it is. */
+  schema: string | undefined;
 }
 
-export function draftConfig({ file, workflow, grades, judges, data }: Draft): string {
+export function draftConfig({ file, workflow, grades, judges, data, schema }: Draft): string {
   const from = (path: string): string => posix(relative(dirname(file), path));
   const judge = judges[0] === undefined ? undefined : `${from(judges[0].file)}->${judges[0].className}`;
   const roles = [...new Set([...(workflow.trainableTargets ?? []), ...workflow.roles])];
-  return `# yaml-language-server: $schema=./node_modules/tuning-fork/snippets/tuning-fork.schema.json
-tuning_fork:
+  return `${schema === undefined ? '' : `# yaml-language-server: $schema=${from(schema)}\n`}tuning_fork:
   model:
     path: embedded                  # or a folder of weights, or ollama:qwen3, openai:gpt-4o, ...
   rollout:

@@ -21,6 +21,7 @@ export async function createConfig(studio: Studio, asked?: { file: string; class
   const source = await vscode.workspace.openTextDocument(workflow.file);
   const text = draftConfig({
     file, workflow, grades: await studio.sources.ask('grades', source.getText(), workflow.file, workflow.className), data: await findData(dir, project),
+    schema: [dir, project].map((folder) => join(folder, 'node_modules/tuning-fork/snippets/tuning-fork.schema.json')).find((path) => existsSync(path)),
     // A judge is meant for what stands beside it.
     judges: studio.discovery.judges.filter((judge) => dirname(judge.file) === dir),
   });

@@ -26,7 +26,7 @@ writeFileSync(workflowFile, source);
 const { workflows } = classesIn(source, workflowFile)!;
 
 const draft = (className: string, more: Partial<Draft> = {}): string => draftConfig({
-  file: join(dir, 'src/tuning-fork.yaml'), workflow: workflows.find((one) => one.className === className)!, grades: gradesOf(source, workflowFile, className), judges: [], data: undefined, ...more,
+  file: join(dir, 'src/tuning-fork.yaml'), workflow: workflows.find((one) => one.className === className)!, grades: gradesOf(source, workflowFile, className), judges: [], data: undefined, schema: undefined, ...more,
 });
 
 test('every draft is a configuration without a mistake', async () => {
@@ -47,5 +47,6 @@ test('every draft is a configuration without a mistake', async () => {
     assert.equal(config.rollout.user_workflow, `agent.ts->${className}`);
     assert.equal(config.task_reader.type, more.data ? 'jsonl_dataset_file' : 'random_dummy');
   }
+  assert.match(draft('Plain', { schema: join(dir, 'node_modules/s.json') }), /^# yaml-language-server: \$schema=\.\.\/node_modules\/s\.json\ntuning_fork:\n/);
   assert.match(draft('Graded'), /# trainable_targets: \[a\] {3}# of a, b;/);
 });

@@ -119,5 +119,14 @@ journey('in a configuration an unknown key is told and mended, keys and values a
   await page.keyboard.press('Delete');
   await page.keyboard.press('Control+Space');
   await suggestion('workflow.ts->ToolAgent').waitFor();
-  await page.keyboard.press('Escape');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Control+s');
+
+  await workbench.command('Tuning Fork: Open Example…');
+  await workbench.pick('frozenlake');
+  await workbench.picks();
+  await page.keyboard.press('Enter');
+  await page.locator('.monaco-breadcrumbs').filter({ hasText: 'frozenlake' }).waitFor();
+  await until(async () => (await workbench.statusBar()).some((text) => /Ln 10, Col 5/.test(text)), 'The example is not opened in execute.');
+  await workbench.codeLens('Run Rollouts').waitFor();
 });
