@@ -10,6 +10,7 @@ import type { Asked, Debuggee, Tell, Way } from './debuggee.ts';
 import { l10n } from './l10n.ts';
 import { liveMoment, withoutTokens, type Edits, type Moment } from './moment.ts';
 import type { Runs } from './runs.ts';
+import { stopText } from './stop-text.ts';
 import { tokenWords } from './token-words.ts';
 import { isFilter } from './stop-points.ts';
 import { number, threadName } from './words.ts';
@@ -142,8 +143,7 @@ export class LiveRun implements Debuggee {
     const before = this.#followed;
     this.#followed = [];
     for (const { id } of this.#threads.values()) this.#exit(id);
-    await this.#cancel(before);
-    await this.start(stops);
+    await Promise.all([this.#cancel(before), this.start(stops)]);
   }
 
   async end(): Promise<void> {
@@ -221,9 +221,10 @@ export class LiveRun implements Debuggee {
     const byFilter = stop.points.length > 0 && stop.points.every((id) => isFilter(id));
     const reason = stop.points.length === 0 ? thread.wanted ?? 'pause' : byFilter ? 'exception' : 'function breakpoint';
     thread.wanted = undefined;
+    const text = stopText(stop);
     this.#tell('stopped', {
-      reason, threadId: thread.id, allThreadsStopped: false, description: stop.text,
-      ...(byFilter && { text: stop.text }), ...(stop.points.length > 0 && { hitBreakpointIds: stop.points }),
+      reason, threadId: thread.id, allThreadsStopped: false, description: text,
+      ...(byFilter && { text }), ...(stop.points.length > 0 && { hitBreakpointIds: stop.points }),
     });
     this.#tell('tuningFork/stopped', { threadId: thread.id, stop: withoutTokens(stop) });
   }

@@ -14,6 +14,7 @@ import type { Moment } from './moment.ts';
 import { childrenOf, Handles } from './nodes.ts';
 import type { ConnectRuns, Runs } from './runs.ts';
 import { scopesOf } from './scopes.ts';
+import { stopText } from './stop-text.ts';
 import { exceptionFilters, filterStops, functionStops } from './stop-points.ts';
 import { StoredRollout } from './stored.ts';
 
@@ -197,7 +198,7 @@ export class RolloutSession extends DebugSession {
       const { error } = stop ?? {};
       return {
         exceptionId: error?.code ?? stop?.on ?? '', breakMode: 'always' as const,
-        description: [error?.message ?? stop?.text, error?.next].filter(Boolean).join('\n'),
+        description: [stop && stopText(stop), error?.next].filter(Boolean).join('\n'),
         ...(error !== undefined && { details: { message: error.message, typeName: error.code, stackTrace: error.stack } }),
       };
     });
