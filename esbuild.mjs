@@ -1,7 +1,7 @@
 // Bundles what runs inside VS Code. The runtime is not bundled: it runs in the user's Node, as TypeScript.
 //   node esbuild.mjs [--watch] [--minify] [--sizes]
 import { build, context } from 'esbuild';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,16 +72,37 @@ const extension = ({ outdir, minify }) => ({
   plugins: [keepPlaces, putInPlace],
 });
 
+/** Each folder of `webview/` with a `main.ts` is a page: one script, one style sheet. Shared pieces are in both, so that a page asks for two files. */
+const pages = ({ outdir, minify }) => ({
+  absWorkingDir: root,
+  entryPoints: Object.fromEntries(readdirSync(join(root, 'webview')).map((name) => [name, `webview/${name}/main.ts`]).filter(([, path]) => existsSync(join(root, path)))),
+  outdir: join(outdir, 'webview'),
+  bundle: true,
+  write: false,
+  format: 'esm',
+  platform: 'browser',
+  target: 'chrome132',
+  sourcemap: minify ? false : 'inline',
+  minify,
+  metafile: true,
+  logLevel: 'warning',
+  plugins: [putInPlace],
+});
+
 /** @returns {Promise<Record<string, number>>} The files it made, and their bytes. */
 export async function bundle({ outdir = join(root, 'dist'), minify = false } = {}) {
-  const { outputFiles } = await build(extension({ outdir, minify }));
-  return Object.fromEntries(outputFiles.filter(({ path }) => path.endsWith('.js')).map(({ path, contents }) => [relative(outdir, path), contents.length]));
+  const built = await Promise.all([build(extension({ outdir, minify })), build(pages({ outdir, minify }))]);
+  const files = built.flatMap(({ outputFiles }) => outputFiles).filter(({ path }) => /\.(js|css)$/.test(path));
+  return Object.fromEntries(files.map(({ path, contents }) => [relative(outdir, path).replaceAll('\\', '/'), contents.length]));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const asked = (flag) => process.argv.includes(flag);
   const minify = asked('--minify');
-  if (asked('--watch')) await (await context(extension({ outdir: join(root, 'dist'), minify }))).watch();
+  if (asked('--watch')) {
+    const outdir = join(root, 'dist');
+    for (const kind of [extension, pages]) await (await context(kind({ outdir, minify }))).watch();
+  }
   else {
     const sizes = await bundle({ minify });
     if (asked('--sizes')) console.log(JSON.stringify(sizes));
