@@ -62,6 +62,7 @@ export interface Commands {
   // debug
   'tuningFork.debugRollout': [rollout?: RolloutPlace];
   'tuningFork.forkRollout': [rollout?: RolloutPlace];
+  'tuningFork.addStop': [];
   'tuningFork.editMessages': [];
   'tuningFork.continueEdited': [];
   'tuningFork.continueEditedKept': [];
