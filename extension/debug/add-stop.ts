@@ -5,17 +5,17 @@ import type { Studio } from '../studio.ts';
 type Kind = 'model' | 'answer' | 'tool' | 'judge';
 
 export async function addStop({ discovery }: Studio): Promise<void> {
-  const kinds: (vscode.QuickPickItem & { kind: Kind })[] = [
-    { kind: 'model', label: vscode.l10n.t('Before a model call'), detail: vscode.l10n.t('See the exact prompt, edit it, or answer in place of the model.'), iconPath: new vscode.ThemeIcon('comment') },
-    { kind: 'answer', label: vscode.l10n.t('After an answer'), detail: vscode.l10n.t('See what was sampled before the agent gets it.'), iconPath: new vscode.ThemeIcon('comment-discussion') },
-    { kind: 'tool', label: vscode.l10n.t('Before a tool runs'), detail: vscode.l10n.t('Tools of a Toolkit, with their arguments.'), iconPath: new vscode.ThemeIcon('tools') },
-    { kind: 'judge', label: vscode.l10n.t('Before the judge'), detail: vscode.l10n.t('The workflow has given its output, and nobody has graded it yet.'), iconPath: new vscode.ThemeIcon('law') },
+  const kinds: (vscode.QuickPickItem & { at: Kind })[] = [
+    { at: 'model', label: vscode.l10n.t('Before a model call'), detail: vscode.l10n.t('See the exact prompt, edit it, or answer in place of the model.'), iconPath: new vscode.ThemeIcon('comment') },
+    { at: 'answer', label: vscode.l10n.t('After an answer'), detail: vscode.l10n.t('See what was sampled before the agent gets it.'), iconPath: new vscode.ThemeIcon('comment-discussion') },
+    { at: 'tool', label: vscode.l10n.t('Before a tool runs'), detail: vscode.l10n.t('Tools of a Toolkit, with their arguments.'), iconPath: new vscode.ThemeIcon('tools') },
+    { at: 'judge', label: vscode.l10n.t('Before the judge'), detail: vscode.l10n.t('The workflow has given its output, and nobody has graded it yet.'), iconPath: new vscode.ThemeIcon('law') },
   ];
   const picked = await vscode.window.showQuickPick(kinds, { title: vscode.l10n.t('Where are rollouts to be held?') });
   if (picked === undefined) return;
-  const name = picked.kind === 'judge' ? '' : await askName(picked.kind, [...new Set(discovery.workflows.flatMap(({ roles }) => roles))]);
+  const name = picked.at === 'judge' ? '' : await askName(picked.at, [...new Set(discovery.workflows.flatMap(({ roles }) => roles))]);
   if (name === undefined) return;
-  const written = name === '' ? picked.kind : `${picked.kind}:${name}`;
+  const written = name === '' ? picked.at : `${picked.at}:${name}`;
   if (vscode.debug.breakpoints.some((one) => one instanceof vscode.FunctionBreakpoint && one.functionName === written)) return;
   vscode.debug.addBreakpoints([new vscode.FunctionBreakpoint(written)]);
   await vscode.commands.executeCommand('workbench.debug.action.focusBreakpointsView');
