@@ -1,9 +1,9 @@
 // Bundles what runs inside VS Code. The runtime is not bundled: it runs in the user's Node, as TypeScript.
 //   node esbuild.mjs [--watch] [--minify] [--sizes]
 import { build, context } from 'esbuild';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
@@ -75,7 +75,7 @@ const extension = ({ outdir, minify }) => ({
 /** Each folder of `webview/` with a `main.ts` is a page: one script, one style sheet. Shared pieces are in both, so that a page asks for two files. */
 const pages = ({ outdir, minify }) => ({
   absWorkingDir: root,
-  entryPoints: Object.fromEntries(readdirSync(join(root, 'webview')).map((name) => [name, `webview/${name}/main.ts`]).filter(([, path]) => existsSync(join(root, path)))),
+  entryPoints: Object.fromEntries(globSync('webview/*/main.ts', { cwd: root }).map((path) => [basename(dirname(path)), path])),
   outdir: join(outdir, 'webview'),
   bundle: true,
   write: false,

@@ -42,8 +42,8 @@ for (const [name, args] of steps) {
   const { status } = spawnSync(node, args, { cwd: root, stdio: 'inherit', env: { ...process.env, TUNING_FORK_BUNDLE: 'as-is', PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}` } });
   console.log(`${status === 0 ? '✔' : '✖'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
   failed ||= status !== 0;
-  // Without it no journey can begin; it has said what to do.
-  if (name === 'VS Code' && status !== 0) break;
+  // Without these no journey can begin; they have said what is wrong.
+  if ((name === 'bundle' || name === 'VS Code') && status !== 0) break;
 }
 process.exit(failed ? 1 : 0);
 

@@ -207,7 +207,7 @@ async function runTests(browser: Browser, server: Server, options: LaunchOptions
 }
 
 function shortened(text: string): string {
-  return text.replace(/^%c\s*|%c| color: [^;\n]*;?|color: #\w+ ?/g, '').split('\n').slice(0, 6).join('\n');
+  return text.replace(/%c\s*/g, '').replace(/ color: #?\w*/g, '').split('\n').slice(0, 6).join('\n');
 }
 
 function layOut(dir: string, { from, files = {} }: NonNullable<LaunchOptions['workspace']>): void {
