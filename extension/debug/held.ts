@@ -11,6 +11,8 @@ export interface HeldRollout {
 }
 
 export class Held implements vscode.Disposable {
+  /** Of ours that go on, the latest last. */
+  readonly #sessions: vscode.DebugSession[] = [];
   /** The latest last. */
   readonly #held: HeldRollout[] = [];
   readonly #released = new vscode.EventEmitter<HeldRollout>();
@@ -21,7 +23,11 @@ export class Held implements vscode.Disposable {
   constructor() {
     this.#subscriptions = [
       this.#released,
-      vscode.debug.onDidTerminateDebugSession((session) => this.#drop((one) => one.session.id === session.id)),
+      vscode.debug.onDidStartDebugSession((session) => { if (session.type === DEBUG_TYPE) this.#sessions.push(session); }),
+      vscode.debug.onDidTerminateDebugSession((session) => {
+        this.#sessions.splice(0, this.#sessions.length, ...this.#sessions.filter(({ id }) => id !== session.id));
+        this.#drop((one) => one.session.id === session.id);
+      }),
       vscode.debug.onDidChangeActiveStackItem(() => this.#tellContext()),
     ];
   }
@@ -36,6 +42,10 @@ export class Held implements vscode.Disposable {
       const { threadId } = body as DebugEvents['tuningFork/released'];
       this.#drop((one) => one.session.id === session.id && one.threadId === threadId);
     }
+  }
+
+  get session(): vscode.DebugSession | undefined {
+    return this.#sessions.at(-1);
   }
 
   get all(): readonly HeldRollout[] {

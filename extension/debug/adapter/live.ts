@@ -23,7 +23,7 @@ interface Thread {
   stop?: Stopped;
   edits: Edits;
   /** Why it will stand still next, if no stop point asks for it. */
-  wanted?: 'pause' | 'step' | 'entry';
+  wanted?: 'pause' | 'step' | 'breakpoint';
 }
 
 interface FollowedRun {
@@ -37,19 +37,13 @@ interface FollowedRun {
   fork?: { parent: string; call: number; rewards: (number | null)[] };
 }
 
-/**
- * Beside the rollouts there is a thread for all of them: pausing it holds each at its next step, ending it cancels the run. It also
- * keeps our session in sight: VS Code shows a session with one running thread and one child as that child alone.
- */
-const ALL = 1;
-
 export class LiveRun implements Debuggee {
   readonly #launch: RolloutLaunch;
   readonly #runs: Promise<Runs>;
   readonly #tell: Tell;
   readonly #threads = new Map<number, Thread>();
   #followed: FollowedRun[] = [];
-  #nextThread = ALL + 1;
+  #nextThread = 1;
   /** Counts restarts: what an earlier run still tells is not passed on. */
   #generation = 0;
   #over = false;
@@ -77,8 +71,7 @@ export class LiveRun implements Debuggee {
   }
 
   threads(): DebugProtocol.Thread[] {
-    if (this.#followed.length === 0 || this.#over) return [];
-    return [{ id: ALL, name: l10n.t('all rollouts') }, ...[...this.#threads.values()].map(({ id, name }) => ({ id, name }))];
+    return [...this.#threads.values()].map(({ id, name }) => ({ id, name }));
   }
 
   stop(threadId: number): Stopped | undefined {
@@ -118,15 +111,13 @@ export class LiveRun implements Debuggee {
   }
 
   async pause(threadId: number): Promise<void> {
-    const runs = await this.#runs;
-    const asked = threadId === ALL ? [...this.#threads.values()] : [this.#known(threadId)];
-    const threads = asked.filter(({ stop }) => stop === undefined);
-    for (const thread of threads) thread.wanted = 'pause';
-    await Promise.all(threads.map(({ of, rollout }) => runs.request('hold', { run: of.run, rollout })));
+    const thread = this.#known(threadId);
+    if (thread.stop !== undefined) return;
+    thread.wanted = 'pause';
+    await (await this.#runs).request('hold', { run: thread.of.run, rollout: thread.rollout });
   }
 
   async cancel(threadId: number): Promise<void> {
-    if (threadId === ALL) return this.#cancel(this.#followed);
     const { of, rollout } = this.#known(threadId);
     await (await this.#runs).request('cancel', { run: of.run, rollout });
   }
@@ -173,7 +164,6 @@ export class LiveRun implements Debuggee {
     }
     Object.assign(followed, { run, dir });
     this.#followed.push(followed);
-    if (this.#followed.length === 1) this.#tell('thread', { reason: 'started', threadId: ALL });
     this.#tell('tuningFork/run', { run, dir });
     for (const event of early) this.#receive(followed, event);
     return { run, dir };
@@ -207,7 +197,7 @@ export class LiveRun implements Debuggee {
     if (known !== undefined) return known;
     const thread: Thread = {
       id: this.#nextThread++, rollout, of, edits: {}, name: threadName(task, sample, undefined, of.fork?.parent),
-      ...(this.#launch.stopOnEntry === true && { wanted: 'entry' }),
+      ...(this.#launch.stopOnEntry === true && { wanted: 'breakpoint' }),
     };
     of.threads.set(rollout, thread);
     this.#threads.set(thread.id, thread);
@@ -219,7 +209,8 @@ export class LiveRun implements Debuggee {
     thread.stop = stop;
     if (stop.reward != null) thread.name = threadName(stop.task, stop.sample, stop.reward, thread.of.fork?.parent);
     const byFilter = stop.points.length > 0 && stop.points.every((id) => isFilter(id));
-    const reason = stop.points.length === 0 ? thread.wanted ?? 'pause' : byFilter ? 'exception' : 'function breakpoint';
+    // VS Code opens its view at a breakpoint, and at nothing else.
+    const reason = stop.points.length === 0 ? thread.wanted ?? 'pause' : byFilter ? 'exception' : 'breakpoint';
     thread.wanted = undefined;
     const text = stopText(stop);
     this.#tell('stopped', {
@@ -273,7 +264,6 @@ export class LiveRun implements Debuggee {
   }
 
   #known(threadId: number): Thread {
-    if (threadId === ALL) throw new TuningForkError('usage', l10n.t('Choose one rollout for that.'));
     const thread = this.#threads.get(threadId);
     if (thread === undefined) throw new TuningForkError('usage', l10n.t('This rollout has ended.'));
     return thread;

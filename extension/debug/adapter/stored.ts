@@ -39,7 +39,7 @@ export class StoredRollout implements Debuggee {
     this.#at = 0;
     this.#tell('capabilities', { capabilities: { supportsStepBack: true } });
     this.#tell('thread', { reason: 'started', threadId: THREAD });
-    this.#stopped('entry');
+    this.#stopped('breakpoint');
   }
 
   async setStops(stops: StopPoint[]): Promise<void> {
@@ -90,7 +90,7 @@ export class StoredRollout implements Debuggee {
 
   async restart(): Promise<void> {
     this.#at = 0;
-    this.#stopped('entry');
+    this.#stopped('breakpoint');
   }
 
   async end(): Promise<void> {

@@ -11,17 +11,6 @@ import { timeDebugging } from './debug-timing.ts';
 const workspace = { from: join(repository, 'examples/math-agent') };
 const ready = (workbench: Workbench): Promise<void> => workbench.codeLens('Debug').waitFor();
 
-/** A stop on meaning, added as a person does it. */
-async function functionBreakpoint(workbench: Workbench, name: string): Promise<void> {
-  const { page } = workbench;
-  const breakpoints = workbench.pane('Breakpoints');
-  await breakpoints.locator('.pane-header').hover();
-  await breakpoints.getByRole('button', { name: 'Add Function Breakpoint' }).click();
-  await page.locator('.debug-breakpoints input').last().fill(name);
-  await page.keyboard.press('Enter');
-  await workbench.row(breakpoints, name).waitFor();
-}
-
 async function held(workbench: Workbench): Promise<void> {
   await until(async () => (await workbench.callStack()).some((row) => row.startsWith('model default · call')), 'No rollout was held.', 30_000);
 }
@@ -58,9 +47,9 @@ for (const theme of ['dark', 'light', 'high-contrast'] as const) {
   journey(`a rollout is held before a model call, looked at, edited and forked (${theme})`, { workspace, theme }, async ({ page, workbench, screenshot, workspace: dir }) => {
     await workbench.open('workflow.ts');
     await ready(workbench);
-    await workbench.command('View: Show Run and Debug');
-    await functionBreakpoint(workbench, 'model');
-    await workbench.open('workflow.ts', 19);
+    await workbench.command('Tuning Fork: Hold Rollouts at…');
+    await workbench.pick('Before a model call');
+    await workbench.row(page.locator('.debug-breakpoints'), 'model').waitFor();
     await page.keyboard.press('F5');
     await held(workbench);
     assert.equal((await workbench.stopped()).line, 19, 'the line of the call is shown');

@@ -100,7 +100,7 @@ async function stepsIntoCode(): Promise<void> {
   vscode.debug.addBreakpoints([new vscode.FunctionBreakpoint('model')]);
   await start();
   const held = await stop('tuning-fork');
-  assert.equal(held.reason, 'function breakpoint');
+  assert.equal(held.reason, 'breakpoint');
   assert.match(held.frames[0]!.name, /^model default · call 0/);
   assert.equal(held.frames[0]!.source!.name, 'words.ts');
   await until(() => vscode.debug.activeStackItem?.session.id === held.session.id, 'The held rollout is not in focus.');

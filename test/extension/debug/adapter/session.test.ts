@@ -246,7 +246,7 @@ describe('the debug adapter', { timeout: 120_000 }, () => {
     await client.launch(world.launch(conf, { repeats: 3, stopOnEntry: true }));
     const first = await client.event('stopped');
     await client.request('pause', { threadId: first.threadId });
-    await client.refused('continue', { threadId: 1 });
+    await client.refused('continue', { threadId: 99 });
     await client.request('terminateThreads', { threadIds: [first.threadId] });
     await client.event('stopped');
     await client.request('terminate');
