@@ -36,6 +36,7 @@ export async function checkpointNow({ backbones }: Studio, trainings: Trainings,
   if (training === undefined) return;
   const title = vscode.l10n.t('Saving a checkpoint…');
   await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () => backbones.request(training.project, 'checkpoint', { run: training.run }));
+  vscode.window.setStatusBarMessage(`$(save) ${vscode.l10n.t('Saved: {0}', training.checkpoints.at(-1)?.name ?? training.run)}`, 5_000);
 }
 
 /** Exactly where it was, or a new training from weights that it kept. */
