@@ -16,13 +16,28 @@ import { verdictLine } from './verdicts.ts';
 
 const AFTER_TYPING_MS = 300;
 
+/** What was last put into editors, and the edits since. */
+interface Painted {
+  texts: string;
+  lines: readonly number[];
+  since: MovedLines;
+  editors: ReadonlySet<vscode.TextEditor>;
+}
+
 /** What one document shows. */
 interface Sheet {
   readonly moved: MovedLines;
+  /** What its values are of, newest first. */
+  runs: readonly RunFigures[];
+  befores: ReadonlyMap<RunFigures, RunFigures | undefined>;
   values: readonly InlineValue[];
+  painted: Painted;
   /** Files edited since, by run folder. */
   edited: Map<string, readonly string[]>;
+  /** Runs while somebody types. */
   timer: NodeJS.Timeout | undefined;
+  /** What listeners know. */
+  told: string;
 }
 
 export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
@@ -88,10 +103,25 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
   /** VS Code moves what is painted; all else waits until nobody types. */
   #typed(document: vscode.TextDocument, changes: readonly vscode.TextDocumentContentChangeEvent[]): void {
     const sheet = this.#sheets.get(document);
-    if (sheet === undefined) return;
-    sheet.moved.note(changes, (line) => line < document.lineCount && document.lineAt(line).isEmptyOrWhitespace);
+    if (sheet === undefined || changes.length === 0) return;
+    for (const moved of [sheet.moved, sheet.painted.since]) moved.note(changes, (line) => line < document.lineCount && document.lineAt(line).isEmptyOrWhitespace);
     clearTimeout(sheet.timer);
-    sheet.timer = setTimeout(() => void this.#show(document), AFTER_TYPING_MS);
+    sheet.timer = setTimeout(() => {
+      sheet.timer = undefined;
+      this.#rested(document, sheet);
+    }, AFTER_TYPING_MS);
+  }
+
+  /** Typing changes no figures: only whether they are still of this code, and where they belong. */
+  #rested(document: vscode.TextDocument, sheet: Sheet): void {
+    const path = realPath(document.uri.fsPath);
+    for (const { dir, info } of sheet.runs) {
+      const others = sheet.edited.get(dir)!.filter((file) => file !== path);
+      const hash = info.files?.[path];
+      sheet.edited.set(dir, hash === undefined || this.#code.holds(hash, document) ? others : [...others, path]);
+    }
+    this.#layOut(document, sheet);
+    for (const editor of vscode.window.visibleTextEditors) if (editor.document !== document) void this.#show(editor.document);
   }
 
   async #show(document: vscode.TextDocument): Promise<void> {
@@ -99,34 +129,50 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
     const targets = setting('editor.inlineValues', document) ? this.targetsOf(document.uri.fsPath) : [];
     if (targets.length === 0 && !this.#sheets.has(document)) return;
     const sheet = this.#sheetOf(document);
-    const { version } = document;
-    const runs = (await Promise.all(targets.map((target) => this.#board.look(target)))).filter((run) => run !== undefined);
+    const found = (await Promise.all(targets.map((target) => this.#board.look(target)))).filter((run) => run !== undefined);
+    // Where two runs tell something of one line, the newer one does.
+    const runs = found.sort((a, b) => (a.info.created < b.info.created ? 1 : -1));
     const befores = new Map(await Promise.all(runs.filter(({ info }) => info.source !== undefined).map(async (run) => [run, await this.#board.before(run)] as const)));
     const edited = new Map(await Promise.all(runs.map(async ({ dir, info }) => [dir, await this.#code.changed(info.files ?? {}, openText)] as const)));
-    // What was typed meanwhile brings us here again.
-    if (document.version !== version || !this.#sheets.has(document)) return;
+    if (!this.#sheets.has(document)) return;
+    Object.assign(sheet, { runs, befores, edited });
+    // Somebody types: it is laid out once they rest.
+    if (sheet.timer === undefined) this.#layOut(document, sheet);
+  }
+
+  #layOut(document: vscode.TextDocument, sheet: Sheet): void {
     const path = realPath(document.uri.fsPath);
-    if (runs.some(({ dir }) => !edited.get(dir)!.includes(path))) sheet.moved.forget();
+    const { runs, befores, edited, moved } = sheet;
+    if (runs.some(({ dir, info }) => info.files?.[path] !== undefined && !edited.get(dir)!.includes(path))) moved.forget();
     const values = new Map<number, InlineValue>();
-    // Where two runs tell something of one line, the newer one does.
-    for (const run of runs.toSorted((a, b) => (a.info.created < b.info.created ? 1 : -1))) {
+    for (const run of runs) {
       const rewardLines = this.#rewardLines(document, path, run);
-      for (const value of inlineValues({ run, before: befores.get(run), path, rewardLines, find: (line) => sheet.moved.find(line) }, vscode.l10n)) {
+      for (const value of inlineValues({ run, before: befores.get(run), path, rewardLines, find: (line) => moved.find(line) }, vscode.l10n)) {
         if (!values.has(value.line)) values.set(value.line, value);
       }
     }
     sheet.values = [...values.values()];
-    sheet.edited = edited;
     this.#paint(document, sheet);
+    const told = JSON.stringify(runs.map(({ dir, rollouts }) => [dir, rollouts, edited.get(dir)]));
+    if (told === sheet.told) return;
+    sheet.told = told;
     this.#changed.fire();
   }
 
-  #paint(document: vscode.TextDocument, { values, edited }: Sheet): void {
+  #paint(document: vscode.TextDocument, sheet: Sheet): void {
+    const { values, edited } = sheet;
     const painted = values.map(({ line, text, reward, run }) => {
       const stale = edited.get(run.dir)!.length > 0;
       return { line, stale, text: stale && reward ? `${text} · ${vscode.l10n.t('before the edit')}` : text };
     });
-    for (const editor of vscode.window.visibleTextEditors) if (editor.document === document) this.#painter.paint(editor, painted);
+    const before = sheet.painted;
+    const texts = painted.map(({ text, stale }) => `${stale ? '~' : ''}${text}`).join('\n');
+    const lines = painted.map(({ line }) => line);
+    // To paint a thousand takes longer than a key may; what VS Code has moved to where it belongs stays.
+    const same = texts === before.texts && lines.every((line, at) => before.since.find(before.lines[at]!) === line);
+    const editors = vscode.window.visibleTextEditors.filter((editor) => editor.document === document);
+    for (const editor of editors) if (!same || !before.editors.has(editor)) this.#painter.paint(editor, painted);
+    sheet.painted = same ? { ...before, editors: new Set(editors) } : { texts, lines, since: new MovedLines(), editors: new Set(editors) };
   }
 
   #rewardLines(document: vscode.TextDocument, path: string, { info }: RunFigures): readonly number[] {
@@ -143,7 +189,9 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
   }
 
   #sheetOf(document: vscode.TextDocument): Sheet {
-    const sheet = this.#sheets.get(document) ?? { moved: new MovedLines(), values: [], edited: new Map(), timer: undefined };
+    const sheet = this.#sheets.get(document) ?? {
+      moved: new MovedLines(), painted: { texts: '', lines: [], since: new MovedLines(), editors: new Set() }, runs: [], befores: new Map(), values: [], edited: new Map(), timer: undefined, told: '',
+    };
     this.#sheets.set(document, sheet);
     return sheet;
   }

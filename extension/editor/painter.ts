@@ -16,18 +16,14 @@ const LONGEST = 90;
 export class Painter implements vscode.Disposable {
   readonly #fresh = decoration({ color: new vscode.ThemeColor('editorCodeLens.foreground') });
   readonly #stale = decoration({ color: new vscode.ThemeColor('disabledForeground'), fontStyle: 'italic' });
-  readonly #painted = new WeakMap<vscode.TextEditor, string>();
 
   /** All values of an editor, in place of those it had. */
   paint(editor: vscode.TextEditor, values: readonly PaintedValue[]): void {
     const { document } = editor;
-    const tabSize = Number(editor.options.tabSize) || 4;
     const there = values.filter(({ line }) => line < document.lineCount).toSorted((a, b) => a.line - b.line);
+    const tabSize = Number(editor.options.tabSize) || 4;
     const lines = there.map(({ line }) => document.lineAt(line));
     const behind = gaps(there.map(({ line }, at) => ({ line, width: widthOf(lines[at]!.text, tabSize) })));
-    const painted = JSON.stringify([document.version, there, behind]);
-    if (this.#painted.get(editor) === painted) return;
-    this.#painted.set(editor, painted);
     const options = there.map(({ text }, at): vscode.DecorationOptions => {
       // Held by the first character of its code, so that it goes where the code goes, and shown at the end of the line.
       const { lineNumber, firstNonWhitespaceCharacterIndex: first } = lines[at]!;

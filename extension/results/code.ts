@@ -16,9 +16,13 @@ export class Code {
   async changed(files: Readonly<Record<string, string>>, openAt: (path: string) => OpenText | undefined): Promise<string[]> {
     const same = await Promise.all(Object.entries(files).map(async ([path, hash]) => {
       const open = openAt(path);
-      return open === undefined ? hash === await this.#hashOnDisk(path) : this.#hashesOf(open).includes(hash);
+      return open === undefined ? hash === await this.#hashOnDisk(path) : this.holds(hash, open);
     }));
     return Object.keys(files).filter((_, index) => !same[index]);
+  }
+
+  holds(hash: string, open: OpenText): boolean {
+    return this.#hashesOf(open).includes(hash);
   }
 
   /** An editor doesn't show the byte order mark that a file may begin with. */
