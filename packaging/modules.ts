@@ -75,12 +75,12 @@ function download(place: string, { version, integrity }: Locked, cache: string):
   const aside = `${dir}.${process.pid}`;
   mkdirSync(aside, { recursive: true });
   try {
-    run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['pack', '--silent', '--pack-destination', aside, `${name}@${version}`], aside);
-    const archive = join(aside, readdirSync(aside)[0]!);
-    const digest = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;
+    run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['pack', '--silent', `${name}@${version}`], aside);
+    const archive = readdirSync(aside)[0]!;
+    const digest = `sha512-${createHash('sha512').update(readFileSync(join(aside, archive))).digest('base64')}`;
     if (integrity !== undefined && digest !== integrity) throw new Error(`${name}@${version} is not what package-lock.json says it is.`);
     run('tar', ['-xzf', archive, '--strip-components=1'], aside);
-    rmSync(archive);
+    rmSync(join(aside, archive));
     renameSync(aside, dir);
     return dir;
   } finally {
