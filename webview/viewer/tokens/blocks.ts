@@ -1,0 +1,58 @@
+/** Segments as a reader sees them: a message, or a call's answer with the tokens that open it. */
+import type { Segment, Timeline, TimelineCall } from '../../../runtime/protocol/viewer.ts';
+
+export interface Block {
+  from: number;
+  to: number;
+  /** First and last segment. */
+  first: number;
+  last: number;
+  role: Segment['role'];
+  /** The call whose answer is in it. */
+  call: TimelineCall | undefined;
+  /** The block it goes on from; null at a root. */
+  parent: number | null;
+  /** It doesn't go on from the block before it. */
+  branch: boolean;
+  sampled: number;
+  trained: number;
+}
+
+export function blocksOf(timeline: Timeline): Block[] {
+  const { segments } = timeline;
+  const calls = new Map(timeline.calls.map((call) => [call.index, call]));
+  const blocks: Block[] = [];
+  const blockOf: number[] = [];
+  for (const [place, segment] of segments.entries()) {
+    const before = segments[place - 1];
+    const follows = place > 0 && segment.parent === place - 1;
+    const last = blocks.at(-1);
+    const joins = follows && last !== undefined && before !== undefined && (
+      // What a template puts behind an answer, an answer behind its opening, an answer cut in two by a branch.
+      (segment.kind === 'prompt' && segment.role === 'template') ||
+      (segment.kind === 'answer' && (before.kind === 'prompt' ? before.role === 'assistant' || before.role === 'template' : before.call === segment.call)) ||
+      (segment.kind === 'prompt' && before.kind === 'prompt' && before.role === segment.role && before.call !== segment.call)
+    );
+    const size = segment.to - segment.from;
+    const sampled = segment.kind === 'answer' ? size : 0;
+    const trained = segment.why === null ? sampled : 0;
+    if (joins) {
+      last.to = segment.to;
+      last.last = place;
+      last.sampled += sampled;
+      last.trained += trained;
+      if (segment.kind === 'answer') {
+        last.call ??= calls.get(segment.call);
+        last.role = 'assistant';
+      }
+    } else {
+      blocks.push({
+        from: segment.from, to: segment.to, first: place, last: place, role: segment.kind === 'answer' ? 'assistant' : segment.role,
+        call: segment.kind === 'answer' ? calls.get(segment.call) : undefined,
+        parent: segment.parent === null ? null : blockOf[segment.parent]!, branch: place > 0 && !follows, sampled, trained,
+      });
+    }
+    blockOf.push(blocks.length - 1);
+  }
+  return blocks;
+}

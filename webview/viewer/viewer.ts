@@ -1,0 +1,421 @@
+/** The page: what run it shows, which view, which rollout, and what is kept of that when it is hidden. */
+import type { ErrorInfo } from '../../runtime/protocol/errors.ts';
+import type { Conversation, Scores, Timeline, ViewedRun, ViewerAction, ViewerEvent, ViewerRequests, ViewFocus } from '../../runtime/protocol/viewer.ts';
+import { TOKEN } from '../../runtime/protocol/viewer.ts';
+import { count, decimal, duration, signed } from '../shared/format.ts';
+import { errorOf, type Host } from '../shared/host.ts';
+import { h, icon } from '../shared/dom.ts';
+import { CompareView } from './compare/view.ts';
+import type { Kind } from './compare/candidates.ts';
+import { showKeys } from './keys.ts';
+import { MessagesView } from './messages/view.ts';
+import type { RewardRange, Sort } from './rollouts/order.ts';
+import { RolloutTable, STATUS } from './rollouts/table.ts';
+import { RolloutsView } from './rollouts/view.ts';
+import { t } from './texts.ts';
+import type { Mode } from './tokens/colour.ts';
+import { TokensView } from './tokens/view.ts';
+import { TreeView } from './tree/view.ts';
+
+export const VIEWS = ['rollouts', 'tokens', 'messages', 'tree', 'compare'] as const;
+export type ViewName = (typeof VIEWS)[number];
+
+export interface ViewerState {
+  view: ViewName;
+  rollout: string | undefined;
+  token: number;
+  mode: Mode;
+  glyphs: boolean;
+  table: boolean;
+  filter: string;
+  range: RewardRange | undefined;
+  sort: Sort;
+  marked: string[];
+  compare: Kind;
+}
+
+const BEGIN: ViewerState = { view: 'rollouts', rollout: undefined, token: 0, mode: 'probability', glyphs: true, table: false, filter: '', range: undefined, sort: { by: 'place', descending: false }, marked: [], compare: 'group' };
+const TIMELINES_KEPT = 6;
+const SLOW_MS = 250;
+const EXPORTS = ['jsonl', 'csv', 'parquet'] as const;
+
+export class Viewer {
+  readonly host: Host<ViewerRequests, ViewerEvent>;
+  run: ViewedRun;
+  readonly table = new RolloutTable();
+  state: ViewerState;
+  readonly #timelines = new Map<string, Timeline>();
+  readonly #themed: (() => void)[] = [];
+  readonly #head = h('header', { class: 'page-head' });
+  readonly #bar = h('div', { class: 'rollout-bar' });
+  readonly #stage = h('div', { class: 'stage' });
+  readonly #banner = h('div', { class: 'banner', role: 'alert', hidden: true });
+  readonly #toast = h('div', { class: 'toast', role: 'status', hidden: true });
+  readonly #tabs: Record<ViewName, HTMLButtonElement>;
+  readonly #runState = h('span', { class: 'run-state' });
+  readonly #rollouts: RolloutsView;
+  readonly #tokens: TokensView;
+  readonly #messages: MessagesView;
+  readonly #tree: TreeView;
+  readonly #compare: CompareView;
+  #timeline: Timeline | undefined;
+  #conversation: Conversation | undefined;
+  /** Where the reader is: what views hand to each other. */
+  #segment: number | null = null;
+  #toastTimer = 0;
+
+  constructor(host: Host<ViewerRequests, ViewerEvent>, run: ViewedRun) {
+    this.host = host;
+    this.run = run;
+    const kept = host.load<{ run: string; state: ViewerState }>();
+    this.state = kept?.run === run.info.run ? { ...BEGIN, ...kept.state } : BEGIN;
+    this.#tabs = Object.fromEntries(VIEWS.map((view) => [view, h('button', { role: 'tab', id: `tab-${view}`, 'aria-controls': 'stage', onclick: () => void this.show(view) }, t(view))])) as Record<ViewName, HTMLButtonElement>;
+    this.#rollouts = new RolloutsView(this, this.table);
+    this.#tokens = new TokensView(this);
+    this.#messages = new MessagesView(this);
+    this.#tree = new TreeView(this);
+    this.#compare = new CompareView(this);
+    this.#drawHead();
+  }
+
+  async begin(root: HTMLElement): Promise<void> {
+    this.#stage.append(this.#rollouts.element, this.#tokens.element, this.#messages.element, this.#tree.element, this.#compare.element);
+    this.#stage.id = 'stage';
+    this.#stage.setAttribute('role', 'tabpanel');
+    root.replaceChildren(this.#head, this.#banner, this.#bar, this.#stage, this.#toast);
+    this.#reveal('rollouts');
+    document.addEventListener('keydown', (event) => this.#key(event));
+    this.host.onEvent((event) => void this.#told(event));
+    this.#tellProblems();
+    await this.#refresh(0);
+    const { focus } = this.run;
+    if (focus !== undefined) await this.#focusOn(focus);
+    else if (this.state.rollout !== undefined && this.table.place(this.state.rollout) !== -1) await this.open(this.state.rollout, { view: this.state.view, token: this.state.token });
+    else await this.show('rollouts');
+  }
+
+  remember(change: Partial<ViewerState>): void {
+    this.state = { ...this.state, ...change };
+    this.host.save({ run: this.run.info.run, state: this.state });
+  }
+
+  onTheme(listener: () => void): void {
+    this.#themed.push(listener);
+  }
+
+  themed(): void {
+    for (const listener of this.#themed) listener();
+  }
+
+  async timeline(rollout: string): Promise<Timeline> {
+    const known = this.#timelines.get(rollout);
+    if (known !== undefined) return known;
+    const timeline = await this.host.request('timeline', { rollout });
+    if (this.#timelines.size >= TIMELINES_KEPT) this.#timelines.delete(this.#timelines.keys().next().value!);
+    this.#timelines.set(rollout, timeline);
+    return timeline;
+  }
+
+  /** Other weights' view of a rollout, one number a token; undefined and told where it can't be had. */
+  async scores(timeline: Timeline, checkpoint: string): Promise<Scores | undefined> {
+    try {
+      const scores = await this.host.request('score', { rollout: timeline.rollout, checkpoint });
+      if (scores.logprob.length === timeline.count) return scores;
+      const logprob = new Float32Array(timeline.count).fill(NaN);
+      let next = 0;
+      for (let token = 0; token < timeline.count; token++) if ((timeline.flags[token]! & TOKEN.sampled) !== 0) logprob[token] = scores.logprob[next++] ?? NaN;
+      return { ...scores, logprob };
+    } catch (error) {
+      this.#tellError(errorOf(error));
+      return undefined;
+    }
+  }
+
+  act(action: ViewerAction): void {
+    this.host.request('act', action).then((said) => said !== null && this.say(said), (error: unknown) => this.#tellError(errorOf(error)));
+  }
+
+  say(text: string): void {
+    clearTimeout(this.#toastTimer);
+    this.#toast.textContent = text;
+    this.#toast.hidden = false;
+    this.#toastTimer = window.setTimeout(() => (this.#toast.hidden = true), 5_000);
+  }
+
+  /** Opens a rollout in the view asked for, in the tokens from the table. */
+  async open(rollout: string, { view, token, call }: { view?: ViewName; token?: number; call?: number | undefined } = {}): Promise<void> {
+    const slow = setTimeout(() => this.#busy(t('reading', rollout)), SLOW_MS);
+    try {
+      this.#timeline = await this.timeline(rollout);
+    } catch (error) {
+      this.#tellError(errorOf(error), () => void this.open(rollout, { ...(view !== undefined && { view }) }));
+      return;
+    } finally {
+      clearTimeout(slow);
+      this.#busy(undefined);
+    }
+    const answer = call === undefined ? undefined : answerOf(this.#timeline, call);
+    const at = answer === undefined ? token ?? firstSampled(this.#timeline) : Math.min(answer.from + (token ?? 0), answer.to - 1);
+    this.#conversation = undefined;
+    this.#segment = this.#timeline.segment[at] ?? null;
+    const inTable = this.state.view === 'rollouts' ? 'tokens' : this.state.view;
+    this.remember({ rollout, token: at });
+    this.#rollouts.redraw();
+    await this.show(view ?? inTable, true);
+  }
+
+  async showSegment(segment: number): Promise<void> {
+    this.#segment = segment;
+    const from = this.#timeline?.segments[segment]?.from ?? 0;
+    this.remember({ token: from });
+    await this.show('tokens', true);
+    this.#tokens.moveTo(from);
+    this.#tokens.focus();
+  }
+
+  async show(view: ViewName, keepPlace = false): Promise<void> {
+    if (!keepPlace) this.#takePlace();
+    const before = this.state.view;
+    if (view !== 'rollouts' && this.#timeline === undefined) {
+      const order = this.#rollouts.order;
+      if (order.length === 0) {
+        this.say(t('chooseRollout'));
+        return;
+      }
+      await this.open(this.table.ids[order[0]!]!, { view });
+      return;
+    }
+    this.remember({ view });
+    this.#reveal(view);
+    await this.#fill(view, before !== view);
+    if (document.activeElement === document.body || document.activeElement === null || this.#stage.contains(document.activeElement) || !this.#head.contains(document.activeElement)) this.#viewOf(view).focus();
+  }
+
+  #viewOf(view: ViewName): RolloutsView | TokensView | MessagesView | TreeView | CompareView {
+    return { rollouts: this.#rollouts, tokens: this.#tokens, messages: this.#messages, tree: this.#tree, compare: this.#compare }[view];
+  }
+
+  /** The segment that the view in sight is at becomes everybody's. */
+  #takePlace(): void {
+    if (this.#timeline === undefined) return;
+    const { view } = this.state;
+    const segment = view === 'tokens' ? this.#timeline.segment[this.#tokens.cursor] ?? null : view === 'messages' ? this.#messages.segment : view === 'tree' ? this.#tree.segment : this.#segment;
+    if (segment === null) return;
+    this.#segment = segment;
+    const { from, to } = this.#timeline.segments[segment]!;
+    if (this.state.token < from || this.state.token >= to) this.remember({ token: from });
+  }
+
+  async #fill(view: ViewName, anew: boolean): Promise<void> {
+    const timeline = this.#timeline;
+    if (view === 'rollouts') {
+      if (this.state.rollout !== undefined) this.#rollouts.reveal(this.state.rollout);
+      return;
+    }
+    if (timeline === undefined) return;
+    if (view === 'tokens') {
+      if (this.#tokens.timeline !== timeline) this.#tokens.show(timeline, this.#advantage(), this.state.token);
+      else if (anew) this.#tokens.moveTo(this.state.token);
+    } else if (view === 'messages') {
+      const { rollout } = timeline;
+      if (this.#conversation === undefined) {
+        const conversation = await this.host.request('conversation', { rollout });
+        if (this.#timeline?.rollout !== rollout) return;
+        this.#conversation = conversation;
+        this.#messages.show(conversation, this.#timeline, this.#segment);
+        this.#drawBar();
+      } else if (anew) this.#messages.goToSegment(this.#segment);
+    } else if (view === 'tree') {
+      this.#tree.show(timeline, this.#segment);
+      if (anew && this.#segment !== null) this.#tree.goToSegment(this.#segment);
+    } else this.#compare.show(timeline.rollout);
+  }
+
+  #reveal(view: ViewName): void {
+    for (const name of VIEWS) {
+      this.#viewOf(name).element.hidden = name !== view;
+      this.#tabs[name].setAttribute('aria-selected', String(name === view));
+      this.#tabs[name].setAttribute('tabindex', name === view ? '0' : '-1');
+    }
+    this.#stage.setAttribute('aria-labelledby', `tab-${view}`);
+    this.#bar.hidden = view === 'rollouts' || this.state.rollout === undefined;
+    if (!this.#bar.hidden) this.#drawBar();
+  }
+
+  #advantage(): number {
+    return this.table.numbers.advantage[this.table.place(this.state.rollout ?? '')] ?? NaN;
+  }
+
+  #drawHead(): void {
+    const { info, capabilities } = this.run;
+    const tabs = h('div', { class: 'tabs', role: 'tablist', 'aria-label': t('views'), onkeydown: (event: KeyboardEvent) => {
+      const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
+      if (step === 0) return;
+      event.preventDefault();
+      const next = VIEWS[(VIEWS.indexOf(this.state.view) + step + VIEWS.length) % VIEWS.length]!;
+      void this.show(next);
+      this.#tabs[next].focus();
+    } }, ...VIEWS.map((view) => this.#tabs[view]));
+    const exports = h('select', { class: 'export', 'aria-label': t('export'), onchange: () => {
+      if (exports.value !== '') this.act({ do: 'export', format: exports.value as (typeof EXPORTS)[number] });
+      exports.value = '';
+    } }, h('option', { value: '' }, t('export')), ...EXPORTS.map((format) => h('option', { value: format }, t('exportAs', format.toUpperCase()))));
+    this.#head.replaceChildren(
+      h('div', { class: 'run-title' }, h('h1', { title: this.run.dir }, info.experiment === info.project || info.experiment === '' ? info.project : `${info.project} / ${info.experiment}`), h('span', { class: 'dim' }, whenOf(info.created)), this.#runState),
+      tabs, h('span', { class: 'spring' }), ...(capabilities.includes('save') ? [exports] : []),
+      h('button', { class: 'tool', title: `${t('help')} (?)`, 'aria-label': t('help'), onclick: () => showKeys() }, icon('help')));
+    this.#drawRunState();
+  }
+
+  #drawRunState(): void {
+    const { live, info } = this.run;
+    this.#runState.className = `run-state ${live ? 'live' : info.state}`;
+    this.#runState.textContent = live ? t('live') : t(`state_${info.state}`);
+  }
+
+  #drawBar(): void {
+    const { rollout } = this.state;
+    const row = this.table.place(rollout ?? '');
+    if (rollout === undefined || row === -1) return;
+    const { numbers } = this.table;
+    const reward = numbers.reward[row]!;
+    const advantage = this.#advantage();
+    const status = STATUS[this.table.codes.status[row]!]!;
+    const parent = this.#conversation?.parent;
+    const can = this.run.capabilities;
+    const fact = (name: string, value: string): HTMLElement => h('span', { class: 'fact' }, h('span', { class: 'dim' }, name), h('span', { class: 'number' }, value));
+    this.#bar.replaceChildren(
+      h('button', { class: 'tool', title: `${t('previousRollout')} (,)`, 'aria-label': t('previousRollout'), onclick: () => this.#step(-1) }, icon('left')),
+      h('button', { class: 'tool', title: `${t('nextRollout')} (.)`, 'aria-label': t('nextRollout'), onclick: () => this.#step(1) }, icon('right')),
+      h('h2', {}, rollout), h('span', { class: 'dim task-name' }, this.table.taskName(row)),
+      fact(t('reward'), decimal(reward)), ...(Number.isNaN(advantage) ? [] : [fact(t('advantage'), signed(advantage, 2))]),
+      fact(t('turns'), count(numbers.calls[row]!)), fact(t('sampled'), count(numbers.sampled[row]!)), ...(Number.isNaN(numbers.trained[row]!) ? [] : [fact(t('trained'), count(numbers.trained[row]!))]), fact(t('duration'), duration(numbers.duration[row]!)),
+      ...(status === 'finished' ? [] : [h('span', { class: `chip${status === 'failed' ? ' bad' : ''}` }, t(`state_${status}`))]),
+      ...this.table.flagsOf(row).map((flag) => h('span', { class: `chip${flag.startsWith('error') ? ' bad' : ''}` }, flag)),
+      ...(parent === undefined ? [] : [h('button', { class: 'link', onclick: () => void this.open(parent.rollout, { call: parent.call }) }, t('forkOf', parent.rollout, parent.call))]),
+      h('span', { class: 'spring' }),
+      ...(can.includes('debug') ? [h('button', { class: 'action', onclick: () => this.act({ do: 'debug', rollout }) }, icon('bug'), t('debugRollout'))] : []),
+    );
+  }
+
+  #step(by: 1 | -1): void {
+    const { order } = this.#rollouts;
+    const place = order.indexOf(this.table.place(this.state.rollout ?? ''));
+    const next = order[place === -1 ? 0 : place + by];
+    if (next !== undefined) void this.open(this.table.ids[next]!);
+  }
+
+  async #refresh(from: number): Promise<void> {
+    try {
+      const sealed = await this.host.request('rollouts', { from });
+      if (sealed.from === this.table.sealed) this.table.append(sealed);
+      this.table.setInFlight(await this.host.request('inFlight', null));
+    } catch (error) {
+      this.#tellError(errorOf(error), () => void this.#refresh(this.table.sealed));
+      return;
+    }
+    this.#rollouts.grown();
+  }
+
+  async #told(event: ViewerEvent): Promise<void> {
+    if (event.type === 'focus') {
+      await this.#focusOn(event.focus);
+      return;
+    }
+    if (event.type === 'gone') {
+      this.#tellError({ ...event.error, message: t('gone', event.error.message) });
+      return;
+    }
+    if (event.type === 'changed' && event.live !== this.run.live) {
+      this.run = await this.host.request('open', null);
+      this.#drawRunState();
+    }
+    await this.#refreshOnce();
+    if (event.type !== 'changed') return;
+    for (const rollout of event.rollouts) this.#timelines.delete(rollout);
+    const { rollout, view } = this.state;
+    if (rollout === undefined || !event.rollouts.includes(rollout) || this.#timeline === undefined) return;
+    this.#timeline = await this.timeline(rollout);
+    this.#conversation = undefined;
+    await this.#fill(view, false);
+    this.#drawBar();
+  }
+
+  #refreshing: Promise<void> | undefined;
+  #again = false;
+
+  /** Events that come while one is read are answered together. */
+  async #refreshOnce(): Promise<void> {
+    if (this.#refreshing !== undefined) {
+      this.#again = true;
+      return this.#refreshing;
+    }
+    do {
+      this.#again = false;
+      this.#refreshing = this.#refresh(this.table.sealed);
+      await this.#refreshing;
+    } while (this.#again);
+    this.#refreshing = undefined;
+  }
+
+  async #focusOn({ rollout, call, token }: ViewFocus): Promise<void> {
+    if (this.table.place(rollout) === -1) await this.#refreshOnce();
+    await this.open(rollout, { view: 'tokens', call, ...(token !== undefined && { token }) });
+  }
+
+  #key(event: KeyboardEvent): void {
+    const { target, key } = event;
+    if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const view = VIEWS[Number(key) - 1];
+    if (view !== undefined) void this.show(view);
+    else if (key === ',') this.#step(-1);
+    else if (key === '.') this.#step(1);
+    else if (key === '?') showKeys();
+    else if (key === 'Escape' && this.state.view !== 'rollouts') void this.show('rollouts');
+    else return;
+    event.preventDefault();
+  }
+
+  #busy(text: string | undefined): void {
+    this.#stage.classList.toggle('busy', text !== undefined);
+    if (text !== undefined) this.say(text);
+    else if (this.#toast.textContent?.endsWith('…')) this.#toast.hidden = true;
+  }
+
+  #tellProblems(): void {
+    const { problems, vocabulary } = this.run;
+    if (problems.length === 0 && vocabulary) return;
+    this.#banner.hidden = false;
+    this.#banner.replaceChildren(icon('warning'), h('div', {}, ...(vocabulary ? [] : [h('p', {}, t('vocabularyMissing'))]),
+      ...(problems.length === 0 ? [] : [h('details', {}, h('summary', {}, problems.length === 1 ? t('problem') : t('problems', problems.length)), ...problems.map(({ message, next }) => h('p', {}, message, next === undefined ? null : ` ${t('nextStep', next)}`)))])), this.#closeBanner());
+  }
+
+  #tellError({ message, next }: ErrorInfo, retry?: () => void): void {
+    this.#banner.hidden = false;
+    this.#banner.replaceChildren(icon('warning'), h('div', {}, h('p', {}, message), next !== undefined && h('p', { class: 'dim' }, t('nextStep', next))), h('span', { class: 'spring' }),
+      ...(retry === undefined ? [] : [h('button', { class: 'action', onclick: () => {
+        this.#banner.hidden = true;
+        retry();
+      } }, t('retry'))]), this.#closeBanner());
+  }
+
+  #closeBanner(): HTMLElement {
+    return h('button', { class: 'tool', title: t('close'), 'aria-label': t('close'), onclick: () => (this.#banner.hidden = true) }, icon('close'));
+  }
+}
+
+function firstSampled({ flags, count: tokens }: Timeline): number {
+  const first = flags.findIndex((flag) => (flag & TOKEN.sampled) !== 0);
+  return tokens === 0 || first === -1 ? 0 : first;
+}
+
+/** The tokens of a call's answer; cut in two by a branch, from its first part on. */
+function answerOf({ segments }: Timeline, call: number): { from: number; to: number } | undefined {
+  const own = segments.filter((segment) => segment.kind === 'answer' && segment.call === call);
+  return own.length === 0 ? undefined : { from: own[0]!.from, to: own.at(-1)!.to };
+}
+
+function whenOf(iso: string): string {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? '' : date.toLocaleString(document.documentElement.lang || undefined, { dateStyle: 'medium', timeStyle: 'short' });
+}
