@@ -84,6 +84,7 @@ journey('kill -9 of the backbone is shown, and the training goes on where it was
   process.kill(backbonePid(host), 'SIGKILL');
   const lost = await workbench.notification(/is gone\. Nothing of its \d+ steps is lost/);
   assert.match((await told(workbench))!.text, /interrupted/);
+  await workbench.pane('Runs').locator('.codicon-debug-disconnect').waitFor();
   await screenshot('training-lost');
   await click(lost, 'Resume Training');
   const after = await untilStep(workbench, before + 1);
@@ -120,4 +121,27 @@ journey('what stands in the way of a training is put right with a click; its wei
   });
   assert.equal(answer.status, 200);
   await page.locator('.terminal-wrapper.active').waitFor();
+});
+
+journey('configuration and roles are asked where there are several; Esc starts nothing', { workspace: { from: join(repository, 'examples') } }, async ({ page, workbench, workspace: folder, screenshot }) => {
+  const runs = (): string[] => globSync(join(folder, '**/run.json'));
+  await workbench.command('Tuning Fork: Start Training');
+  await workbench.pick('duel.yaml');
+  const roles = page.locator('.quick-input-list .monaco-list-row');
+  await roles.filter({ hasText: 'rival' }).waitFor();
+  assert.deepEqual(await roles.locator('input[type=checkbox], .monaco-checkbox').evaluateAll((boxes) => boxes.map((box) => String((box as unknown as { ariaChecked: string | null; checked?: boolean }).ariaChecked ?? (box as unknown as { checked?: boolean }).checked))), ['true', 'false'], 'what the workflow says is chosen');
+  await screenshot('training-roles');
+  await page.keyboard.press('Escape');
+  await roles.first().waitFor({ state: 'hidden' });
+  await workbench.command('Tuning Fork: Start Training');
+  await workbench.pick('duel.yaml');
+  await roles.filter({ hasText: 'rival' }).click();
+  await page.keyboard.press('Enter');
+  await until(() => runs().length > 0, 'No training was started.', 30_000);
+  assert.equal(runs().length, 1, 'the first one was not');
+  await until(async () => (await workbench.statusBar()).some((item) => /0\/80|training starts/.test(item)), 'The status bar does not show it.', 40_000);
+  const training = runs().map((file) => JSON.parse(readFileSync(file, 'utf8')) as { kind: string; config: { trainable_targets?: string[] } }).find(({ kind }) => kind === 'training');
+  assert.deepEqual(training?.config.trainable_targets, ['runner', 'rival']);
+  await workbench.command('Tuning Fork: Stop Training');
+  await workbench.notification(/stopped after step/, 40_000);
 });
