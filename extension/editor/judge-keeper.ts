@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
-import { TuningForkError, type ErrorInfo } from '../../runtime/protocol/errors.ts';
+import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { deleteRun, type RunPlace as StoredRun } from '../../runtime/trace/index.ts';
 import type { RunPlace } from '../commands/table.ts';
 import type { FoundConfig } from '../discovery/discovery.ts';
@@ -12,8 +12,8 @@ import type { RunFigures } from '../results/figures.ts';
 import { targetOf, type Results } from '../results/results.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
-import type { Board } from './board.ts';
-import { classLine } from './verdicts.ts';
+import { keyOf, type Board } from './board.ts';
+import { JudgeErrors, JudgeProblems } from './judge-problems.ts';
 import { decimal } from './words.ts';
 
 /** More than this is scored again only when somebody asks for it. */
@@ -41,7 +41,7 @@ export class JudgeKeeper implements vscode.Disposable {
   readonly #scorings = new Map<string, Scoring>();
   /** What a save has made, by configuration; the next one takes its place. */
   readonly #made = new Map<string, string>();
-  readonly #problems = vscode.languages.createDiagnosticCollection('tuning-fork-judge');
+  readonly #problems = new JudgeProblems();
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #saves: vscode.Disposable;
   readonly onDidChange = this.#changed.event;
@@ -124,17 +124,20 @@ export class JudgeKeeper implements vscode.Disposable {
 
   async #run(run: StoredRun, rollouts: number, scoring: Scoring, keep: boolean): Promise<void> {
     const { conf } = run.info;
+    const home = projectFolder(dirname(conf));
     this.#tell(conf, { now: 'scoring', rollouts });
-    const problems = new JudgeProblems();
+    const errors = new JudgeErrors();
     const ended = new Promise<Extract<RunEvent, { type: 'finished' }>>((resolve, reject) => {
       const lost = this.#studio.backbones.onDidLose((project) => {
-        if (project === projectFolder(dirname(conf))) reject(new TuningForkError('backbone', vscode.l10n.t('The backbone ended while it scored rollouts.'), { next: vscode.l10n.t('Save the judge again.') }));
+        if (project !== home) return;
+        lost.dispose();
+        reject(new TuningForkError('backbone', vscode.l10n.t('The backbone ended while it scored rollouts.'), { next: vscode.l10n.t('Save the judge again.') }));
       });
-      scoring.live = this.#studio.backbones.start(projectFolder(dirname(conf)), { kind: 'rejudge', conf, rejudge: { dir: run.dir } }, (event) => {
+      scoring.live = this.#studio.backbones.start(home, { kind: 'rejudge', conf, rejudge: { dir: run.dir } }, (event) => {
         // A rollout that failed back then has its error still.
-        if (event.type === 'rollout-finished' && (event.error?.code === 'judge' || event.error?.code === 'reward')) problems.add(event.error);
+        if (event.type === 'rollout-finished' && (event.error?.code === 'judge' || event.error?.code === 'reward')) errors.add(event.error);
         if (event.type !== 'finished') return;
-        if (event.error !== undefined) problems.add(event.error);
+        if (event.error !== undefined) errors.add(event.error);
         lost.dispose();
         resolve(event);
       });
@@ -145,7 +148,8 @@ export class JudgeKeeper implements vscode.Disposable {
     });
     const [{ dir }, { state, error }] = await Promise.all([scoring.live!, ended]);
     if (state === 'cancelled') return this.#discard(dir);
-    await this.#show(problems, run);
+    const judge = this.#studio.discovery.configs.find(({ file }) => file === conf)?.judge ?? targetOf(run.info, 'judge');
+    if (judge !== undefined) await this.#problems.show(errors, judge);
     if (state === 'failed') {
       this.#tell(conf, { now: 'failed', message: error?.message ?? '' });
       return this.#discard(dir);
@@ -153,10 +157,10 @@ export class JudgeKeeper implements vscode.Disposable {
     await this.#results.look(dir);
     const after = await this.#results.figures(dir);
     const target = this.#board.targetOf(run.info);
-    if (target !== undefined && this.#board.choices[`${target.file}->${target.className}`]?.run !== undefined) this.#board.choose(target, { run: dir });
+    if (target !== undefined && this.#board.choices[keyOf(target)]?.run !== undefined) this.#board.choose(target, { run: dir });
     const moved = movedText(await this.#results.figures(run.dir), after);
     this.#tell(conf, { now: 'scored', dir, moved });
-    vscode.window.setStatusBarMessage(`$(${problems.none ? 'check' : 'error'}) ${vscode.l10n.t('scored again: {0}', moved)}`, TOLD_MS);
+    vscode.window.setStatusBarMessage(`$(${errors.none ? 'check' : 'error'}) ${vscode.l10n.t('scored again: {0}', moved)}`, TOLD_MS);
     if (keep) return;
     const superseded = this.#made.get(conf);
     this.#made.set(conf, dir);
@@ -169,52 +173,10 @@ export class JudgeKeeper implements vscode.Disposable {
     this.#results.forget(dir);
   }
 
-  async #show(problems: JudgeProblems, { info }: StoredRun): Promise<void> {
-    const judge = this.#studio.discovery.configs.find(({ file }) => file === info.conf)?.judge ?? targetOf(info, 'judge');
-    if (judge === undefined) return;
-    this.#problems.clear();
-    for (const [file, found] of problems.byFile(judge.file)) {
-      const document = await vscode.workspace.openTextDocument(file).then((opened) => opened, () => undefined);
-      this.#problems.set(vscode.Uri.file(file), found.map(({ error: { where, message, next, stack }, count }) => {
-        const line = Math.min((where?.line ?? (document === undefined ? undefined : (classLine(document.getText(), judge.className) ?? 0) + 1) ?? 1) - 1, (document?.lineCount ?? 1) - 1);
-        const range = document === undefined ? new vscode.Range(line, 0, line, 0) : contentOf(document.lineAt(line));
-        const often = count > 1 ? ` ${vscode.l10n.t('({0} rollouts)', count)}` : '';
-        const diagnostic = new vscode.Diagnostic(range, `${message}${often}${next === undefined || stack !== undefined ? '' : `\n${next}`}`, vscode.DiagnosticSeverity.Error);
-        diagnostic.source = 'Tuning Fork';
-        return diagnostic;
-      }));
-    }
-  }
-
   #tell(conf: string, state: JudgeState | undefined): void {
     if (state === undefined) this.#states.delete(conf);
     else this.#states.set(conf, state);
     this.#changed.fire();
-  }
-}
-
-/** Equal errors once, with how often. */
-class JudgeProblems {
-  readonly #found = new Map<string, { error: ErrorInfo; count: number }>();
-
-  add(error: ErrorInfo): void {
-    const key = `${error.where?.file}:${error.where?.line}:${error.message}`;
-    const known = this.#found.get(key);
-    if (known === undefined) this.#found.set(key, { error, count: 1 });
-    else known.count++;
-  }
-
-  get none(): boolean {
-    return this.#found.size === 0;
-  }
-
-  byFile(judge: string): Map<string, { error: ErrorInfo; count: number }[]> {
-    const files = new Map<string, { error: ErrorInfo; count: number }[]>();
-    for (const one of this.#found.values()) {
-      const file = one.error.where?.file ?? judge;
-      files.set(file, [...files.get(file) ?? [], one].slice(0, 20));
-    }
-    return files;
   }
 }
 
@@ -223,10 +185,6 @@ function movedText(before: RunFigures | undefined, after: RunFigures | undefined
   const mean = (figures: RunFigures | undefined): string => (figures?.reward === undefined ? '–' : decimal(figures.reward.mean));
   const moved = mean(before) === mean(after) ? mean(after) : `${mean(before)} → ${mean(after)}`;
   return `${moved} (${after?.reward?.count ?? 0})${after === undefined || after.failed === 0 ? '' : ` · ${vscode.l10n.t('{0} failed', after.failed)}`}`;
-}
-
-function contentOf(line: vscode.TextLine): vscode.Range {
-  return new vscode.Range(line.lineNumber, line.firstNonWhitespaceCharacterIndex, line.lineNumber, line.text.trimEnd().length);
 }
 
 function sourceOf(run: StoredRun, results: Results): StoredRun {
