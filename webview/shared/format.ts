@@ -20,6 +20,7 @@ export function signed(value: number, digits = 3): string {
 
 export function percent(part: number): string {
   if (!Number.isFinite(part)) return NONE;
+  if (part === 0) return '0%';
   const value = part * 100;
   if (value >= 99.995) return '100%';
   return value >= 10 ? `${value.toFixed(1)}%` : value >= 0.01 ? `${value.toFixed(2)}%` : `${value.toExponential(1)}%`;

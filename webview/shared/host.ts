@@ -72,14 +72,12 @@ function inVsCode<Requests, Event>(api: VsCodeApi): Host<Requests, Event> {
 const STATE = 'tuning-fork';
 
 function inBrowser<Requests, Event>(): Host<Requests, Event> {
-  const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
-  const headers = { authorization: `Bearer ${token}` };
+  const headers = { authorization: `Bearer ${location.hash.slice(1)}` };
   return {
     async request(method, params) {
       const answer = await fetch(`/rpc/${method}`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(params) });
-      const body = decode(new Uint8Array(await answer.arrayBuffer()));
-      if (!answer.ok) throw new HostError(body as ErrorInfo);
-      return body as never;
+      if (!answer.ok) throw new HostError((await answer.json() as { error: ErrorInfo }).error);
+      return decode(new Uint8Array(await answer.arrayBuffer())) as never;
     },
     onEvent: (listener) => void follow(headers, listener),
     load<State>() {

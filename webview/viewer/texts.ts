@@ -48,7 +48,7 @@ export const ENGLISH = {
   continuation_start: 'start', continuation_continued: 'continued', continuation_rewritten: 'history rewritten', continuation_template: 'rendered anew by the template', continuation_untracked: 'no token ids',
 
   compareWhat: 'Compare', groupOfStep: 'Group at step {0}', otherSteps: 'Same task, other steps', forks: 'Fork and parent', markedOnes: 'Marked ({0})', shared: '{0} tokens shared', showShared: 'Show them', hideShared: 'Hide them',
-  against: 'Against', reference: 'reference', differs: '{0} tokens differ', same: 'the same', nothingToCompare: 'There is nothing to compare this rollout with.', moreTokens: '{0} more', ownWeights: 'its own weights', weights: 'Weights', turnNumber: 'Turn {0}',
+  against: 'Against', reference: 'reference', differs: '{0} tokens differ', same: 'the same', nothingToCompare: 'There is nothing to compare this rollout with.', colourless: 'Differences', moreTokens: '{0} more', ownWeights: 'its own weights', weights: 'Weights', turnNumber: 'Turn {0}',
   index: 'Index',
 
   keys_views: 'Rollouts, Tokens, Messages, Tree, Compare', keys_move: 'Move', keys_open: 'Open', keys_filter: 'Filter or find', keys_rollout: 'Previous and next rollout', keys_sampled: 'Previous and next sampled token', keys_call: 'Previous and next call',
@@ -102,7 +102,7 @@ export const CHINESE: Record<Key, string> = {
   continuation_start: '开始', continuation_continued: '延续', continuation_rewritten: '历史被改写', continuation_template: '模板重新渲染', continuation_untracked: '无 token id',
 
   compareWhat: '比较', groupOfStep: '第 {0} 步的组', otherSteps: '同一任务的其他步', forks: '分叉与原 rollout', markedOnes: '已选（{0}）', shared: '共享 {0} 个 token', showShared: '显示', hideShared: '隐藏',
-  against: '对照', reference: '基准', differs: '{0} 个 token 不同', same: '相同', nothingToCompare: '没有可与此 rollout 比较的。', moreTokens: '还有 {0} 个', ownWeights: '自身权重', weights: '权重', turnNumber: '第 {0} 轮',
+  against: '对照', reference: '基准', differs: '{0} 个 token 不同', same: '相同', nothingToCompare: '没有可与此 rollout 比较的。', colourless: '差异', moreTokens: '还有 {0} 个', ownWeights: '自身权重', weights: '权重', turnNumber: '第 {0} 轮',
   index: '序号',
 
   keys_views: 'Rollout 列表、Token、消息、树、比较', keys_move: '移动', keys_open: '打开', keys_filter: '筛选或查找', keys_rollout: '上一个与下一个 rollout', keys_sampled: '上一个与下一个采样 token', keys_call: '上一次与下一次调用',

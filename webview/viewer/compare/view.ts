@@ -5,12 +5,13 @@ import { h, icon, styled } from '../../shared/dom.ts';
 import type { Viewer } from '../viewer.ts';
 import { roleText, t } from '../texts.ts';
 import { blocksOf, type Block } from '../tokens/blocks.ts';
-import { colourOf, type Colouring, type Mode } from '../tokens/colour.ts';
+import { colourOf, type Colouring } from '../tokens/colour.ts';
 import { tokenElement } from '../tokens/row.ts';
 import { candidatesOf, KINDS, type Kind } from './candidates.ts';
 import { differenceOf } from './difference.ts';
 
 const CELL_TOKENS = 400;
+const MODES = ['none', 'probability', 'entropy', 'ratio'] as const;
 const WORDS = { context: '', trained: '', missing: '', reason: String, role: String, version: String };
 
 interface Side {
@@ -27,6 +28,7 @@ export class CompareView {
   readonly #viewer: Viewer;
   readonly #kinds = h('div', { class: 'segmented', role: 'group', 'aria-label': t('compareWhat') });
   readonly #weights = h('select', { 'aria-label': t('weights'), onchange: () => void this.#load() });
+  readonly #mode = h('select', { 'aria-label': t('colour'), onchange: () => this.#recolour() });
   readonly #notice = h('span', { class: 'dim', role: 'status' });
   readonly #grid = h('div', { class: 'compare-grid', tabindex: '0', role: 'region', 'aria-label': t('compare') });
   #rollout = '';
@@ -42,8 +44,9 @@ export class CompareView {
     this.#viewer = viewer;
     const asks = viewer.run.capabilities.includes('score') && viewer.run.checkpoints.length > 0;
     if (asks) this.#weights.append(h('option', { value: '' }, t('ownWeights')), ...viewer.run.checkpoints.map(({ name }) => h('option', { value: name }, name)));
+    this.#mode.append(...MODES.filter((mode) => mode !== 'ratio' || asks).map((mode) => h('option', { value: mode }, mode === 'none' ? t('colourless') : t(`mode_${mode}`))));
     this.element = h('section', { class: 'view compare-view', 'aria-label': t('compare') },
-      h('div', { class: 'toolbar' }, this.#kinds, asks && h('label', {}, `${t('weights')} `, this.#weights), this.#notice), this.#grid);
+      h('div', { class: 'toolbar' }, this.#kinds, this.#mode, asks && h('label', {}, `${t('weights')} `, this.#weights), this.#notice), this.#grid);
   }
 
   focus(): void {
@@ -82,14 +85,19 @@ export class CompareView {
       const timeline = await this.#viewer.timeline(rollout);
       const scores = checkpoint === '' ? undefined : await this.#viewer.scores(timeline, checkpoint);
       if (load !== this.#loads) return;
-      const mode: Mode = scores === undefined ? 'probability' : 'ratio';
-      const colouring = colourOf(mode, timeline, { advantage: NaN, scored: scores?.logprob }, WORDS);
-      sides.push({ rollout, timeline, blocks: blocksOf(timeline), colouring, scores, differs: new Uint8Array(timeline.count) });
+      sides.push({ rollout, timeline, blocks: blocksOf(timeline), colouring: colourOf('none', timeline, { advantage: NaN, scored: undefined }, WORDS), scores, differs: new Uint8Array(timeline.count) });
     }
     this.#notice.textContent = '';
     this.#shared = shared;
     this.#sides = sides;
+    if ((checkpoint === '') === (this.#mode.value === 'ratio')) this.#mode.value = checkpoint === '' ? 'none' : 'ratio';
+    this.#recolour(false);
     this.#compare();
+  }
+
+  #recolour(draw = true): void {
+    for (const side of this.#sides) side.colouring = colourOf(this.#mode.value as (typeof MODES)[number], side.timeline, { advantage: NaN, scored: side.scores?.logprob }, WORDS);
+    if (draw) this.#draw();
   }
 
   #compare(): void {

@@ -64,9 +64,9 @@ export class RolloutsView {
       this.#select();
     });
     this.#histogram = new Histogram((range) => this.#setRange(range));
-    this.#heads = COLUMNS.map((column) => h('button', { class: `column ${column.kind} c-${column.key}`, role: 'columnheader', tabindex: '-1', onclick: () => this.#sortBy(column.key) }, h('span', {}, t(column.title)), h('span', { class: 'sort-mark', 'aria-hidden': 'true' })));
+    this.#heads = COLUMNS.map((column) => h('button', { class: `column ${column.kind} col-${column.key}`, role: 'columnheader', tabindex: '-1', onclick: () => this.#sortBy(column.key) }, h('span', {}, t(column.title)), h('span', { class: 'sort-mark', 'aria-hidden': 'true' })));
     this.#grid = h('div', { class: 'rollout-table', role: 'grid', tabindex: '0', 'aria-label': t('rollouts'), 'aria-multiselectable': 'true', onkeydown: (event: KeyboardEvent) => this.#key(event) },
-      h('div', { role: 'rowgroup' }, h('div', { class: 'table-head', role: 'row' }, h('span', { class: 'c-mark', role: 'columnheader', title: t('marked'), 'aria-label': t('marked') }), ...this.#heads)), this.#body);
+      h('div', { role: 'rowgroup' }, h('div', { class: 'table-head', role: 'row' }, h('span', { class: 'col-mark', role: 'columnheader', title: t('marked'), 'aria-label': t('marked') }), ...this.#heads)), this.#body);
     this.#list = new VirtualRows({ scroller: this.#body, rowHeight: ROW_HEIGHT, draw: (index) => this.#draw(index) });
     this.element = h('section', { class: 'view rollouts-view', 'aria-label': t('rollouts'), onkeydown: (event: KeyboardEvent) => this.#viewKey(event) },
       h('div', { class: 'rollouts-top' },
@@ -189,12 +189,12 @@ export class RolloutsView {
       class: `table-row${current ? ' current' : ''}${id === this.#viewer.state.rollout ? ' open' : ''}`, role: 'row', id: `rollout-${index}`, 'aria-rowindex': index + 2, 'aria-selected': String(marked),
       onclick: () => this.#moveTo(index), ondblclick: () => this.#open(),
     },
-      h('span', { class: 'c-mark', role: 'gridcell', onclick: (event: MouseEvent) => {
+      h('span', { class: 'col-mark', role: 'gridcell', onclick: (event: MouseEvent) => {
         event.stopPropagation();
         this.#moveTo(index);
         this.#mark();
       } }, h('span', { class: `mark${marked ? ' on' : ''}`, 'aria-hidden': 'true' }, marked && icon('check'))),
-      ...COLUMNS.map((column) => h('span', { class: `${column.kind} c-${column.key}`, role: 'gridcell' }, column.cell(table, row))));
+      ...COLUMNS.map((column) => h('span', { class: `${column.kind} col-${column.key}`, role: 'gridcell' }, column.cell(table, row))));
   }
 
   #moveTo(index: number, where: 'nearest' | 'center' = 'nearest'): void {
@@ -249,7 +249,7 @@ function statusMark(table: RolloutTable, row: number): HTMLElement {
 function rewardCell({ numbers }: RolloutTable, row: number): Node | string {
   const reward = numbers.reward[row]!;
   if (Number.isNaN(reward)) return NONE;
-  return h('span', { class: 'reward-cell' }, h('span', { class: 'reward-bar' }, styled(h('span', { class: reward < 0 ? 'negative' : '' }), { width: `${Math.min(1, Math.abs(reward)) * 100}%` })), decimal(reward));
+  return h('span', { class: 'reward-cell' }, h('span', { class: 'reward-bar' }, styled(h('span', { class: reward < 0 ? 'negative' : '' }), { width: `${Math.min(1, Math.abs(reward)) * 100}%` })), h('span', { class: 'reward-number' }, decimal(reward)));
 }
 
 function flagCell(table: RolloutTable, row: number): Node | string {
