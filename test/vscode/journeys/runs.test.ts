@@ -52,6 +52,7 @@ journey('tasks are tests; a rollout saved as one fails once the code asks someth
   await page.locator('.monaco-menu').getByText('Save Rollout as Test').hover();
   await page.keyboard.press('Enter');
   await workbench.answer('subtraction');
+  await until(() => existsSync(join(workspace, 'tests/rollouts/subtraction.rollout.json')), 'It was not saved.');
   await workbench.command('Testing: Focus on Test Explorer View');
   await expand(tree('Saved Rollouts'));
   await until(async () => await tree('subtraction').locator('.codicon-testing-passed-icon').count() > 0, 'The saved rollout did not pass.', 20_000);
@@ -127,4 +128,25 @@ journey('stored runs are read, exported and deleted; in an untrusted workspace n
   await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
   await run.waitFor({ state: 'hidden' });
   assert.equal(existsSync(dir), false);
+});
+
+journey('a saved rollout is debugged from its record', math, async ({ page, workbench, workspace }) => {
+  await workbench.open('workflow.ts');
+  await workbench.command('Tuning Fork: Run Rollouts');
+  const runs = await workbench.view('Runs');
+  await expand(workbench.row(runs, '8 rollouts'));
+  await expand(workbench.row(runs, 'training-0'));
+  await workbench.row(runs, 's0t0n0').click({ button: 'right' });
+  await page.locator('.monaco-menu').getByText('Save Rollout as Test').hover();
+  await page.keyboard.press('Enter');
+  await workbench.answer('kept');
+  await until(() => existsSync(join(workspace, 'tests/rollouts/kept.rollout.json')), 'It was not saved.');
+  await workbench.open('workflow.ts');
+  await workbench.breakpoint(20);
+  await workbench.command('Testing: Focus on Test Explorer View');
+  const testing = page.locator('.test-explorer .monaco-list-row');
+  await expand(testing.filter({ hasText: 'Saved Rollouts' }));
+  await testing.filter({ hasText: 'kept' }).hover();
+  await testing.filter({ hasText: 'kept' }).getByRole('button', { name: 'Debug Test' }).click();
+  await until(async () => (await workbench.stopped().catch(() => undefined))?.line === 20, 'It did not stop in the workflow.', 40_000);
 });
