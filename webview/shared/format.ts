@@ -11,7 +11,8 @@ export function count(value: number): string {
 export function decimal(value: number, digits = 3): string {
   if (!Number.isFinite(value)) return NONE;
   const rounded = Number(value.toFixed(digits));
-  return (Object.is(rounded, -0) ? 0 : rounded).toString().replace('-', '−');
+  if (rounded === 0 && value !== 0) return value.toExponential(1).replaceAll('-', '−');
+  return rounded.toString().replace('-', '−');
 }
 
 export function signed(value: number, digits = 3): string {
@@ -23,7 +24,7 @@ export function percent(part: number): string {
   if (part === 0) return '0%';
   const value = part * 100;
   if (value >= 99.995) return '100%';
-  return value >= 10 ? `${value.toFixed(1)}%` : value >= 0.01 ? `${value.toFixed(2)}%` : `${value.toExponential(1)}%`;
+  return value >= 10 ? `${value.toFixed(1)}%` : value >= 0.01 ? `${value.toFixed(2)}%` : '< 0.01%';
 }
 
 export function duration(ms: number): string {

@@ -292,7 +292,8 @@ export class Viewer {
       fact(t('turns'), count(numbers.calls[row]!)), fact(t('sampled'), count(numbers.sampled[row]!)), ...(Number.isNaN(numbers.trained[row]!) ? [] : [fact(t('trained'), count(numbers.trained[row]!))]), fact(t('duration'), duration(numbers.duration[row]!)),
       ...(status === 'finished' ? [] : [h('span', { class: `chip${status === 'failed' ? ' bad' : ''}` }, t(`state_${status}`))]),
       ...this.table.flagsOf(row).map((flag) => h('span', { class: `chip${flag.startsWith('error') ? ' bad' : ''}` }, flag)),
-      ...(parent === undefined ? [] : [h('button', { class: 'link', onclick: () => void this.open(parent.rollout, { call: parent.call }) }, t('forkOf', parent.rollout, parent.call))]),
+      ...(parent === undefined ? [] : [this.table.place(parent.rollout) === -1 ? h('span', { class: 'dim' }, t('forkOf', parent.rollout, parent.call))
+        : h('button', { class: 'link', onclick: () => void this.open(parent.rollout, { call: parent.call }) }, t('forkOf', parent.rollout, parent.call))]),
       h('span', { class: 'spring' }),
       ...(can.includes('debug') ? [h('button', { class: 'action', onclick: () => this.act({ do: 'debug', rollout }) }, icon('bug'), t('debugRollout'))] : []),
     );

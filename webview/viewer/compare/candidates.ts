@@ -16,7 +16,7 @@ export function candidatesOf(table: RolloutTable, rollout: string, marked: reado
   const ofTask: number[] = [];
   const forks: number[] = [];
   let root = rollout;
-  while (FORK.test(root) && table.place(root.replace(FORK, '')) !== -1) root = root.replace(FORK, '');
+  while (FORK.test(root)) root = root.replace(FORK, '');
   for (let other = 0; other < table.count; other++) {
     if (table.task[other] === table.task[row] && table.codes.split[other] === table.codes.split[row]) {
       if (step[other] === step[row]) group.push(other);

@@ -6,6 +6,7 @@ import { count, decimal, duration, signed } from '../../shared/format.ts';
 import { h, icon, styled } from '../../shared/dom.ts';
 import type { Viewer } from '../viewer.ts';
 import { roleText, t } from '../texts.ts';
+import { blockAt, blocksOf, type Block } from '../tokens/blocks.ts';
 import { placeText } from '../tokens/row.ts';
 import { jsonTree } from './json-tree.ts';
 
@@ -17,6 +18,7 @@ export class MessagesView {
   readonly #side = h('aside', { class: 'messages-side' });
   readonly #turns = h('ol', { class: 'turns', 'aria-label': t('conversation'), tabindex: '0', onkeydown: (event: KeyboardEvent) => this.#key(event) });
   #conversation: Conversation | undefined;
+  #blocks: Block[] = [];
   #current = 0;
 
   constructor(viewer: Viewer) {
@@ -34,9 +36,10 @@ export class MessagesView {
     const { scrollTop, scrollHeight, clientHeight } = this.#turns;
     const following = grown && scrollTop + clientHeight >= scrollHeight - 30;
     this.#conversation = conversation;
+    this.#blocks = blocksOf(timeline);
     this.#turns.replaceChildren(...conversation.turns.map((turn, place) => this.#turn(turn, place, conversation, timeline)), ...(conversation.error === undefined ? [] : [h('li', {}, this.#error(conversation.error))]));
     this.#side.replaceChildren(...this.#facts(conversation));
-    if (!grown) this.#go(turnAt(conversation, segment), true);
+    if (!grown) this.#go(this.#turnAt(conversation, segment), true);
     else {
       this.#go(Math.min(this.#current, conversation.turns.length - 1), false);
       this.#turns.scrollTop = following ? this.#turns.scrollHeight : scrollTop;
@@ -44,11 +47,19 @@ export class MessagesView {
   }
 
   goToSegment(segment: number | null): void {
-    if (this.#conversation !== undefined) this.#go(turnAt(this.#conversation, segment), true);
+    if (this.#conversation !== undefined) this.#go(this.#turnAt(this.#conversation, segment), true);
   }
 
   focus(): void {
     this.#turns.focus({ preventScroll: true });
+  }
+
+  /** The turn that a segment belongs to, or the last one before it. */
+  #turnAt({ turns }: Conversation, segment: number | null): number {
+    if (segment === null) return 0;
+    const block = this.#blocks[blockAt(this.#blocks, segment)];
+    const own = turns.findLastIndex((turn) => turn.segment !== null && block !== undefined && turn.segment >= block.first && turn.segment <= block.last);
+    return own !== -1 ? own : Math.max(0, turns.findLastIndex((turn) => turn.segment !== null && turn.segment <= segment));
   }
 
   #go(place: number, scroll: boolean): void {
@@ -133,14 +144,6 @@ export class MessagesView {
     const place: Place = { file: file.replace(/^file:\/\//, ''), line: Number(row), column: Number(column) };
     return h('span', {}, before, h('button', { class: 'link', onclick: () => this.#viewer.act({ do: 'code', place }) }, `${file}:${row}:${column}`), after);
   }
-}
-
-/** The turn that a segment belongs to, or the last one before it. */
-function turnAt({ turns }: Conversation, segment: number | null): number {
-  if (segment === null) return 0;
-  const own = turns.findIndex((turn) => turn.segment === segment);
-  if (own !== -1) return own;
-  return Math.max(0, turns.findLastIndex((turn) => turn.segment !== null && turn.segment <= segment));
 }
 
 function nameOfCall(turns: Conversation['turns'], id: string | undefined): string | undefined {

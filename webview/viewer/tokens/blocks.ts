@@ -10,6 +10,8 @@ export interface Block {
   role: Segment['role'];
   /** The call whose answer is in it. */
   call: TimelineCall | undefined;
+  /** Other calls that sampled the same tokens here. */
+  also: TimelineCall[];
   /** The block it goes on from; null at a root. */
   parent: number | null;
   /** It doesn't go on from the block before it. */
@@ -48,11 +50,26 @@ export function blocksOf(timeline: Timeline): Block[] {
     } else {
       blocks.push({
         from: segment.from, to: segment.to, first: place, last: place, role: segment.kind === 'answer' ? 'assistant' : segment.role,
-        call: segment.kind === 'answer' ? calls.get(segment.call) : undefined,
+        call: segment.kind === 'answer' ? calls.get(segment.call) : undefined, also: [],
         parent: segment.parent === null ? null : blockOf[segment.parent]!, branch: place > 0 && !follows, sampled, trained,
       });
     }
     blockOf.push(blocks.length - 1);
   }
+  for (const call of timeline.calls) {
+    const block = call.answer === null ? undefined : blocks[blockOf[call.answer]!];
+    if (block !== undefined && block.call?.index !== call.index) block.also.push(call);
+  }
   return blocks;
+}
+
+/** The block that a segment is part of. */
+export function blockAt(blocks: readonly Block[], segment: number): number {
+  return blocks.findIndex(({ first, last }) => segment >= first && segment <= last);
+}
+
+/** Where to read a block from: what was sampled, where there is something. */
+export function segmentOf({ segments }: Timeline, { first, last }: Block): number {
+  const answer = segments.slice(first, last + 1).findIndex(({ kind }) => kind === 'answer');
+  return first + Math.max(0, answer);
 }

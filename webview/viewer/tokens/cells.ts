@@ -15,8 +15,10 @@ const TAB_CELLS = 4;
 const LONGEST = 32;
 
 /** Nothing to see, or acting on what stands around: direction marks, joiners, fillers, private and unassigned characters. */
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Cs}\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u{e0100}-\u{e01ef}]/u;
-const ATTACHED = /[\p{Mn}\p{Me}\ufe0e\ufe0f]/u;
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Cs}\u115f\u1160\u3164\uffa0\u2800]/u;
+const ATTACHED = /[\p{Mn}\p{Me}]/u;
+/** Marks that have no look of their own; bytes can be hidden in them. */
+const LOOKLESS: readonly [from: number, to: number][] = [[0x34f, 0x34f], [0x17b4, 0x17b5], [0xfe00, 0xfe0f], [0xe0100, 0xe01ef]];
 const OTHER_SPACE = /\p{Zs}/u;
 const WIDE = /[\p{Emoji_Presentation}\u1100-\u115e\u2329\u232a\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{17000}-\u{18cff}\u{1b000}-\u{1b2ff}\u{1f004}\u{1f0cf}\u{1f200}-\u{1f320}\u{1f32d}-\u{1f335}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u;
 const PICTURE = /\p{Extended_Pictographic}/u;
@@ -77,7 +79,7 @@ function textPieces(text: string, special: boolean): Piece[] {
       } else pieces.push({ kind: 'space', text: glyph, cells: width });
     } else if (code === JOINER && PICTURE.test(characters[place + 1] ?? '') && wide) {
       plain += character;
-    } else if (HIDDEN.test(character)) {
+    } else if (HIDDEN.test(character) || (LOOKLESS.some(([from, to]) => code >= from && code <= to) && !(code >= 0xfe0e && PICTURE.test(characters[place - 1] ?? '')))) {
       flush();
       const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
       pieces.push({ kind: 'control', text: name, cells: name.length + 1 });

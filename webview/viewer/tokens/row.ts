@@ -57,6 +57,7 @@ export function headElement(block: Block, timeline: Timeline, { code }: HeadActi
     h('span', { class: 'head-role' }, roleText(role) + agent),
     block.branch && h('span', { class: 'chip branch' }, icon('fork'), t('branchFrom')),
     call !== undefined && h('span', { class: 'head-call' }, t('call', call.index)),
+    alsoText(block) !== '' && h('span', { class: 'dim' }, alsoText(block)),
     call !== undefined && h('span', { class: 'dim' }, t('sampledCount', block.sampled)),
     call?.version !== null && call?.version !== undefined && h('span', { class: 'dim' }, `v${call.version}`),
     why !== null && h('span', { class: 'chip untrained', title: reasonText(why) }, `${t('notTrained')}: ${reasonText(why)}`),
@@ -65,6 +66,11 @@ export function headElement(block: Block, timeline: Timeline, { code }: HeadActi
     call?.edited === true && h('span', { class: 'chip' }, t('edited')),
     site !== undefined && (code === undefined ? h('span', { class: 'place dim' }, placeText(site)) : h('button', { class: 'link place', tabindex: '-1', title: t('goToCode', placeText(site)), onclick: () => code(call!.index) }, placeText(site))),
   );
+}
+
+/** `also call 4 · rival`: calls that sampled the same. */
+export function alsoText({ also }: Block): string {
+  return also.length === 0 ? '' : t('also', also.map((call) => (call.role === 'default' ? call.index : `${call.index} · ${call.role}`)).join(', '));
 }
 
 export function placeText({ file, line }: { file: string; line?: number }): string {

@@ -5,8 +5,8 @@ import { h, styled, svg } from '../../shared/dom.ts';
 import { VirtualRows } from '../../shared/virtual-rows.ts';
 import type { Viewer } from '../viewer.ts';
 import { reasonText, roleText, t } from '../texts.ts';
-import { blocksOf, type Block } from '../tokens/blocks.ts';
-import { placeText } from '../tokens/row.ts';
+import { blockAt, blocksOf, segmentOf, type Block } from '../tokens/blocks.ts';
+import { alsoText, placeText } from '../tokens/row.ts';
 import { lanesOf, type Lane } from './lanes.ts';
 
 const ROW_HEIGHT = 30;
@@ -53,11 +53,12 @@ export class TreeView {
   }
 
   goToSegment(segment: number): void {
-    this.#go(Math.max(0, this.#blocks.findIndex(({ first, last }) => segment >= first && segment <= last)), 'center');
+    this.#go(Math.max(0, blockAt(this.#blocks, segment)), 'center');
   }
 
   get segment(): number | null {
-    return this.#blocks[this.#current]?.first ?? null;
+    const block = this.#blocks[this.#current];
+    return block === undefined ? null : segmentOf(this.#timeline!, block);
   }
 
   #summarise(): void {
@@ -89,6 +90,7 @@ export class TreeView {
       h('span', { class: 'tree-call dim' }, call === undefined ? '' : t('call', call.index)),
       how !== undefined && h('span', { class: 'chip' }, how),
       call?.edited === true && h('span', { class: 'chip' }, t('edited')),
+      alsoText(block) !== '' && h('span', { class: 'chip' }, alsoText(block)),
       h('span', { class: 'excerpt' }, excerpt),
       h('span', { class: 'number dim' }, count(block.to - block.from)),
       h('span', { class: 'tree-trained' }, block.trained > 0 ? h('span', { class: 'chip trained' }, t('treeTrains', count(block.trained))) : block.sampled > 0 && why !== null ? h('span', { class: 'chip untrained', title: reasonText(why) }, reasonText(why)) : null),
@@ -122,10 +124,7 @@ export class TreeView {
     this.#go(row);
     const block = this.#blocks[row];
     if (block === undefined) return;
-    // To what was sampled, where there is something.
-    const segments = this.#timeline!.segments.slice(block.first, block.last + 1);
-    const answer = segments.findIndex(({ kind }) => kind === 'answer');
-    void this.#viewer.showSegment(block.first + Math.max(0, answer));
+    void this.#viewer.showSegment(segmentOf(this.#timeline!, block));
   }
 
   #key(event: KeyboardEvent): void {
