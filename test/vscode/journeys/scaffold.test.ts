@@ -4,6 +4,11 @@ import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { journey } from '../journey.ts';
 import { until } from '../until.ts';
+import type { Workbench } from '../workbench.ts';
+
+/** The next step has come up. */
+const proposed = (workbench: Workbench, name: string): Promise<void> => until(async () => (await workbench.quickInput().inputValue()) === name, `${name} was not proposed.`);
+const offered = (workbench: Workbench, label: string): Promise<void> => until(async () => (await workbench.picks()).some((text) => text.endsWith(label)), `${label} was not offered.`);
 
 /** The menu of quick fixes closes when a language server has news. */
 async function fixOf(page: Page, title: string): Promise<Locator> {
@@ -19,18 +24,18 @@ const nearlyEmpty = { workspace: { files: { 'README.md': '# Mine\n' } } };
 
 journey('a new workflow is opened where one goes on writing, and is right; what breaks it is told and mended', nearlyEmpty, async ({ page, workbench, workspace, screenshot }) => {
   await workbench.command('Tuning Fork: New Workflow…');
-  await until(async () => (await workbench.picks()).includes('Next to Nothing'), 'The templates were not offered.');
+  await offered(workbench, 'Next to Nothing');
   await screenshot('new-workflow-template');
   await workbench.pick('A Game by Turns');
-  await until(async () => (await workbench.quickInput().inputValue()) === 'game', 'No name was proposed.');
+  await proposed(workbench, 'game');
   await page.locator('.quick-input-widget').getByRole('button', { name: 'Back' }).click();
   await workbench.pick('An Agent with a Tool');
-  await until(async () => (await workbench.quickInput().inputValue()) === 'tool-agent', 'Another template did not propose another name.');
+  await proposed(workbench, 'tool-agent');
   await workbench.answer('README.md');
   await page.locator('.quick-input-message').filter({ hasText: 'README.md is there already.' }).waitFor();
   await screenshot('new-workflow-name');
   await workbench.answer('sums');
-  await until(async () => (await workbench.picks()).some((label) => label.includes('workspace')), 'The folder was not offered.');
+  await offered(workbench, 'workspace');
   await screenshot('new-workflow-place');
   await page.keyboard.press('Enter');
 
@@ -39,21 +44,16 @@ journey('a new workflow is opened where one goes on writing, and is right; what 
   const line = lines.findIndex((text) => text.includes('async execute'));
   await until(async () => (await workbench.statusBar()).some((text) => text.includes(`Ln ${line + 2}, Col 5`)), `The cursor is not in execute: ${(await workbench.statusBar()).join(' ')}`);
   await workbench.codeLens('Run Rollouts').waitFor();
-  // Once TypeScript knows the types of the package that is linked, there is still no problem.
-  await until(async () => {
-    // A hover that says "loading" goes on saying it.
-    await page.mouse.move(700, 850);
-    await page.locator('.view-line').getByText('ReActAgent', { exact: true }).last().hover();
-    return page.locator('.monaco-hover').getByText('ReActAgentOptions').first().waitFor({ timeout: 2_000 }).then(() => true, () => false);
-  }, 'TypeScript does not know the package.', 60_000);
-  const problems = page.locator('.statusbar-item[id="status.problems"]');
-  await until(async () => /No Problems/.test((await problems.getAttribute('aria-label'))!), `There are problems in a new workflow: ${await problems.getAttribute('aria-label')}`);
-
   await workbench.goTo(line + 1, lines[line]!.indexOf('execute') + 1);
   for (let i = 0; i < 'async '.length; i++) await page.keyboard.press('Backspace');
   await workbench.command('Problems: Focus on Problems View');
-  const row = page.locator('.markers-panel .monaco-list-row').filter({ hasText: '`execute` waits for something, so it must be async.' });
+  const problem = (text: string) => page.locator('.markers-panel .monaco-list-row').filter({ hasText: text });
+  const row = problem('`execute` waits for something, so it must be async.');
   await row.waitFor();
+  // TypeScript knows the types of the package that is linked: what it says follows from the mistake, and there is nothing else.
+  await problem("'Promise<WorkflowOutput>'").waitFor({ timeout: 60_000 });
+  const said = (await page.locator('.markers-panel .monaco-list-row').allTextContents()).filter((text) => /(?:not-async|ts\d+)\[Ln/.test(text));
+  assert.equal(said.length, 3, said.join('\n'));
   await screenshot('contract-problem');
   await row.dblclick();
   await page.locator('.editor-instance .monaco-editor').first().click();
@@ -61,7 +61,7 @@ journey('a new workflow is opened where one goes on writing, and is right; what 
   const fix = await fixOf(page, 'Make execute async');
   await screenshot('contract-fix');
   await fix.click();
-  await row.waitFor({ state: 'detached' });
+  await page.locator('.markers-panel').getByText('No problems have been detected').waitFor();
   await page.keyboard.press('Control+s');
   await until(() => readFileSync(join(workspace, 'sums/workflow.ts'), 'utf8') === lines.join('\n'), 'The fix did not bring the method back as it was.');
 
@@ -75,8 +75,9 @@ journey('a new workflow is opened where one goes on writing, and is right; what 
 journey('in a configuration an unknown key is told and mended, keys and values are offered, and a hover says what a key means', nearlyEmpty, async ({ page, workbench, workspace, screenshot }) => {
   await workbench.command('Tuning Fork: New Workflow…');
   await workbench.pick('An Agent with a Tool');
+  await proposed(workbench, 'tool-agent');
   await workbench.answer('sums');
-  await workbench.picks();
+  await offered(workbench, 'workspace');
   await page.keyboard.press('Enter');
   await page.locator('.tab.active').filter({ hasText: 'workflow.ts' }).waitFor();
 
@@ -124,7 +125,7 @@ journey('in a configuration an unknown key is told and mended, keys and values a
 
   await workbench.command('Tuning Fork: Open Example…');
   await workbench.pick('frozenlake');
-  await workbench.picks();
+  await offered(workbench, 'workspace');
   await page.keyboard.press('Enter');
   await page.locator('.monaco-breadcrumbs').filter({ hasText: 'frozenlake' }).waitFor();
   await until(async () => (await workbench.statusBar()).some((text) => /Ln 10, Col 5/.test(text)), 'The example is not opened in execute.');
