@@ -21,7 +21,7 @@ export function draftConfig({ file, workflow, grades, judges, data, schema }: Dr
   const from = (path: string): string => posix(relative(dirname(file), path));
   const judge = judges[0] === undefined ? undefined : `${from(judges[0].file)}->${judges[0].className}`;
   const roles = [...new Set([...(workflow.trainableTargets ?? []), ...workflow.roles])];
-  return `${schema === undefined ? '' : `# yaml-language-server: $schema=${from(schema)}\n`}tuning_fork:
+  return `${schema === undefined ? '' : `# yaml-language-server: $schema=./${from(schema)}\n`}tuning_fork:
   model:
     path: embedded                  # or a folder of weights, or ollama:qwen3, openai:gpt-4o, ...
   rollout:
@@ -56,11 +56,13 @@ ${validation === undefined ? '' : `      validation: { file_path: ${from(validat
 }
 
 function judgement(judge: string | undefined, grades: Draft['grades'], data: Draft['data']): string {
-  if (grades === 'itself' && judge === undefined) return '';
-  const others = `or ${BUILTIN_JUDGES.filter((name) => name !== 'env_service').slice(0, 4).join(', ')}, or a class of yours: judge.ts->MyJudge`;
-  const chosen = judge ?? (grades === 'environment' ? 'builtin->environment' : data?.answer === undefined ? undefined : 'builtin->exact_match');
-  if (chosen === undefined) return `  # task_judge:                     # absent: the workflow gives every reward itself\n  #   judge_protocol: builtin->exact_match   # ${others}\n`;
-  return `  task_judge:\n    judge_protocol: ${chosen}   # ${others}\n`;
+  if (judge !== undefined) return `  task_judge:\n    judge_protocol: ${judge}   # or one that is built in: builtin->${BUILTIN_JUDGES[0]}\n`;
+  if (grades === 'itself') return '';
+  const others = `or ${BUILTIN_JUDGES.slice(0, 4).join(', ')}, or a class of yours: judge.ts->MyJudge`;
+  const chosen = grades === 'environment' ? 'environment' : data?.answer === undefined ? undefined : 'exact_match';
+  return chosen === undefined
+    ? `  # task_judge:                     # absent: the workflow gives every reward itself\n  #   judge_protocol: builtin->exact_match   # ${others}\n`
+    : `  task_judge:\n    judge_protocol: builtin->${chosen}   # ${others}\n`;
 }
 
 /** The JSONL files of a project, and the key of their right answers if the first line has one. */

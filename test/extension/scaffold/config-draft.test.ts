@@ -47,6 +47,6 @@ test('every draft is a configuration without a mistake', async () => {
     assert.equal(config.rollout.user_workflow, `agent.ts->${className}`);
     assert.equal(config.task_reader.type, more.data ? 'jsonl_dataset_file' : 'random_dummy');
   }
-  assert.match(draft('Plain', { schema: join(dir, 'node_modules/s.json') }), /^# yaml-language-server: \$schema=\.\.\/node_modules\/s\.json\ntuning_fork:\n/);
+  assert.match(draft('Plain', { schema: join(dir, 'node_modules/s.json') }), /^# yaml-language-server: \$schema=\.\/\.\.\/node_modules\/s\.json\ntuning_fork:\n/);
   assert.match(draft('Graded'), /# trainable_targets: \[a\] {3}# of a, b;/);
 });
