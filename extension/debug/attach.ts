@@ -15,7 +15,7 @@ export async function attachToWorker(studio: Studio, parent: vscode.DebugSession
   const { project } = parent.configuration as { project?: string };
   const code = project ?? parent.workspaceFolder?.uri.fsPath ?? '';
   const started = await vscode.debug.startDebugging(parent.workspaceFolder, {
-    type: 'pwa-node', request: 'attach', name: parent.name,
+    type: 'pwa-node', request: 'attach', name: vscode.l10n.t('{0}: code', parent.name),
     websocketAddress: url,
     continueOnAttach: true,
     // A tool that starts processes would have them stopped.

@@ -12,6 +12,8 @@ interface Open {
   rollout: HeldRollout;
   text: string;
   changed: number;
+  /** It goes on with what is saved; nobody need ask. */
+  decided?: boolean;
 }
 
 const open = new Map<string, Open>();
@@ -31,12 +33,21 @@ export async function continueEdited(keep: boolean): Promise<void> {
   const document = vscode.window.activeTextEditor?.document;
   const found = document && open.get(document.uri.toString());
   if (found === undefined) throw new TuningForkError('usage', vscode.l10n.t('This call has gone on already.'), { next: vscode.l10n.t('Close this editor.') });
-  await goOn(document!.uri, found, readMessages(document!.getText()), keep);
+  const messages = readMessages(document!.getText());
+  found.decided = true;
+  try {
+    await document!.save();
+    await goOn(document!.uri, found, messages, keep);
+  } finally {
+    found.decided = false;
+  }
 }
 
 async function goOn(uri: vscode.Uri, { rollout }: Open, messages: ChatMessage[], keep: boolean): Promise<void> {
   await release(rollout, { decision: { do: 'edit', messages, keep } });
   open.delete(uri.toString());
+  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+  await vscode.window.tabGroups.close(tabs.filter(({ input }) => input instanceof vscode.TabInputText && input.uri.toString() === uri.toString()));
 }
 
 /** A file system of the calls that are held, so that "Save" means what it always means. */
@@ -65,7 +76,7 @@ function register({ context }: Studio, held: Held): void {
     }),
     vscode.workspace.onDidSaveTextDocument(async ({ uri }) => {
       const found = open.get(uri.toString());
-      if (found === undefined) return;
+      if (found === undefined || found.decided) return;
       const now = vscode.l10n.t('Continue with These');
       const kept = vscode.l10n.t('Continue and Keep for Later Prompts');
       const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('The call can go on with the messages as you saved them.'), now, kept);

@@ -10,7 +10,7 @@ import type { Asked, Debuggee, Tell, Way } from './debuggee.ts';
 import { l10n } from './l10n.ts';
 import { liveMoment, withoutTokens, type Edits, type Moment } from './moment.ts';
 import type { Runs } from './runs.ts';
-import { stopText } from './stop-text.ts';
+import { stopLabel, stopText } from './stop-text.ts';
 import { tokenWords } from './token-words.ts';
 import { isFilter } from './stop-points.ts';
 import { number, threadName } from './words.ts';
@@ -196,7 +196,7 @@ export class LiveRun implements Debuggee {
     const known = of.threads.get(rollout);
     if (known !== undefined) return known;
     const thread: Thread = {
-      id: this.#nextThread++, rollout, of, edits: {}, name: threadName(task, sample, undefined, of.fork?.parent),
+      id: this.#nextThread++, rollout, of, edits: {}, name: threadName(rollout, task, sample, of.fork?.parent),
       ...(this.#launch.stopOnEntry === true && { wanted: 'breakpoint' }),
     };
     of.threads.set(rollout, thread);
@@ -207,15 +207,13 @@ export class LiveRun implements Debuggee {
 
   #held(thread: Thread, stop: Stopped): void {
     thread.stop = stop;
-    if (stop.reward != null) thread.name = threadName(stop.task, stop.sample, stop.reward, thread.of.fork?.parent);
+    if (stop.reward != null) thread.name = threadName(stop.rollout, stop.task, stop.sample, thread.of.fork?.parent, stop.reward);
     const byFilter = stop.points.length > 0 && stop.points.every((id) => isFilter(id));
     // VS Code opens its view at a breakpoint, and at nothing else.
     const reason = stop.points.length === 0 ? thread.wanted ?? 'pause' : byFilter ? 'exception' : 'breakpoint';
     thread.wanted = undefined;
-    const text = stopText(stop);
     this.#tell('stopped', {
-      reason, threadId: thread.id, allThreadsStopped: false, description: text,
-      ...(byFilter && { text }), ...(stop.points.length > 0 && { hitBreakpointIds: stop.points }),
+      reason, threadId: thread.id, allThreadsStopped: false, description: stopLabel(stop), text: stopText(stop), ...(stop.points.length > 0 && { hitBreakpointIds: stop.points }),
     });
     this.#tell('tuningFork/stopped', { threadId: thread.id, stop: withoutTokens(stop) });
   }

@@ -19,3 +19,21 @@ export function stopText(stop: Stopped): string {
     default: return l10n.t('Call {0} is answered, and the agent does not have the answer yet.', index);
   }
 }
+
+/** A few words for the call stack, which shows them beside the name of the rollout. */
+export function stopLabel({ on, call, answered, tool, reward }: Stopped): string {
+  switch (on) {
+    case 'error': return l10n.t('error');
+    case 'malformed': return l10n.t('malformed tool call');
+    case 'truncated': return l10n.t('truncated');
+    case 'token': return l10n.t('unlikely token');
+    case 'drift': return l10n.t('drift');
+    case 'reward': return l10n.t('low reward');
+    case 'no-spread': return l10n.t('one reward');
+    default:
+      if (call !== undefined) return l10n.t('at a model call');
+      if (tool !== undefined) return l10n.t('at a tool');
+      if (answered !== undefined) return l10n.t('at an answer');
+      return reward == null ? l10n.t('at the judge') : l10n.t('graded');
+  }
+}

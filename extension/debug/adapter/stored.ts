@@ -48,7 +48,7 @@ export class StoredRollout implements Debuggee {
 
   threads(): DebugProtocol.Thread[] {
     const stop = this.#moments.at(-1)?.stop;
-    return stop === undefined ? [] : [{ id: THREAD, name: threadName(stop.task, stop.sample, stop.reward) }];
+    return stop === undefined ? [] : [{ id: THREAD, name: threadName(stop.rollout, stop.task, stop.sample, undefined, stop.reward) }];
   }
 
   stop(): Stopped | undefined {

@@ -23,8 +23,10 @@ export function replyText({ content, tool_calls: calls = [], reasoning }: ChatMe
   return reasoning ?? '';
 }
 
-export function threadName(task: string, sample: number, reward?: number | null, parent?: string): string {
-  return [parent === undefined ? task : `${task} ⑂ ${parent}`, `s${sample}`, ...(reward == null ? [] : [rewardText(reward)])].join(' · ');
+/** `parent`: the rollout that it is a fork of. */
+export function threadName(rollout: string, task: string, sample: number, parent: string | undefined, reward?: number | null): string {
+  const fork = parent === undefined ? [] : [l10n.t('fork {0} of {1}', /f(\d+)$/.exec(rollout)?.[1] ?? '', parent)];
+  return [task, `s${sample}`, ...fork, ...(reward == null ? [] : [rewardText(reward)])].join(' · ');
 }
 
 export function rolloutLine({ id, task, reward, status, calls, sampled, duration }: IndexEntry): string {
