@@ -6,7 +6,7 @@ import { projectFolder } from '../../runtime/backbone/location.ts';
 import type { ConfigProblem } from '../language/config-problems.ts';
 import type { Exports } from '../language/exports.ts';
 import type { Studio } from '../studio.ts';
-import { kindOf } from './kind.ts';
+import { kindOf, mayBeOurs } from './kind.ts';
 
 const CALM_MS = 200;
 
@@ -59,10 +59,11 @@ export class Problems implements vscode.CodeActionProvider, vscode.Disposable {
   #soon(document: vscode.TextDocument): void {
     const key = document.uri.toString();
     clearTimeout(this.#timers.get(key));
-    if (kindOf(document) === undefined) return this.#forget(document);
+    if (!mayBeOurs(document)) return;
     this.#timers.set(key, setTimeout(() => {
       this.#timers.delete(key);
-      this.#check(document).catch((error: unknown) => this.#studio.log.error(error as Error));
+      if (kindOf(document) === undefined) this.#forget(document);
+      else this.#check(document).catch((error: unknown) => this.#studio.log.error(error as Error));
     }, CALM_MS));
   }
 
