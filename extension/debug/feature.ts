@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { DEBUG_TYPE } from '../../runtime/protocol/debug.ts';
 import { command } from '../commands/table.ts';
+import { showError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { dynamicConfigurations, rolloutConfigurations } from './configurations.ts';
 import { followActiveWorkflow } from './active-workflow.ts';
@@ -20,8 +21,12 @@ export function registerDebug(studio: Studio): void {
     vscode.debug.onDidReceiveDebugSessionCustomEvent(async (event) => {
       if (event.session.type !== DEBUG_TYPE) return;
       held.receive(event);
-      if (event.event === 'tuningFork/inspector') await (await import('./attach.ts')).attachToWorker(studio, event.session, event.body);
-      if (event.event === 'tuningFork/forked') await (await import('./fork.ts')).tellForked(event.body);
+      try {
+        if (event.event === 'tuningFork/inspector') await (await import('./attach.ts')).attachToWorker(studio, event.session, event.body);
+        if (event.event === 'tuningFork/forked') await (await import('./fork.ts')).tellForked(event.body);
+      } catch (error) {
+        await showError(studio, error);
+      }
     }),
     followActiveWorkflow(studio),
   );
