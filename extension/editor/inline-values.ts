@@ -36,6 +36,8 @@ interface Sheet {
   edited: Map<string, readonly string[]>;
   /** Runs while somebody types. */
   timer: NodeJS.Timeout | undefined;
+  /** There was news meanwhile. */
+  outdated: boolean;
   /** What listeners know. */
   told: string;
 }
@@ -108,7 +110,8 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
     clearTimeout(sheet.timer);
     sheet.timer = setTimeout(() => {
       sheet.timer = undefined;
-      this.#rested(document, sheet);
+      if (sheet.outdated) void this.#show(document);
+      else this.#rested(document, sheet);
     }, AFTER_TYPING_MS);
   }
 
@@ -129,6 +132,9 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
     const targets = setting('editor.inlineValues', document) ? this.targetsOf(document.uri.fsPath) : [];
     if (targets.length === 0 && !this.#sheets.has(document)) return;
     const sheet = this.#sheetOf(document);
+    // Somebody types: it is done once they rest.
+    sheet.outdated = sheet.timer !== undefined;
+    if (sheet.outdated) return;
     const found = (await Promise.all(targets.map((target) => this.#board.look(target)))).filter((run) => run !== undefined);
     // Where two runs tell something of one line, the newer one does.
     const runs = found.sort((a, b) => (a.info.created < b.info.created ? 1 : -1));
@@ -136,7 +142,6 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
     const edited = new Map(await Promise.all(runs.map(async ({ dir, info }) => [dir, await this.#code.changed(info.files ?? {}, openText)] as const)));
     if (!this.#sheets.has(document)) return;
     Object.assign(sheet, { runs, befores, edited });
-    // Somebody types: it is laid out once they rest.
     if (sheet.timer === undefined) this.#layOut(document, sheet);
   }
 
@@ -190,7 +195,7 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
 
   #sheetOf(document: vscode.TextDocument): Sheet {
     const sheet = this.#sheets.get(document) ?? {
-      moved: new MovedLines(), painted: { texts: '', lines: [], since: new MovedLines(), editors: new Set() }, runs: [], befores: new Map(), values: [], edited: new Map(), timer: undefined, told: '',
+      moved: new MovedLines(), painted: { texts: '', lines: [], since: new MovedLines(), editors: new Set() }, runs: [], befores: new Map(), values: [], edited: new Map(), timer: undefined, outdated: false, told: '',
     };
     this.#sheets.set(document, sheet);
     return sheet;

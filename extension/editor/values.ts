@@ -51,8 +51,16 @@ export function rewardText({ info, reward, rollouts, failed, step, validation }:
   return words.join(' · ');
 }
 
+const texts = new WeakMap<Site, string>();
+
 /** `48 calls · 31 tokens · logprob −0.42 · 6% truncated` */
-export function siteText({ all, failed }: Site, l10n: L10n): string {
+export function siteText(site: Site, l10n: L10n): string {
+  const text = texts.get(site) ?? wordsOf(site, l10n);
+  texts.set(site, text);
+  return text;
+}
+
+function wordsOf({ all, failed }: Site, l10n: L10n): string {
   const words: string[] = [];
   if (all.calls > 0) words.push(all.calls === 1 ? l10n.t('1 call') : l10n.t('{0} calls', all.calls), l10n.t('{0} tokens', decimal(all.sampled / all.calls, 0)));
   const logprob = meanLogprob(all);

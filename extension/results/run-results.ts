@@ -22,6 +22,7 @@ export class RunResults {
   #rewards: Rewards | undefined;
   #counted = -1;
   #wasRunning = true;
+  #told: RunFigures | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(reader: RunReader) {
@@ -34,6 +35,7 @@ export class RunResults {
 
   /** A call is worth telling before its rollout has ended, which may take minutes. */
   receive(event: RunEvent): void {
+    this.#told = undefined;
     if (event.type === 'call') {
       const { rollout, role, site, prompt, sampled } = event;
       const digest = this.#early.get(rollout) ?? { rollout, calls: [], error: undefined };
@@ -66,9 +68,11 @@ export class RunResults {
       this.#part = parts.newest;
       this.#rewards = rewardsOf(this.#reader, parts);
       await this.#look();
+      this.#told = undefined;
     }
     const digests = [...this.#digests.values()];
-    return { ...this.#rewards!, dir: this.#reader.dir, info, total: count, looked: digests.length, ...gather([...digests, ...this.#early.values()]) };
+    this.#told ??= { ...this.#rewards!, dir: this.#reader.dir, info, total: count, looked: digests.length, ...gather([...digests, ...this.#early.values()]) };
+    return { ...this.#told, info };
   }
 
   async #look(): Promise<void> {
