@@ -145,3 +145,13 @@ journey('configuration and roles are asked where there are several; Esc starts n
   await workbench.command('Tuning Fork: Stop Training');
   await workbench.notification(/stopped after step/, 40_000);
 });
+
+journey('a training that came to its end while no window was open is told of at the next start', { workspace: workspace(4) }, async ({ page, workbench, workspace: folder, reload }) => {
+  await workbench.command('Tuning Fork: Start Training');
+  await untilStep(workbench, 1);
+  await page.goto('about:blank');
+  const finished = (): boolean => globSync(join(folder, 'runs/*/*/*/run.json')).some((file) => readFileSync(file, 'utf8').includes('"state": "finished"'));
+  await until(finished, 'The training did not go on without a window.', 60_000);
+  await reload();
+  await workbench.notification(/math_agent is trained: 4 steps\. Reward on validation tasks/, 30_000);
+});
