@@ -91,7 +91,15 @@ const pages = ({ outdir, minify }) => ({
 
 /** @returns {Promise<Record<string, number>>} The files it made, and their bytes. */
 export async function bundle({ outdir = join(root, 'dist'), minify = false } = {}) {
-  const built = await Promise.all([build(extension({ outdir, minify })), build(pages({ outdir, minify }))]);
+  return sizesOf(outdir, await Promise.all([build(extension({ outdir, minify })), build(pages({ outdir, minify }))]));
+}
+
+/** The pages alone, for tests that need no VS Code. */
+export async function bundlePages({ outdir = join(root, 'dist'), minify = false } = {}) {
+  return sizesOf(outdir, [await build(pages({ outdir, minify }))]);
+}
+
+function sizesOf(outdir, built) {
   const files = built.flatMap(({ outputFiles }) => outputFiles).filter(({ path }) => /\.(js|css)$/.test(path));
   return Object.fromEntries(files.map(({ path, contents }) => [relative(outdir, path).replaceAll('\\', '/'), contents.length]));
 }

@@ -17,7 +17,7 @@ if (node === undefined) {
 }
 
 /** Rooms whose tests start processes and wait for them. */
-const SLOW = ['test/runtime/worker', 'test/runtime/backbone', 'test/runtime/cli', 'test/journeys'];
+const SLOW = ['test/runtime/worker', 'test/runtime/backbone', 'test/runtime/cli', 'test/journeys', 'test/webview'];
 const words = process.argv.slice(2);
 const all = testFiles(join(root, 'test')).filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
 const journeys = all.filter((file) => file.startsWith('test/vscode/'));
@@ -26,7 +26,7 @@ const fast = all.filter((file) => !slow.includes(file) && !journeys.includes(fil
 
 const bin = (name) => [join(root, 'node_modules', name === 'tsc' ? 'typescript/bin/tsc' : `${name}/bin/${name}`)];
 const steps = [
-  ...(words.length === 0 ? [['types', [...bin('tsc'), '--noEmit']], ['lint', [...bin('oxlint')]]] : []),
+  ...(words.length === 0 ? [['types', [...bin('tsc'), '--noEmit']], ['types of pages', [...bin('tsc'), '--noEmit', '-p', 'webview']], ['lint', [...bin('oxlint')]]] : []),
   ...(fast.length > 0 ? [['tests', ['--test', '--test-concurrency=2', '--test-timeout=120000', ...fast]]] : []),
   ...(slow.length > 0 ? [['tests of processes', ['--test', '--test-concurrency=2', '--test-timeout=180000', ...slow]]] : []),
   ...(journeys.length > 0 ? [

@@ -1,1 +1,2 @@
 export function setUpHost(): { server: string; chromium: string };
+export function chromiumPath(): string;

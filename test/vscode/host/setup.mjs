@@ -13,7 +13,12 @@ const wanted = ['package-lock.json', 'setup.mjs', 'spdlog.cjs'].map((name) => re
 /** @returns {{ server: string, chromium: string }} Throws one sentence with the next step if the host can't be had. */
 export function setUpHost() {
   if (!existsSync(ready) || JSON.parse(readFileSync(ready, 'utf8')) !== wanted) installServer();
-  return { server: join(vscode(join(here, 'node_modules')), 'out/server-main.js'), chromium: findChromium() ?? installChromium() };
+  return { server: join(vscode(join(here, 'node_modules')), 'out/server-main.js'), chromium: chromiumPath() };
+}
+
+/** Of the Chromium that tests look through; installed where there is none and it can be. */
+export function chromiumPath() {
+  return findChromium() ?? installChromium();
 }
 
 function installServer() {

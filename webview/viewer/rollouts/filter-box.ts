@@ -73,6 +73,7 @@ export class FilterBox {
     }, option)));
     if (this.#chosen === -1) this.#input.removeAttribute('aria-activedescendant');
     else this.#input.setAttribute('aria-activedescendant', `filter-option-${this.#chosen}`);
+    this.#options.children[this.#chosen]?.scrollIntoView({ block: 'nearest' });
   }
 
   #take(option: string): void {

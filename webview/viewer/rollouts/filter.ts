@@ -273,7 +273,7 @@ export function complete(expression: string, caret: number, table: RolloutTable)
     return ['and', 'or'];
   })();
   const wanted = typed.toLowerCase();
-  const options = all.filter((name) => name.toLowerCase().startsWith(wanted) && name.toLowerCase() !== wanted).slice(0, 12);
+  const options = all.filter((name) => name.toLowerCase().startsWith(wanted) && name.toLowerCase() !== wanted).slice(0, 40);
   return { from, to: caret + rest.length, options };
 }
 

@@ -12,7 +12,7 @@ export interface Piece {
 const SPACES: Record<number, string> = { 0x20: '·', 0x09: '⇥', 0x0d: '␍', 0xa0: '⍽', 0x3000: '　' };
 const TAB_CELLS = 4;
 /** A longer piece is told in several, so that rows can break it. */
-const LONGEST = 32;
+const LONGEST = 20;
 
 /** Nothing to see, or acting on what stands around: direction marks, joiners, fillers, private and unassigned characters. */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Cs}\u115f\u1160\u3164\uffa0\u2800]/u;

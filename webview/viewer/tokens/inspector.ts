@@ -1,6 +1,6 @@
 /** All that is known of the token under the cursor. */
 import { TOKEN, type Alternative, type Scores, type Timeline } from '../../../runtime/protocol/viewer.ts';
-import { decimal, percent, signed } from '../../shared/format.ts';
+import { count, decimal, percent, signed } from '../../shared/format.ts';
 import { h, icon, styled } from '../../shared/dom.ts';
 import { reasonText, roleText, t } from '../texts.ts';
 import { hex, piecesOf } from './cells.ts';
@@ -33,7 +33,7 @@ export class Inspector {
     this.#known.clear();
   }
 
-  show(timeline: Timeline, token: number, advantage: number, scores: Scores | undefined): void {
+  show(timeline: Timeline, token: number, advantage: number, scores: Scores | undefined, [from, to]: readonly [from: number, to: number] = [token, token + 1]): void {
     const segment = timeline.segments[timeline.segment[token]!];
     if (segment === undefined) {
       this.#body.replaceChildren();
@@ -57,7 +57,7 @@ export class Inspector {
     fact(t('bytes'), bytes.length === 0 ? undefined : hex(bytes), 'number');
     if (sampled) {
       fact(t('probability'), Number.isNaN(logprob) ? undefined : h('span', { class: 'probability' }, meter(Math.exp(logprob)), percent(Math.exp(logprob))), 'number');
-      fact(t('logprob'), Number.isNaN(logprob) ? undefined : decimal(logprob, 5), 'number');
+      fact(t(scores === undefined ? 'logprob' : 'oldLogprob'), Number.isNaN(logprob) ? undefined : decimal(logprob, 5), 'number');
       fact(t('rank'), Number.isNaN(timeline.entropy[token]!) ? undefined : timeline.rank[token] === 0 ? t('unranked') : `#${timeline.rank[token]!}`, 'number');
       fact(t('entropy'), Number.isNaN(timeline.entropy[token]!) ? undefined : t('entropyBound', decimal(timeline.entropy[token]!, 4)), 'number');
       if (scores !== undefined && !Number.isNaN(change)) {
@@ -85,7 +85,7 @@ export class Inspector {
     const { fork } = this.#actions;
     this.#body.replaceChildren(
       h('div', { class: 'inspector-head' }, h('h2', {}, t('tokenAt', token)), ...kinds.map((kind) => h('span', { class: 'chip' }, kind))),
-      glyphs, list,
+      glyphs, selectionText(timeline, from, to), list,
       sampled ? h('h3', {}, t('alternatives')) : '', alternatives,
       sampled && fork !== undefined && call !== undefined ? h('button', { class: 'action', title: t('forkBefore'), onclick: () => fork(call.index, answerPlace(timeline, token)) }, icon('fork'), t('forkHere')) : '',
     );
@@ -124,6 +124,19 @@ export class Inspector {
       }, (error: Error) => this.#shown === key && into.replaceChildren(h('p', { class: 'mistake' }, error.message)));
     }, REST_MS);
   }
+}
+
+/** What is selected beyond the token itself, and how likely all of it was. */
+function selectionText(timeline: Timeline, from: number, to: number): HTMLElement | string {
+  if (to - from < 2) return '';
+  let sum = 0;
+  let told = 0;
+  for (let token = from; token < to; token++) {
+    if (Number.isNaN(timeline.logprob[token]!)) continue;
+    sum += timeline.logprob[token]!;
+    told++;
+  }
+  return h('p', { class: 'dim' }, t('selected', count(to - from)), told === 0 ? null : ` · ${t('jointly', percent(Math.exp(sum)))}`);
 }
 
 /** Place in the call's answer, which a branch may have cut into several segments. */

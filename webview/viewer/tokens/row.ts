@@ -63,6 +63,7 @@ export function headElement(block: Block, timeline: Timeline, { code }: HeadActi
     why !== null && h('span', { class: 'chip untrained', title: reasonText(why) }, `${t('notTrained')}: ${reasonText(why)}`),
     call?.finish === 'length' && h('span', { class: 'chip warn' }, t('finish_length')),
     call?.malformed !== undefined && h('span', { class: 'chip warn', title: call.malformed }, t('malformed')),
+    call !== undefined && call.restored > 0 && h('span', { class: 'chip' }, t('restored', call.restored)),
     call?.edited === true && h('span', { class: 'chip' }, t('edited')),
     site !== undefined && (code === undefined ? h('span', { class: 'place dim' }, placeText(site)) : h('button', { class: 'link place', tabindex: '-1', title: t('goToCode', placeText(site)), onclick: () => code(call!.index) }, placeText(site))),
   );

@@ -179,7 +179,7 @@ export class TokensView {
   }
 
   #inspect(): void {
-    this.#inspector.show(this.#timeline!, this.#pane.cursor, this.#advantage, this.#scores);
+    this.#inspector.show(this.#timeline!, this.#pane.cursor, this.#advantage, this.#scores, this.#pane.selection);
   }
 
   #toCode(call: number): void {
