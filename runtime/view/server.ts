@@ -5,14 +5,18 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import { checkDashboardParams } from '../protocol/dashboard-requests.ts';
 import { checkViewerParams } from '../protocol/viewer-requests.ts';
-import type { ViewerEvent, ViewFocus } from '../protocol/viewer.ts';
-import { encode } from './wire.ts';
+import type { ViewFocus } from '../protocol/viewer.ts';
+import type { Dashboard } from './dashboard.ts';
 import type { RunViewer } from './viewer.ts';
+import { encode } from './wire.ts';
 
 export interface ViewServerOptions {
   viewer: RunViewer;
-  /** Folder with `viewer.js` and `viewer.css`. */
+  /** Of a training: its dashboard is shown too. */
+  dashboard?: Dashboard;
+  /** Folder with script and style sheet of each page. */
   assets: string;
   focus?: ViewFocus;
   /** Absent: a free one. */
@@ -22,17 +26,36 @@ export interface ViewServerOptions {
 export interface ViewServer {
   /** With the token behind `#`, which browsers keep to themselves. */
   readonly url: string;
+  readonly dashboardUrl: string;
+  /** Where the viewer begins that is opened next. */
+  focus: ViewFocus | undefined;
   close(): Promise<void>;
+}
+
+/** A page, its questions, and what it is told. */
+interface Served {
+  name: string;
+  answer(method: string, params: unknown): Promise<unknown>;
+  listeners: Set<(event: unknown) => void>;
+  stop(): void;
 }
 
 const BODY_BYTES = 1 << 20;
 const HEARTBEAT_MS = 15_000;
 const TYPES: Record<string, string> = { js: 'text/javascript', css: 'text/css' };
 
-export async function serveViewer({ viewer, assets, focus, port = 0 }: ViewServerOptions): Promise<ViewServer> {
+export async function serveViewer({ viewer, dashboard, assets, focus, port = 0 }: ViewServerOptions): Promise<ViewServer> {
   const token = randomBytes(24).toString('base64url');
-  const listeners = new Set<(event: ViewerEvent) => void>();
-  const stop = viewer.watch((event) => listeners.forEach((listener) => listener(event)));
+  const pages = new Map([['/', serve('viewer', viewer, (method, params) => {
+    const asked = checkViewerParams(method, params);
+    return asked.method === 'open' ? viewer.view(view.focus) : (viewer.requests[asked.method] as Ask)(asked.params);
+  })]]);
+  if (dashboard !== undefined) {
+    pages.set('/dashboard/', serve('dashboard', dashboard, (method, params) => {
+      const asked = checkDashboardParams(method, params);
+      return asked.method === 'open' ? dashboard.view(viewer.run.dir) : (dashboard.requests[asked.method] as Ask)(asked.params);
+    }));
+  }
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => fail(response, 500, errorInfo(error)));
   });
@@ -47,34 +70,36 @@ export async function serveViewer({ viewer, assets, focus, port = 0 }: ViewServe
     // A page of somebody else's that has made a name of its own point here.
     if (!hosts.has(request.headers.host ?? '')) return fail(response, 403, { code: 'auth', message: 'This server answers to its own address only.' });
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    if (request.method === 'GET' && pathname === '/') return page(response);
-    if (request.method === 'GET' && /^\/[\w-]+\.(js|css)$/.test(pathname)) return asset(response, pathname);
+    const at = pathname.startsWith('/dashboard/') ? '/dashboard/' : '/';
+    const served = pages.get(at);
+    const path = pathname.slice(at.length);
+    if (served === undefined) return fail(response, 404, { code: 'usage', message: `There is no ${pathname} here.` });
+    if (request.method === 'GET' && path === '') return page(response, served);
+    if (request.method === 'GET' && /^[\w-]+\.(js|css)$/.test(path)) return asset(response, path);
     if (!authorized(request, token)) return fail(response, 401, { code: 'auth', message: 'The token of this viewer is missing or wrong.', next: 'Open the address that "tuning-fork view" printed, whole.' });
-    if (request.method === 'GET' && pathname === '/events') return events(request, response);
-    if (request.method === 'POST' && pathname.startsWith('/rpc/')) return call(request, response, pathname.slice('/rpc/'.length));
+    if (request.method === 'GET' && path === 'events') return events(request, response, served);
+    if (request.method === 'POST' && path.startsWith('rpc/')) return call(request, response, served, path.slice('rpc/'.length));
     fail(response, 404, { code: 'usage', message: `There is no ${pathname} here.` });
   }
 
-  function page(response: ServerResponse): void {
+  function page(response: ServerResponse, { name }: Served): void {
     response.writeHead(200, {
       'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff',
       'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     });
-    response.end('<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Tuning Fork</title><link rel="stylesheet" href="viewer.css"></head><body><script type="module" src="viewer.js"></script></body></html>');
+    response.end(`<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Tuning Fork</title><link rel="stylesheet" href="${name}.css"></head><body><script type="module" src="${name}.js"></script></body></html>`);
   }
 
-  function asset(response: ServerResponse, pathname: string): void {
-    const file = join(assets, pathname);
-    if (!existsSync(file)) return fail(response, 404, { code: 'usage', message: `There is no ${pathname} here.` });
-    response.writeHead(200, { 'content-type': TYPES[pathname.split('.').at(-1)!]!, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  function asset(response: ServerResponse, name: string): void {
+    const file = join(assets, name);
+    if (!existsSync(file)) return fail(response, 404, { code: 'usage', message: `There is no ${name} here.` });
+    response.writeHead(200, { 'content-type': TYPES[name.split('.').at(-1)!]!, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     createReadStream(file).pipe(response);
   }
 
-  async function call(request: IncomingMessage, response: ServerResponse, method: string): Promise<void> {
+  async function call(request: IncomingMessage, response: ServerResponse, served: Served, method: string): Promise<void> {
     try {
-      const { method: known, params } = checkViewerParams(method, JSON.parse(await bodyOf(request)));
-      const ask = viewer.requests[known] as (given: unknown) => Promise<unknown>;
-      const result = known === 'open' ? await viewer.view(focus) : await ask(params);
+      const result = await served.answer(method, JSON.parse(await bodyOf(request)));
       response.writeHead(200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' });
       response.end(encode(result));
     } catch (error) {
@@ -82,10 +107,10 @@ export async function serveViewer({ viewer, assets, focus, port = 0 }: ViewServe
     }
   }
 
-  function events(request: IncomingMessage, response: ServerResponse): void {
+  function events(request: IncomingMessage, response: ServerResponse, { listeners }: Served): void {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     response.write(': here\n\n');
-    const tell = (event: ViewerEvent): void => void response.write(`data: ${JSON.stringify(event)}\n\n`);
+    const tell = (event: unknown): void => void response.write(`data: ${JSON.stringify(event)}\n\n`);
     const heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT_MS);
     listeners.add(tell);
     request.once('close', () => {
@@ -94,14 +119,25 @@ export async function serveViewer({ viewer, assets, focus, port = 0 }: ViewServe
     });
   }
 
-  return {
+  const view: ViewServer = {
     url: `http://127.0.0.1:${at}/#${token}`,
+    dashboardUrl: `http://127.0.0.1:${at}/dashboard/#${token}`,
+    focus,
     close: () => new Promise((resolve) => {
-      stop();
+      for (const { stop } of pages.values()) stop();
       server.close(() => resolve());
       server.closeAllConnections();
     }),
   };
+  return view;
+}
+
+type Ask = (params: unknown) => Promise<unknown>;
+
+function serve<Event>(name: string, source: { watch(tell: (event: Event) => void): () => void }, answer: Served['answer']): Served {
+  const listeners: Served['listeners'] = new Set();
+  const stop = source.watch((event) => listeners.forEach((listener) => listener(event)));
+  return { name, answer, listeners, stop };
 }
 
 function authorized(request: IncomingMessage, token: string): boolean {

@@ -75,7 +75,7 @@ function inBrowser<Requests, Event>(): Host<Requests, Event> {
   const headers = { authorization: `Bearer ${location.hash.slice(1)}` };
   return {
     async request(method, params) {
-      const answer = await fetch(`/rpc/${method}`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(params) });
+      const answer = await fetch(`rpc/${method}`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(params) });
       if (!answer.ok) throw new HostError((await answer.json() as { error: ErrorInfo }).error);
       return decode(new Uint8Array(await answer.arrayBuffer())) as never;
     },
@@ -95,7 +95,7 @@ function inBrowser<Requests, Event>(): Host<Requests, Event> {
 async function follow<Event>(headers: Record<string, string>, listener: (event: Event) => void): Promise<void> {
   for (;;) {
     try {
-      const { body, ok } = await fetch('/events', { headers });
+      const { body, ok } = await fetch('events', { headers });
       if (!ok || body === null) return;
       let rest = '';
       for await (const text of body.pipeThrough(new TextDecoderStream()) as unknown as AsyncIterable<string>) {

@@ -1,10 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { ViewerAction } from '../../protocol/viewer.ts';
 import { openRunReader } from '../../trace/index.ts';
+import { Dashboard } from '../../view/dashboard.ts';
 import { serveViewer } from '../../view/server.ts';
 import { RunViewer } from '../../view/viewer.ts';
 import { wholeNumber, type Command } from '../args.ts';
@@ -37,13 +39,15 @@ export const view: Command = {
     if (rollout !== undefined) indexOfRollout(await openRunReader(dir), rollout);
     await build();
     const viewer = await RunViewer.open(dir, { capabilities: [], language, act });
-    const server = await serveViewer({ viewer, assets, ...(rollout !== undefined && { focus: { rollout } }), port: args.number('port') });
-    if (args.on('json')) printJson({ type: 'viewing', url: server.url, dir });
+    const dashboard = viewer.run.info.kind === 'training' ? dashboardOf(dir, (id) => void (server.focus = { rollout: id })) : undefined;
+    const server = await serveViewer({ viewer, dashboard, assets, ...(rollout !== undefined && { focus: { rollout } }), port: args.number('port') });
+    if (args.on('json')) printJson({ type: 'viewing', url: server.url, ...(dashboard !== undefined && { dashboard: server.dashboardUrl }), dir });
     else {
       print(`${t('{0} is shown at', viewer.run.info.run)} ${paint.cyan(server.url)}`);
+      if (dashboard !== undefined) print(`${t('Its training at')} ${paint.cyan(server.dashboardUrl)}`);
       note(paint.dim(t('Ctrl-C ends it.')));
     }
-    if (!args.on('no-open') && !args.on('json')) openBrowser(server.url);
+    if (!args.on('no-open') && !args.on('json')) openBrowser(dashboard === undefined || rollout !== undefined ? server.url : server.dashboardUrl);
     const ended = Promise.withResolvers<void>();
     using _interrupt = onInterrupt(ended.resolve);
     await ended.promise;
@@ -57,9 +61,21 @@ async function act(action: ViewerAction): Promise<never> {
   throw new TuningForkError('usage', t('The browser can\'t do "{0}".', action.do), { next: t('Open the run in VS Code.') });
 }
 
+/** All trainings beside this one can be laid over it; a rollout of this one opens in the viewer. */
+function dashboardOf(dir: string, openRollout: (id: string) => void): Dashboard {
+  return new Dashboard([dirname(dirname(dirname(dir)))], {
+    capabilities: ['rollout'], language,
+    act: async (action) => {
+      if (action.do !== 'rollout') throw new TuningForkError('usage', t('The browser can\'t do "{0}".', action.do), { next: t('Open the run in VS Code.') });
+      if (action.dir !== dir) throw new TuningForkError('usage', t('Rollouts of another run are not shown here.'), { next: `tuning-fork view ${basename(action.dir)} --rollout ${action.rollout}` });
+      openRollout(action.rollout);
+    },
+  });
+}
+
 /** The page is bundled in what is published; in a clone it is made when it is first asked for. */
 async function build(): Promise<void> {
-  if (existsSync(`${assets}/viewer.js`)) return;
+  if (existsSync(`${assets}/viewer.js`) && existsSync(`${assets}/dashboard.js`)) return;
   await promisify(execFile)(process.execPath, ['esbuild.mjs'], { cwd: root });
 }
 
