@@ -28,7 +28,7 @@ async function rewardColumn(folder: string): Promise<{ line: number; column: num
 
 journey('a run shows beside the code; an edit greys it; a saved judge moves it', { workspace, settings }, async ({ page, workbench, screenshot, workspace: folder, dir, reload }) => {
   await workbench.open('workflow.ts');
-  await workbench.codeLens('Run Rollouts').click();
+  await workbench.codeLens('Run Rollouts').click({ timeout: 40_000 });
   await workbench.codeLens(/^last: 0\.\d\d ± 0\.\d\d \(8\)$/).waitFor({ timeout: 30_000 });
   const first = await shows(workbench, /^\d+ calls · \d+ tokens · logprob −0\.\d\d.*\nreward (0\.\d\d) ± 0\.\d\d \(8\)$/);
   await screenshot('inline-values');
@@ -102,7 +102,7 @@ async function runsOf(folder: string): Promise<string[]> {
 for (const theme of ['light', 'high-contrast'] as const) {
   journey(`inline values in the theme ${theme}`, { workspace, settings, theme }, async ({ workbench, screenshot }) => {
     await workbench.open('workflow.ts');
-    await workbench.codeLens('Run Rollouts').click();
+    await workbench.codeLens('Run Rollouts').click({ timeout: 40_000 });
     await workbench.codeLens(/^last:/).waitFor({ timeout: 30_000 });
     await shows(workbench, /reward/);
     await screenshot(`inline-values-${theme}`);
@@ -111,7 +111,7 @@ for (const theme of ['light', 'high-contrast'] as const) {
 
 journey('行内数值说中文', { workspace, settings, locale: 'zh-cn' }, async ({ workbench, screenshot }) => {
   await workbench.open('workflow.ts');
-  await workbench.codeLens('运行 Rollout').click();
+  await workbench.codeLens('运行 Rollout').click({ timeout: 40_000 });
   await workbench.codeLens(/^上次：/).waitFor({ timeout: 30_000 });
   await shows(workbench, /次调用.*\n奖励 0\.\d\d ± 0\.\d\d（8）/);
   await screenshot('inline-values-chinese');
