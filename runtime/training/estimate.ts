@@ -40,7 +40,7 @@ export function estimateTraining(config: TuningForkConfig, info: Pick<TrainerInf
   const bytes = count * info.parameters * CHECKPOINT_BYTES_PER_PARAMETER;
   const perRollout = measured?.sampledPerRollout ?? 0;
   const bodies = Math.min(steps, trainer.save_freq > 0 ? trainer.save_freq : steps) * perStep * perRollout * BODY_BYTES_PER_TOKEN;
-  const copies = BYTES_PER_PARAMETER + (stepSettings(config, info.parameters, 1).klCoef > 0 ? 4 : 0);
+  const copies = BYTES_PER_PARAMETER + (stepSettings(config, info.parameters, 1, steps).klCoef > 0 ? 4 : 0);
   return {
     steps, rollouts,
     sampledTokens: measured === undefined ? null : Math.round(all * perRollout),

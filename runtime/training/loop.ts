@@ -169,7 +169,7 @@ class Training {
   async #step(step: number): Promise<void> {
     const { config, tasks, emit } = this.#options;
     const { state } = this.#store;
-    const settings = stepSettings(config, this.#info.parameters, step);
+    const settings = stepSettings(config, this.#info.parameters, step, this.#total);
     const { epoch, indices } = tasksOfStep(step, tasks.training.length, config.rollout.seed, this.#schedule);
 
     const watch = new Stopwatch(this.#control);
@@ -335,7 +335,7 @@ class Training {
 
   #plan(): TrainingPlan {
     const { config, tasks } = this.#options;
-    const { learningRate, entropyCoef, klCoef } = stepSettings(config, this.#info.parameters, Infinity);
+    const { learningRate, entropyCoef, klCoef } = stepSettings(config, this.#info.parameters, Math.max(1, config.trainer_common.optim.lr_warmup_steps), this.#total);
     return {
       steps: this.#total, ...this.#schedule, repeats: config.rollout.num_repeat, trainingTasks: tasks.training.length,
       validationTasks: this.#validation.length, validationRollouts: this.#validation.length * (1 + config.trainer_common.val_pass_n),

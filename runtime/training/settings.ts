@@ -27,13 +27,12 @@ export function ownSettings(parameters: number): (typeof OWN_SETTINGS)[number] {
   return OWN_SETTINGS.find((row) => parameters <= row.parameters)!;
 }
 
-/** `step` counts from 1. */
-export function stepSettings({ rollout, trainer_common: trainer }: TuningForkConfig, parameters: number, step: number): StepSettings {
+/** `step` counts from 1, up to `total`. */
+export function stepSettings({ rollout, trainer_common: trainer }: TuningForkConfig, parameters: number, step: number, total: number): StepSettings {
   const own = ownSettings(parameters);
   const { optim } = trainer;
-  const warmup = Math.max(0, optim.lr_warmup_steps);
   return {
-    learningRate: (optim.lr ?? own.learningRate) * (warmup === 0 ? 1 : Math.min(1, step / warmup)),
+    learningRate: (optim.lr ?? own.learningRate) * shareOfRate(optim, step, total),
     betas: optim.betas,
     eps: ADAM_EPSILON,
     weightDecay: optim.weight_decay,
@@ -46,6 +45,15 @@ export function stepSettings({ rollout, trainer_common: trainer }: TuningForkCon
     entropyCoef: trainer.entropy_coeff ?? own.entropyCoef,
     temperature: rollout.temperature,
   };
+}
+
+/** It rises from the first step, which already learns, and falls to the last, which still does. */
+function shareOfRate({ lr_warmup_steps: warmup, lr_scheduler_type: type, min_lr_ratio: least }: TuningForkConfig['trainer_common']['optim'], step: number, total: number): number {
+  const rise = Math.max(0, warmup);
+  if (step <= rise) return step / rise;
+  if (type === 'constant') return 1;
+  const gone = (step - 1 - rise) / (total - rise);
+  return least + (1 - least) * 0.5 * (1 + Math.cos(Math.PI * gone));
 }
 
 export function batchOptions({ data, rollout, trainer_common: trainer }: TuningForkConfig, info: TrainerInfo): Omit<BatchOptions, 'version'> {
