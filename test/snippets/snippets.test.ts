@@ -57,7 +57,7 @@ test('each TypeScript snippet type-checks with what it proposes, and breaks no c
 test('each YAML snippet is part of a configuration without a mistake', () => {
   for (const [name, snippet] of snippets('yaml')) {
     const text = expand(snippet);
-    const whole = /^tuning_fork:/.test(text) ? text : `tuning_fork:\n  rollout:\n    user_workflow: a.ts->A\n${text.replace(/^/gm, '  ')}`;
+    const whole = text.startsWith('tuning_fork:') ? text : `tuning_fork:\n  rollout:\n    user_workflow: a.ts->A\n${text.replace(/^/gm, '  ')}`;
     assert.deepEqual(parseConfig(whole, join(dir, 'a.yaml'), {}, { env: {}, cwd: dir }).warnings, [], name);
   }
 });
