@@ -181,7 +181,7 @@ export class Dashboard {
     const live = this.#host.live?.(dir) ?? null;
     return {
       ...row, step: metrics.step, conf: known.info.conf, config: stringify(known.info.config), finished: known.info.finished ?? null, error: known.info.error ?? null,
-      evaluations: metrics.evaluations, checkpoints: kept?.checkpoints ?? [], notices: report?.notices ?? live?.notices ?? [], processes, live,
+      evaluations: metrics.evaluations.toSorted((a, b) => a.step - b.step), checkpoints: kept?.checkpoints ?? [], notices: report?.notices ?? live?.notices ?? [], processes, live,
       left: row.state === 'running' ? timeLeft(metrics, row.steps) : null, report: report !== undefined,
     };
   }

@@ -1,0 +1,447 @@
+/** The dashboard: what is shown of which trainings, kept over hiding and reload, and brought up to date as they go on. */
+import type { DashboardAction, DashboardEvent, DashboardRequests, DashboardView, ListedTraining, NotableRollouts, StepFigure, TrainingDetail } from '../../runtime/protocol/dashboard.ts';
+import type { TrainingReport } from '../../runtime/protocol/training.ts';
+import { h, icon } from '../shared/dom.ts';
+import { count, decimal, duration, percent, signed } from '../shared/format.ts';
+import { errorOf, type Host } from '../shared/host.ts';
+import type { Board, Line } from './board.ts';
+import { Chart } from './chart.ts';
+import { FIGURES, GROUPS } from './figures.ts';
+import { Heat, type Cell } from './heat.ts';
+import { inkOf, paintNow, type Paint } from './inks.ts';
+import { checkpointsPanel, configPanel, evaluationsPanel, noticesPanel, panel, processesPanel, stepPanel } from './panels.ts';
+import type { Range } from './plot.ts';
+import { reportPanel } from './report.ts';
+import { Series } from './series.ts';
+import { t } from './texts.ts';
+import { inkMark, stateMark, trainingsList } from './trainings.ts';
+
+interface Kept {
+  shown: string[];
+  main: string | null;
+  smoothing: number;
+  range: Range | null;
+  side: boolean;
+  tables: string[];
+  config: boolean;
+  scroll: number;
+}
+
+interface Closer {
+  from: number;
+  to: number;
+  rewards?: [number, number];
+}
+
+const HEAT_COLUMNS = 360;
+const HEAT_BINS = 20;
+/** Processes breathe without a step being made. */
+const DETAIL_MS = 2_000;
+
+export class Dashboard implements Board {
+  lines: Line[] = [];
+  main: Line | undefined;
+  paint: Paint = paintNow();
+  crosshair: number | null = null;
+  readonly #host: Host<DashboardRequests, DashboardEvent>;
+  readonly #view: DashboardView;
+  readonly #series = new Map<string, Series>();
+  readonly #details = new Map<string, TrainingDetail>();
+  readonly #charts: Chart[];
+  readonly #heat: Heat;
+  readonly #kept: Kept;
+  readonly #head = h('header', { class: 'head' });
+  readonly #side = h('aside', { class: 'side' });
+  readonly #step = h('div', { class: 'step-place' });
+  readonly #panels = h('div', { class: 'panels' });
+  readonly #reportPlace = h('div', { class: 'panels' });
+  readonly #scroller: HTMLElement;
+  readonly #said = h('div', { class: 'unseen', role: 'status' });
+  readonly #toast = h('div', { class: 'toast', role: 'alert', hidden: true });
+  readonly #zoomed = h('button', { class: 'action', hidden: true, onclick: () => this.zoom(null) });
+  #trainings: ListedTraining[];
+  #report: TrainingReport | null = null;
+  #closer: Closer | undefined;
+  #notable: NotableRollouts | undefined;
+  #pointed: object | undefined;
+  #active = 0;
+  #frame = 0;
+  #pointFrame = 0;
+  #shownPanels = '';
+  #toastTimer = 0;
+
+  constructor(host: Host<DashboardRequests, DashboardEvent>, view: DashboardView) {
+    this.#host = host;
+    this.#view = view;
+    this.#trainings = view.trainings;
+    this.#kept = { shown: [], main: null, smoothing: 0.6, range: null, side: true, tables: [], config: false, scroll: 0, ...host.load<Partial<Kept>>() };
+    this.#charts = FIGURES.map((figure) => new Chart(figure, this, () => this.#keep()));
+    this.#heat = new Heat(this, ({ from, to, low, high }: Cell) => void this.#look({ from, to, rewards: [low, high] }));
+    this.#scroller = h('main', { class: 'charts', tabindex: -1 });
+    host.onEvent((event) => void this.#hear(event).catch((error: unknown) => this.#fail(error)));
+  }
+
+  get smoothing(): number {
+    return this.#kept.smoothing;
+  }
+
+  get whole(): Range {
+    const ends = this.lines.flatMap(({ series: { step }, evaluations }) => [...(step.length === 0 ? [] : [step[0]!, step.at(-1)!]), ...evaluations.map((row) => row.step)]);
+    const planned = this.lines.length === 1 ? this.#trainings.find(({ dir }) => dir === this.main?.dir) : undefined;
+    // A training that has just begun does not stretch three steps over the whole width.
+    const last = Math.max(...ends, planned?.state === 'running' && planned.steps !== null && planned.steps <= 1_000 ? planned.steps : 2, 2);
+    return { from: Math.min(...ends, 1), to: last };
+  }
+
+  get range(): Range {
+    return this.#kept.range ?? this.whole;
+  }
+
+  async begin(root: HTMLElement): Promise<void> {
+    root.replaceChildren(h('div', { class: 'dashboard' }, this.#head, this.#side, this.#scroller, this.#said, this.#toast));
+    if (this.#trainings.length === 0) return this.#drawEmpty();
+    const there = new Set(this.#trainings.map(({ dir }) => dir));
+    const { focus } = this.#view;
+    const main = this.#kept.main !== null && there.has(this.#kept.main) ? this.#kept.main : focus ?? this.#trainings[0]!.dir;
+    const shown = this.#kept.shown.filter((dir) => there.has(dir));
+    this.#layOut();
+    await this.#show(shown.includes(main) ? shown : [main, ...shown], main);
+    for (const chart of this.#charts) if (this.#kept.tables.includes(chart.figure.key)) chart.toggleTable(() => {});
+    this.#scroller.scrollTop = this.#kept.scroll;
+    setInterval(() => void this.#refreshDetail().catch(() => {}), DETAIL_MS);
+  }
+
+  themed(): void {
+    this.paint = paintNow();
+    this.lines = this.lines.map((line, i) => ({ ...line, ink: inkOf(i, this.paint) }));
+    this.main = this.lines.find(({ dir }) => dir === this.main?.dir);
+    this.#drawSide();
+    this.#paintSoon();
+  }
+
+  zoom(range: Range | null): void {
+    this.#kept.range = range;
+    this.#keep();
+    this.#paintSoon();
+  }
+
+  point(step: number | null, from?: object): void {
+    if (this.crosshair === step && this.#pointed === from) return;
+    this.crosshair = step;
+    this.#pointed = from;
+    if (this.#pointFrame === 0) {
+      this.#pointFrame = requestAnimationFrame(() => {
+        this.#pointFrame = 0;
+        for (const chart of this.#charts) {
+          chart.point();
+          chart.tip(chart === this.#pointed);
+        }
+        this.#heat.point();
+      });
+    }
+  }
+
+  choose(step: number): void {
+    const { step: steps } = this.main?.series ?? { step: new Int32Array(0) };
+    if (steps.length === 0) return;
+    const at = Math.max(steps[0]!, Math.min(steps.at(-1)!, step));
+    void this.#look({ from: at, to: at });
+  }
+
+  async #show(dirs: readonly string[], main: string): Promise<void> {
+    const before = this.main?.dir;
+    this.lines = dirs.map((dir, i) => {
+      const series = this.#series.get(dir) ?? new Series(dir, (of, figures, from) => this.#host.request('series', { dir: of, figures, from }));
+      this.#series.set(dir, series);
+      return { dir, name: this.#nameOf(dir), series, ink: inkOf(i, this.paint), evaluations: this.#details.get(dir)?.evaluations ?? [] };
+    });
+    this.main = this.lines.find(({ dir }) => dir === main) ?? this.lines[0];
+    [this.#kept.shown, this.#kept.main] = [[...dirs], this.main?.dir ?? null];
+    this.#keep();
+    this.#drawSide();
+    await Promise.all([...this.lines.map((line) => this.#bring(line)), this.#refreshDetail(), ...this.lines.filter(({ dir }) => !this.#details.has(dir)).map(({ dir }) => this.#detail(dir))]);
+    if (before !== this.main?.dir) {
+      this.#closer = undefined;
+      await this.#bringMain();
+    }
+    this.#drawSide();
+    this.#paintSoon();
+  }
+
+  /** What the charts in sight need of a training. */
+  async #bring({ series }: Line): Promise<void> {
+    const needed = new Set<StepFigure>(['rewardMean', 'success']);
+    for (const { visible, figure, element } of this.#charts) if (visible || element.hidden) for (const name of figure.needs) needed.add(name);
+    await series.bring(needed);
+  }
+
+  async #detail(dir: string): Promise<TrainingDetail> {
+    const detail = await this.#host.request('detail', { dir });
+    this.#details.set(dir, detail);
+    const line = this.lines.findIndex((one) => one.dir === dir);
+    if (line >= 0) this.lines[line]!.evaluations = detail.evaluations;
+    return detail;
+  }
+
+  /** Of the training whose details are shown. */
+  async #refreshDetail(): Promise<void> {
+    if (this.main === undefined || document.hidden) return;
+    const { dir } = this.main;
+    const before = this.#details.get(dir)?.evaluations.length;
+    const detail = await this.#detail(dir);
+    if (this.main?.dir !== dir) return;
+    if (detail.report && this.#report?.run !== detail.run) this.#report = await this.#host.request('report', { dir });
+    this.#drawHead(detail);
+    this.#drawPanels(detail);
+    if (before !== detail.evaluations.length) this.#paintSoon();
+  }
+
+  async #bringMain(): Promise<void> {
+    this.#report = null;
+    const { dir } = this.main ?? {};
+    if (dir === undefined) return;
+    await Promise.all([this.#bringHeat(), this.#bringNotable(), this.#details.get(dir)?.report === true && this.#host.request('report', { dir }).then((report) => (this.#report = report))]);
+    const detail = this.#details.get(dir);
+    if (detail !== undefined) {
+      this.#drawHead(detail);
+      this.#drawPanels(detail);
+    }
+  }
+
+  async #bringHeat(): Promise<void> {
+    const { dir } = this.main!;
+    const heat = await this.#host.request('heat', { dir, columns: HEAT_COLUMNS, bins: HEAT_BINS });
+    if (this.main?.dir === dir) this.#heat.show(heat);
+  }
+
+  async #look(closer: Closer): Promise<void> {
+    this.#closer = closer;
+    try {
+      await this.#bringNotable();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The newest step unless somebody chose one. */
+  async #bringNotable(): Promise<void> {
+    if (this.main === undefined) return;
+    const { dir, series } = this.main;
+    const last = series.step.at(-1);
+    const { from, to, rewards } = this.#closer ?? { from: last ?? 0, to: last ?? 0 };
+    if (last === undefined && this.#closer === undefined) return this.#drawStep();
+    const notable = await this.#host.request('notable', { dir, from, to, ...(rewards !== undefined && { low: rewards[0], high: rewards[1] }) });
+    if (this.main?.dir !== dir) return;
+    this.#notable = notable;
+    this.#drawStep();
+  }
+
+  async #hear(event: DashboardEvent): Promise<void> {
+    if (event.type === 'focus') return this.#show(this.#kept.shown.includes(event.dir) ? this.#kept.shown : [event.dir], event.dir);
+    if (event.type === 'listed') {
+      const first = this.#trainings.length === 0;
+      this.#trainings = event.trainings;
+      if (first && this.#trainings.length > 0) {
+        this.#layOut();
+        return this.#show([this.#trainings[0]!.dir], this.#trainings[0]!.dir);
+      }
+      this.#drawSide();
+      return this.#refreshDetail();
+    }
+    const line = this.lines.find(({ dir }) => dir === event.dir);
+    if (line === undefined) return;
+    await this.#bring(line);
+    await (line === this.main ? Promise.all([this.#refreshDetail(), this.#bringHeat(), this.#closer === undefined && this.#bringNotable()]) : this.#detail(line.dir));
+    this.#drawSide();
+    this.#paintSoon();
+  }
+
+  async #act(action: DashboardAction, told?: string): Promise<void> {
+    try {
+      await this.#host.request('act', action);
+      if (told !== undefined) this.#said.textContent = t('asked', told);
+      if (action.do === 'rollout' && location.protocol.startsWith('http') && !('acquireVsCodeApi' in globalThis)) location.assign(`../${location.hash}`);
+      else await this.#refreshDetail();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    const { message, next } = errorOf(error);
+    this.#toast.replaceChildren(h('p', {}, message), h('p', { class: 'dim' }, next ?? ''));
+    this.#toast.hidden = false;
+    clearTimeout(this.#toastTimer);
+    this.#toastTimer = window.setTimeout(() => (this.#toast.hidden = true), 8_000);
+  }
+
+  get #openRollout(): ((rollout: string) => void) | undefined {
+    const dir = this.main?.dir;
+    if (dir === undefined || !this.#view.capabilities.includes('rollout')) return undefined;
+    return (rollout) => void this.#act({ do: 'rollout', dir, rollout });
+  }
+
+  #nameOf(dir: string): string {
+    const training = this.#trainings.find((one) => one.dir === dir);
+    return training === undefined ? dir : `${training.experiment} ${training.run.slice(-8)}`;
+  }
+
+  #drawEmpty(): void {
+    this.#head.replaceChildren();
+    this.#scroller.replaceChildren(h('div', { class: 'empty' }, h('p', {}, t('noTrainings')), h('p', { class: 'dim' }, t('noTrainingsNext'))));
+    this.#side.hidden = true;
+  }
+
+  #layOut(): void {
+    this.#side.hidden = !this.#kept.side;
+    const grid = h('div', { class: 'grid' });
+    for (const group of GROUPS) {
+      grid.append(h('h2', {}, t(`group_${group}`)));
+      grid.append(...this.#charts.filter(({ figure }) => figure.group === group).map(({ element }) => element));
+      if (group === 'learning') grid.append(this.#heat.element, this.#step);
+    }
+    grid.append(h('h2', {}, t('group_more')));
+    this.#scroller.replaceChildren(grid, this.#panels, this.#reportPlace);
+    const seen = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const chart = this.#charts.find(({ element }) => element === target)!;
+        chart.visible = isIntersecting;
+      }
+      void Promise.all(this.lines.map((line) => this.#bring(line))).then(() => this.#paintSoon(), (error: unknown) => this.#fail(error));
+    }, { root: this.#scroller, rootMargin: '200px' });
+    for (const chart of this.#charts) seen.observe(chart.element);
+    this.#scroller.addEventListener('scroll', () => {
+      this.#kept.scroll = this.#scroller.scrollTop;
+      this.#keep();
+    }, { passive: true });
+    this.#rove();
+  }
+
+  /** One stop of the Tab key; up and down go through the charts. */
+  #rove(): void {
+    const places = this.#charts.map(({ focusable }) => focusable);
+    places[0]!.tabIndex = 0;
+    places.forEach((place, i) => {
+      place.addEventListener('focus', () => {
+        places[this.#active]!.tabIndex = -1;
+        this.#active = i;
+        place.tabIndex = 0;
+        this.point(this.crosshair, this.#charts[i]);
+      });
+      place.addEventListener('keydown', ({ key }) => {
+        if (key === 'ArrowUp' || key === 'ArrowDown') places[Math.max(0, Math.min(places.length - 1, i + (key === 'ArrowDown' ? 1 : -1)))]!.focus();
+      });
+      place.addEventListener('keydown', (event) => void (/^Arrow(Up|Down)$/.test(event.key) && event.preventDefault()));
+    });
+  }
+
+  #drawSide(): void {
+    const focused = document.activeElement instanceof HTMLElement && this.#side.contains(document.activeElement) ? [...this.#side.querySelectorAll('input, button')].indexOf(document.activeElement) : -1;
+    this.#side.replaceChildren(h('h2', { title: t('trainingsHint') }, t('trainings')), trainingsList(this.#trainings, this, {
+      toggled: (dir, shown) => {
+        const dirs = shown ? [...this.#kept.shown, dir] : this.#kept.shown.filter((one) => one !== dir);
+        if (dirs.length > 0) void this.#show(dirs, dirs.includes(this.#kept.main ?? '') ? this.#kept.main! : dirs[0]!).catch((error: unknown) => this.#fail(error));
+        else this.#drawSide();
+      },
+      chosen: (dir) => void this.#show(this.#kept.shown.includes(dir) ? this.#kept.shown : [...this.#kept.shown, dir], dir).catch((error: unknown) => this.#fail(error)),
+    }));
+    if (focused >= 0) this.#side.querySelectorAll<HTMLElement>('input, button')[focused]?.focus();
+  }
+
+  #drawHead(detail: TrainingDetail): void {
+    const { workflow, policy, state, step, steps, left, live, dir } = detail;
+    const series = this.main?.series;
+    const reward = series?.figure('rewardMean').at(-1);
+    const success = series?.figure('success').at(-1);
+    const control = this.#view.capabilities.includes('control');
+    const button = (what: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'continue'): HTMLElement => h('button', { class: 'action', 'data-act': what, onclick: () => void this.#act({ do: what, dir }, t(what)) }, t(what));
+    const gain = this.#report?.gain.sampled;
+    const focused = document.activeElement instanceof HTMLElement && this.#head.contains(document.activeElement) ? document.activeElement.dataset.act : undefined;
+    const phase = state === 'running' && live?.phase ? t(`phase_${live.phase}`) : undefined;
+    const facts = [
+      steps === null ? t('stepNow', step) : t('stepOf', step, steps), phase, live?.progress !== null && live !== null && state === 'running' && live.progress.running > 0 ? t('inFlight', live.progress.running) : undefined,
+      left === null || left <= 0 ? undefined : t('left', duration(Math.round(left / 1_000) * 1_000)), detail.finished === null ? undefined : t('took', duration(Date.parse(detail.finished) - Date.parse(detail.created))),
+    ].filter((fact) => fact !== undefined);
+    const bar = h('span', { class: 'progress', role: 'progressbar', 'aria-label': t('step'), 'aria-valuemin': 0, 'aria-valuemax': steps ?? step, 'aria-valuenow': step }, h('span', {}));
+    bar.style.setProperty('--done', `${steps === null ? 0 : Math.min(100, step / steps * 100)}%`);
+    this.#head.replaceChildren(
+      h('div', { class: 'row' },
+        h('button', { class: 'tool', title: t(this.#kept.side ? 'hideSide' : 'showSide'), 'aria-label': t(this.#kept.side ? 'hideSide' : 'showSide'), 'aria-pressed': String(this.#kept.side), 'data-act': 'side', onclick: () => this.#toggleSide() }, icon('table')),
+        this.main !== undefined && this.lines.length > 1 && inkMark(this.main, this), h('h1', {}, workflow), h('span', { class: 'dim policy' }, policy), stateMark(state), h('span', { class: 'spring' }),
+        reward !== undefined && !Number.isNaN(reward) && h('span', { class: 'big' }, h('span', { class: 'dim' }, t('reward')), h('b', { class: 'number' }, decimal(reward, 3))),
+        success !== undefined && !Number.isNaN(success) && h('span', { class: 'big' }, h('span', { class: 'dim' }, t('success')), h('b', { class: 'number' }, percent(success))),
+        gain !== null && gain !== undefined && h('button', { class: 'big link-box', 'data-act': 'gain', onclick: () => this.#reportPlace.scrollIntoView() }, h('span', { class: 'dim' }, t('reportGain')), h('b', { class: 'number' }, signed(gain.mean, 3))),
+        ...(control ? [...(state === 'running' ? [button('pause')] : state === 'paused' ? [button('resume')] : []), ...(state === 'running' || state === 'paused' ? [button('checkpoint'), button('stop')] : [button('continue')])] : [])),
+      h('div', { class: 'row second' }, bar, h('span', { class: 'dim facts number' }, facts.join(' · ')), h('span', { class: 'spring' }), this.#zoomed, this.#slider(), h('button', { class: 'tool', title: t('keys'), 'aria-label': `${t('help')}: ${t('keys')}`, 'data-act': 'help', onclick: () => this.#tellKeys() }, icon('help'))));
+    if (focused !== undefined) this.#head.querySelector<HTMLElement>(`[data-act="${focused}"]`)?.focus();
+  }
+
+  readonly #slider = ((): (() => HTMLElement) => {
+    let made: HTMLElement | undefined;
+    return () => made ??= this.#makeSlider();
+  })();
+
+  #makeSlider(): HTMLElement {
+    const told = h('output', { class: 'number' }, decimal(this.smoothing, 2));
+    const input = h('input', { type: 'range', min: 0, max: 0.98, step: 0.02, value: this.smoothing, 'aria-label': t('smoothing'), oninput: () => {
+      this.#kept.smoothing = Number(input.value);
+      told.textContent = decimal(this.smoothing, 2);
+      this.#keep();
+      this.#paintSoon();
+    } });
+    return h('label', { class: 'smoothing' }, h('span', { class: 'dim' }, t('smoothing')), input, told);
+  }
+
+  #tellKeys(): void {
+    const shown = !this.#toast.hidden && this.#toast.textContent === t('keys');
+    this.#toast.replaceChildren(...(shown ? [] : [h('p', {}, t('keys'))]));
+    this.#toast.hidden = shown;
+    clearTimeout(this.#toastTimer);
+  }
+
+  #toggleSide(): void {
+    this.#kept.side = !this.#kept.side;
+    this.#side.hidden = !this.#kept.side;
+    this.#keep();
+    const detail = this.#details.get(this.main?.dir ?? '');
+    if (detail !== undefined) this.#drawHead(detail);
+  }
+
+  #drawStep(): void {
+    this.#step.replaceChildren(stepPanel(this.#notable, this.#closer?.rewards, () => void this.#look({ from: this.#closer!.from, to: this.#closer!.to }), this.#openRollout));
+  }
+
+  /** Only what has changed: a text that is being read stays where it is. */
+  #drawPanels(detail: TrainingDetail): void {
+    const told = JSON.stringify([detail.dir, detail.evaluations.length, detail.checkpoints, detail.notices, detail.error, detail.state, this.#report?.run]);
+    const seen = processesPanel(detail);
+    if (told === this.#shownPanels) return void this.#panels.querySelector('.processes')!.replaceChildren(seen);
+    this.#shownPanels = told;
+    const control = this.#view.capabilities.includes('code');
+    this.#panels.replaceChildren(evaluationsPanel(detail), h('div', { class: 'processes' }, seen), noticesPanel(detail), checkpointsPanel(detail),
+      configPanel(detail, this.#kept.config, (open) => {
+        this.#kept.config = open;
+        this.#keep();
+      }, control ? () => void this.#act({ do: 'config', dir: detail.dir }) : undefined));
+    this.#reportPlace.replaceChildren(this.#report === null ? panel(t('report'), h('p', { class: 'dim' }, t('noReport'))) : reportPanel(this.#report, this.#openRollout));
+  }
+
+  #keep(): void {
+    this.#kept.tables = this.#charts.filter(({ tableShown }) => tableShown).map(({ figure }) => figure.key);
+    this.#host.save(this.#kept);
+  }
+
+  #paintSoon(): void {
+    if (this.#frame !== 0) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      const { range } = this.#kept;
+      this.#zoomed.hidden = range === null;
+      if (range !== null) this.#zoomed.replaceChildren(t('zoomed', count(Math.round(range.from)), count(Math.round(range.to))), icon('close'));
+      this.#zoomed.setAttribute('aria-label', `${range === null ? '' : t('zoomed', Math.round(range.from), Math.round(range.to))} · ${t('reset')}`);
+      for (const chart of this.#charts) if (chart.visible || chart.element.hidden) chart.paint();
+      this.#heat.paint();
+      performance.mark('painted');
+    });
+  }
+}

@@ -1,0 +1,68 @@
+/** The columns of the trainings that are shown: asked for when a chart first needs them, then only what was added. */
+import type { StepColumns, StepFigure } from '../../runtime/protocol/dashboard.ts';
+
+export type Ask = (dir: string, figures: StepFigure[], from: number) => Promise<StepColumns>;
+
+export class Series {
+  readonly dir: string;
+  step: Int32Array = new Int32Array(0);
+  /** Grows with every change, so that what was worked out from it can be kept. */
+  version = 0;
+  readonly #figures = new Map<StepFigure, Float32Array>();
+  readonly #ask: Ask;
+  #anew: number | undefined;
+  #bringing: Promise<void> | undefined;
+
+  constructor(dir: string, ask: Ask) {
+    this.dir = dir;
+    this.#ask = ask;
+  }
+
+  /** Empty while it has not come. */
+  figure(name: StepFigure): Float32Array {
+    return this.#figures.get(name) ?? NOTHING;
+  }
+
+  has(names: readonly StepFigure[]): boolean {
+    return names.every((name) => this.#figures.has(name));
+  }
+
+  /** Brings these, and what was added to those that are there. */
+  async bring(names: Iterable<StepFigure>): Promise<void> {
+    while (this.#bringing !== undefined) await this.#bringing;
+    this.#bringing = this.#bring([...names]).finally(() => void (this.#bringing = undefined));
+    return this.#bringing;
+  }
+
+  async #bring(names: StepFigure[]): Promise<void> {
+    const missing = names.filter((name) => !this.#figures.has(name));
+    const known = [...this.#figures.keys()];
+    if (missing.length > 0 && !this.#take(await this.#ask(this.dir, missing, 0), missing)) return this.#bring([...known, ...missing]);
+    if (known.length === 0) return;
+    if (!this.#take(await this.#ask(this.dir, known, this.figure(known[0]!).length), known)) return this.#bring([...known, ...missing]);
+  }
+
+  /** False: rows were taken back, so that all must be asked for again. */
+  #take({ from, anew, step, figures }: StepColumns, names: readonly StepFigure[]): boolean {
+    const same = this.#anew === undefined || this.#anew === anew;
+    this.#anew = anew;
+    if (!same) this.#figures.clear();
+    if (!same && from > 0) return false;
+    if (step.length > 0 || from === 0) this.version++;
+    const end = from + step.length;
+    if (end > this.step.length || !same) this.step = joined(this.step, step, from);
+    names.forEach((name, i) => this.#figures.set(name, joined(this.figure(name), figures[i]!, from)));
+    return same || names.length === 0;
+  }
+}
+
+const NOTHING = new Float32Array(0);
+
+function joined<A extends Int32Array | Float32Array>(before: A, more: A, from: number): A {
+  if (from === 0) return more;
+  if (more.length === 0) return before;
+  const whole = new (before.constructor as new (length: number) => A)(from + more.length);
+  whole.set(before.subarray(0, from));
+  whole.set(more, from);
+  return whole;
+}
