@@ -60,7 +60,7 @@ export function conversation(rollout: string, turns: readonly Turn[], more: Part
     history: { from: index === 0 ? null : index - 1, add: index === 0 ? [{ role: 'system', content: 'Be exact.' }, { role: 'user', content: 'Go.' }] : [{ role: 'user', content: 'Go on.' }] },
     reply: { role: 'assistant', content: new TextDecoder().decode(Uint8Array.from(answer.flatMap((id) => [...bytesOf(id)]))) },
     finish: 'stop', continuation: index === 0 ? 'start' : 'continued',
-    tokens: { from: index === 0 ? null : index - 1, tail: [...sent, ...opening], sampled: answer, logprobs: answer.map((_, i) => -((i * 7919) % 613) / 100) },
+    tokens: { from: index === 0 ? null : index - 1, tail: [...sent, ...opening], sampled: answer, logprobs: answer.map((_, i) => Math.fround(-((i * 7919) % 613) / 100) + 0) },
     usage: { prompt: sent.length, completion: answer.length, cached: 0 },
     ...changes,
   }));

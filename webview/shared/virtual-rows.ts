@@ -6,8 +6,8 @@ export interface VirtualRowsOptions {
   /** Space above the first row, for a head that stays. */
   top?: number;
   draw(index: number): HTMLElement;
-  /** After rows came or went. */
-  drawn?(): void;
+  /** After rows came or went: the first in sight, and how many are, in parts of a row. */
+  drawn?(first: number, rows: number): void;
 }
 
 const OVERSCAN = 6;
@@ -100,8 +100,10 @@ export class VirtualRows {
     this.#frame = 0;
     const view = this.#view();
     if (view === 0) return;
-    const from = Math.max(0, this.first - OVERSCAN);
-    const to = Math.min(this.#count, this.first + Math.ceil(view / this.rowHeight) + OVERSCAN);
+    // Read before anything is changed: the browser need not lay out in between.
+    const at = this.#options.scroller.scrollTop / this.rowHeight;
+    const from = Math.max(0, Math.floor(at) - OVERSCAN);
+    const to = Math.min(this.#count, Math.ceil(at + view / this.rowHeight) + OVERSCAN);
     for (const [index, row] of this.#rows) {
       if (index >= from && index < to) continue;
       row.remove();
@@ -115,7 +117,7 @@ export class VirtualRows {
       added.append(row);
     }
     this.layer.append(added);
-    this.#options.drawn?.();
+    this.#options.drawn?.(at, view / this.rowHeight);
   }
 
   #view(): number {

@@ -63,11 +63,13 @@ export class MessagesView {
   }
 
   #go(place: number, scroll: boolean): void {
-    this.#turns.children[this.#current]?.classList.remove('current');
+    const before = this.#turns.children[this.#current];
+    before?.classList.remove('current');
+    before?.removeAttribute('aria-current');
     this.#current = Math.max(0, place);
     const turn = this.#turns.children[this.#current];
     turn?.classList.add('current');
-    if (turn !== undefined) this.#turns.setAttribute('aria-activedescendant', turn.id);
+    turn?.setAttribute('aria-current', 'true');
     if (scroll) turn?.scrollIntoView({ block: 'nearest' });
   }
 
@@ -92,7 +94,7 @@ export class MessagesView {
     const tool = message.role === 'tool' ? toolOf(place, turns, tools, message.tool_call_id) : undefined;
     const name = message.role === 'tool' ? nameOfCall(turns, message.tool_call_id) ?? message.name : message.name;
     const reply = made !== undefined && segment !== null && timeline.segments[segment]?.kind === 'answer';
-    return h('li', { class: `turn role-${message.role}${branch > 0 ? ' on-branch' : ''}`, id: `turn-${place}`, onclick: () => this.#go(place, false), ondblclick: () => this.#toTokens(place) },
+    return h('li', { class: `turn role-${message.role}${branch > 0 ? ' on-branch' : ''}`, onclick: () => this.#go(place, false), ondblclick: () => this.#toTokens(place) },
       h('div', { class: 'turn-head' },
         h('span', { class: 'head-role' }, message.role === 'tool' && name !== undefined ? t('toolResult', name) : roleText(message.role), made !== undefined && made.role !== 'default' ? ` · ${made.role}` : null),
         reply && h('span', { class: 'dim' }, t('call', made.index)),

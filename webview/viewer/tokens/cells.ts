@@ -40,12 +40,15 @@ function chip({ id, bytes, byteStart }: Timeline, token: number): Piece {
   const own = bytes.subarray(byteStart[token], byteStart[token + 1]);
   if (own.length === 0) return { kind: 'id', text: `#${id[token]!}`, cells: String(id[token]!).length + 2 };
   const text = hex(own);
-  return { kind: 'hex', text, cells: text.length + 1 };
+  return { kind: 'hex', text, cells: hexCells(own.length) };
 }
 
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
+
+/** Two digits and a space for each byte, half a cell on either side. */
+const hexCells = (bytes: number): number => bytes * 3;
 
 function textPieces(text: string, special: boolean): Piece[] {
   const pieces: Piece[] = [];
@@ -103,12 +106,13 @@ function textPieces(text: string, special: boolean): Piece[] {
   return pieces;
 }
 
-/** Width of a token that is one piece of printable ASCII, -1 for all others: most tokens need no pieces to be measured. */
-export function plainCells({ text, start, flags }: Timeline, token: number): number {
-  if ((flags[token]! & (TOKEN.special | TOKEN.invalid)) !== 0) return -1;
+/** Width of a token of printable ASCII, or of one that shows its bytes alone; -1 for all others: most tokens need no pieces to be measured. */
+export function plainCells({ text, start, flags, byteStart }: Timeline, token: number): number {
   const from = start[token]!;
   const to = start[token + 1]!;
-  if (from === to) return -1;
+  const bytes = byteStart[token + 1]! - byteStart[token]!;
+  if (from === to) return bytes === 0 ? -1 : hexCells(bytes);
+  if ((flags[token]! & (TOKEN.special | TOKEN.invalid)) !== 0) return -1;
   for (let i = from; i < to; i++) {
     const code = text.charCodeAt(i);
     if (code < 0x20 || code > 0x7e) return -1;

@@ -74,7 +74,7 @@ function layOutBlock(timeline: Timeline, block: Block, columns: number, rows: Bu
     if (!open) begin(token);
     const cells = plainCells(timeline, token);
     if (cells >= 0 && cells <= columns) {
-      const spaced = text.charCodeAt(start[token]!) === 0x20;
+      const spaced = start[token]! < start[token + 1]! && text.charCodeAt(start[token]!) === 0x20;
       if (x + cells > columns) {
         if (!spaced && wordAt > 0 && wordX > columns >> 1) {
           const moved = wordAt;

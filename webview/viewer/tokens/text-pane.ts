@@ -42,7 +42,7 @@ export class TextPane {
     });
     this.#list = new VirtualRows({
       scroller: this.element, rowHeight: ROW_HEIGHT, draw: (row) => this.#draw(row),
-      drawn: () => events.scrolled(this.element.scrollTop / ROW_HEIGHT, this.element.clientHeight / ROW_HEIGHT),
+      drawn: (first, rows) => events.scrolled(first, rows),
     });
     let width = 0;
     new ResizeObserver(() => {
@@ -127,11 +127,14 @@ export class TextPane {
 
   #layOut(anchor = this.#tokenAtTop()): void {
     if (this.#timeline === undefined || this.element.clientWidth === 0) return;
+    const below = this.#rows === undefined || anchor < 0 || anchor >= this.#rows.row.length ? 0 : this.#rows.row[anchor]! * ROW_HEIGHT - this.element.scrollTop;
     this.#rows = layOut(this.#timeline, this.#blocks, this.#columns());
     this.#list.reset(this.#rows.count);
-    if (anchor > 0 && anchor < this.#timeline.count) {
-      const row = this.#rows.row[anchor]!;
-      this.#list.scrollTo(anchor === this.#timeline.count - 1 ? this.#rows.count - 1 : row, anchor === this.#timeline.count - 1 ? 'nearest' : 'start');
+    if (anchor === this.#timeline.count - 1) this.#list.scrollTo(this.#rows.count - 1);
+    else if (anchor > 0) {
+      // To the pixel: nothing moves under who reads.
+      this.element.scrollTop = this.#rows.row[anchor]! * ROW_HEIGHT - below;
+      this.#list.update();
     }
     this.#events.laidOut(this.#rows);
   }
