@@ -47,12 +47,12 @@ async function frameAt(session: vscode.DebugSession, threadId: number, startFram
   return stackFrames[0]?.id;
 }
 
-async function forkStored({ dir, rollout, call }: RolloutPlace): Promise<void> {
+async function forkStored({ dir, rollout, call, token }: RolloutPlace): Promise<void> {
   const from = call ?? await pickCall(dir, rollout);
   if (from === undefined) return;
   const forks = await askHowMany(from);
   if (forks === undefined) return;
-  await start({ name: vscode.l10n.t('Fork {0}', rollout), ...await originOf(dir), replay: { dir, rollout, untilCall: from, forks } }, true);
+  await start({ name: vscode.l10n.t('Fork {0}', rollout), ...await originOf(dir), replay: { dir, rollout, untilCall: from, ...(token !== undefined && { untilToken: token }), forks } }, true);
 }
 
 async function pickCall(dir: string, rollout: string): Promise<number | undefined> {

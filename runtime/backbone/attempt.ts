@@ -107,7 +107,7 @@ export class Attempt {
       ...(error !== undefined && { error }),
       started: this.started.toISOString(),
       duration: this.clock.now(),
-      ...(job.record !== undefined && isFork(job.record) && { parent: { rollout: job.record.rollout.rollout, call: job.record.calls } }),
+      ...(job.record !== undefined && isFork(job.record) && { parent: { rollout: job.record.rollout.rollout, call: job.record.calls, ...(job.record.tokens !== undefined && { token: job.record.tokens }) } }),
       calls,
       tools: this.tools,
       ...(this.log.length > 0 && { log: this.log }),

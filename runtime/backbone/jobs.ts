@@ -17,7 +17,7 @@ export interface Job {
   /** How its calls are sampled, where that differs from the others of its run. */
   sampling?: Partial<Sampling>;
   /** A stored rollout whose first calls are served from the record. */
-  record?: { rollout: RolloutRecord; calls: number; fork: number };
+  record?: { rollout: RolloutRecord; calls: number; fork: number; tokens?: number };
 }
 
 /** Whether a job goes another way than the rollout it is a replay of. */
@@ -82,12 +82,12 @@ export async function* plannedJobs(tasks: AsyncIterable<Task>, plan: JobPlan): A
   }
 }
 
-/** A stored rollout, run again: once as it was, or as `forks` that go on anew after its first `calls` model calls. */
-export async function* replayJobs(record: RolloutRecord, run: string, calls: number, forks: number): AsyncGenerator<Job> {
+/** A stored rollout, run again: once as it was, or as `forks` that go on anew after its first `calls` model calls and `tokens` tokens of the next answer. */
+export async function* replayJobs(record: RolloutRecord, run: string, calls: number, forks: number, tokens?: number): AsyncGenerator<Job> {
   const task = taskOf(record);
   const { step, split, taskIndex, taskId, sample } = record;
   const job = (rollout: string, fork: number): Job => ({
-    task, attempt: 1, repeats: Math.max(1, forks), alone: false, record: { rollout: record, calls, fork }, place: { run, rollout, step, split, taskIndex, taskId, sample },
+    task, attempt: 1, repeats: Math.max(1, forks), alone: false, record: { rollout: record, calls, fork, tokens }, place: { run, rollout, step, split, taskIndex, taskId, sample },
   });
   if (forks === 0) yield job(record.rollout, 0);
   for (let fork = 1; fork <= forks; fork++) yield job(`${record.rollout}f${fork}`, fork);

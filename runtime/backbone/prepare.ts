@@ -89,7 +89,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
     rolloutTimeout: request.inspect ? null : rollout.timeout * 1_000,
     jobs: () => tests !== undefined ? testJobs(tests, run)
       : replayed === undefined ? plannedJobs(tasks!.tasks(), { run, split, repeats, ids: request.tasks?.ids, first: request.tasks?.first })
-      : replayJobs(replayed, run, request.replay!.untilCall ?? replayed.calls.length, request.replay!.forks),
+      : replayJobs(replayed, run, request.replay!.untilCall ?? replayed.calls.length, request.replay!.forks, request.replay!.untilToken),
     openModel: async (policies) => (tests !== undefined ? recordedPolicy() : policies.get(spec, config.dir, request.env)),
     openDefault: async (policies, model) => {
       if (tests !== undefined) return recordedPolicy();

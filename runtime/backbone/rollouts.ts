@@ -187,7 +187,7 @@ export class Rollouts {
 
     await writer.journal.begin(place, job.attempt);
     if (attempt.over) return;
-    const replay = job.record === undefined ? undefined : new ReplaySource(job.record.rollout, { untilCall: job.record.calls, fork: job.record.fork });
+    const replay = job.record === undefined ? undefined : new ReplaySource(job.record.rollout, { untilCall: job.record.calls, untilToken: job.record.tokens, fork: job.record.fork });
     const door = gateway.open({
       ...answering.door, sampling: { ...answering.door.sampling, ...job.sampling }, place, attempt: job.attempt, clock, hooks: hold, replay,
       route: (role) => routes.find(role),

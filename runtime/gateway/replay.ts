@@ -9,6 +9,8 @@ import { canonicalArguments } from './restore.ts';
 export interface ReplayOptions {
   /** How many calls are served; what comes after is sampled. Absent: all of them. */
   untilCall?: number;
+  /** Of the first call that is sampled anew, so many tokens of its answer are kept. */
+  untilToken?: number;
   /** Forks of one rollout must differ from each other and from it: 1, 2, ... Absent: what is sampled is sampled as it was then. */
   fork?: number;
   /** Whether calls that are sampled after the record may be trained. They are not unless asked. */
@@ -36,6 +38,8 @@ export class ReplaySource {
   readonly #tools = new Map<string, RecordedTool[]>();
   readonly #toolsServed = new Map<string, number>();
   #left: number;
+  #begun: CallRecord | undefined;
+  readonly #untilToken: number;
   /** Once one call was sampled, others may follow from it. */
   #sampled = false;
 
@@ -45,6 +49,8 @@ export class ReplaySource {
     this.fork = options.fork ?? 0;
     this.train = options.train ?? false;
     this.#left = this.untilCall;
+    this.#untilToken = options.untilToken ?? 0;
+    if (this.#untilToken > 0) this.#begun = record.calls[this.untilCall];
     for (const call of record.calls) {
       for (const key of keysOf(record, call)) {
         if (call.index >= this.untilCall) this.#later.add(key);
@@ -74,6 +80,17 @@ export class ReplaySource {
     if (this.#left > 0 && !this.#sampled && !this.#later.has(key)) throw this.#diverged(role, shown, tokenizer);
     this.#sampled = true;
     return undefined;
+  }
+
+  /** What the answer to this prompt begins with, for the call that is forked within its answer. */
+  beginning(role: string, shown: Shown): { ids: number[]; logprobs: number[] } | undefined {
+    const call = this.#begun;
+    const { sampled, logprobs } = call?.tokens ?? {};
+    if (call === undefined || sampled === undefined || logprobs === undefined || !keysOf(this.record, call).includes(shownKey(role, shown))) return undefined;
+    this.#begun = undefined;
+    // Its last token ended it: from there nothing could go on.
+    const kept = Math.min(this.#untilToken, sampled.length - 1);
+    return { ids: sampled.slice(0, kept), logprobs: logprobs.slice(0, kept) };
   }
 
   /** From here on the rollout goes another way on purpose: what is not in the record is sampled. */

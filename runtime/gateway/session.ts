@@ -172,6 +172,7 @@ export class RolloutSession {
         key: samplingKey(call.key, call.sampling, call.prompt!.ids), signal,
         limit: Math.min(policy.contextLength, this.#options.maxModelLength ?? Infinity),
         top: Math.max(this.#options.top ?? 0, call.request.topLogprobs),
+        beginning: call.edited === undefined ? this.replay?.beginning(call.role, shown(call)) : undefined,
       });
     } catch (error) {
       this.#checkOpen();

@@ -15,19 +15,27 @@ export interface SampleOptions {
   /** Alternatives to tell of each sampled token. */
   top: number;
   signal: AbortSignal;
+  /** What its answer begins with already. */
+  beginning?: { ids: readonly number[]; logprobs: readonly number[] };
   /** Each token as it is sampled. */
   onToken?(id: number, logprob: number, told?: ToldToken): void;
 }
 
 export async function sampled(call: Call, policy: TokenPolicy, options: SampleOptions): Promise<Outcome> {
+  const { beginning = { ids: [], logprobs: [] } } = options;
+  const kept = beginning.ids.length;
   const prompt = call.prompt!.ids;
-  if (prompt.length >= options.limit) throw contextOverflow(options.limit, prompt.length);
+  const whole = kept === 0 ? prompt : [...prompt, ...beginning.ids];
+  if (whole.length >= options.limit) throw contextOverflow(options.limit, whole.length);
   call.sampling = { ...call.sampling, maxTokens: Math.min(call.sampling.maxTokens, options.limit - prompt.length) };
   const { stop } = call.sampling;
   const watch = stop === undefined ? undefined : new StopWatch(policy.tokenizer, stop);
   const { partial } = call;
-  const answer = await policy.sample({
-    prompt, sampling: call.sampling, stopIds: policy.format.stopIds, key: options.key, top: options.top === 0 ? undefined : options.top, signal: options.signal,
+  beginning.ids.forEach((id) => watch?.push(id));
+  partial.ids.push(...beginning.ids);
+  partial.logprobs.push(...beginning.logprobs);
+  const rest = await policy.sample({
+    prompt: whole, sampling: kept === 0 ? call.sampling : { ...call.sampling, maxTokens: Math.max(1, call.sampling.maxTokens - kept) }, stopIds: policy.format.stopIds, key: options.key, top: options.top === 0 ? undefined : options.top, signal: options.signal,
     onToken: (id, logprob, told) => {
       partial.ids.push(id);
       partial.logprobs.push(logprob);
@@ -35,7 +43,9 @@ export async function sampled(call: Call, policy: TokenPolicy, options: SampleOp
       return watch?.push(id);
     },
   });
-  checkSampled(answer, call.route.label);
+  checkSampled(rest, call.route.label);
+  // Alternatives are told of all tokens of an answer or of none.
+  const answer = kept === 0 ? rest : { ...rest, ids: [...beginning.ids, ...rest.ids], logprobs: [...beginning.logprobs, ...rest.logprobs], top: undefined };
   const { toolChoice, format } = call.request;
   return {
     ...readAnswer(policy, answer, { tools: call.tools, toolChoice, format, stop }, (index) => mintToolCallId(call, index)),

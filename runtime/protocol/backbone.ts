@@ -29,7 +29,7 @@ export interface StartRun {
   /** Hold each rollout at its first model call. */
   stopOnEntry?: boolean;
   /** For a replay: the stored rollout, how many of its calls are served, and how many forks go on from there. */
-  replay?: { dir: string; rollout: string; untilCall?: number; forks: number };
+  replay?: { dir: string; rollout: string; untilCall?: number; untilToken?: number; forks: number };
   /** For a training: the folder of one to go on with; `force`: although what it depends on has changed. */
   training?: { resume?: string; force?: boolean; steps?: number };
   /** For a rejudge: the run whose stored rollouts are scored again. */

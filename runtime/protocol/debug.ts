@@ -26,7 +26,7 @@ export interface RolloutLaunch {
   temperature?: number;
   seed?: number;
   /** A stored rollout to execute again: calls before `untilCall` come from its record, `forks` go on from there. */
-  replay?: { dir: string; rollout: string; untilCall?: number; forks: number };
+  replay?: { dir: string; rollout: string; untilCall?: number; untilToken?: number; forks: number };
   /** A file that holds a rollout as a test: executed from its record. */
   test?: string;
   /** A stored rollout to walk through; nothing runs. */

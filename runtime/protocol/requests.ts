@@ -60,7 +60,7 @@ const start = z.object({
   inspect: z.boolean().optional(),
   stops: stops.optional(),
   stopOnEntry: z.boolean().optional(),
-  replay: z.object({ dir: name, rollout: name, untilCall: count.optional(), forks: count.max(10_000) }).optional(),
+  replay: z.object({ dir: name, rollout: name, untilCall: count.optional(), untilToken: count.optional(), forks: count.max(10_000) }).optional(),
   training: z.strictObject({ resume: z.string().min(1).optional(), force: z.boolean().optional(), steps: positive.optional() }).optional(),
   rejudge: z.object({ dir: name }).optional(),
   test: z.object({ files: z.array(name).min(1) }).optional(),

@@ -120,8 +120,8 @@ export interface RolloutRecord extends RolloutPlace {
   started: string;
   /** Milliseconds, time on hold excluded. */
   duration: number;
-  /** The rollout this one was forked from, and the first call that was sampled anew. */
-  parent?: { rollout: string; call: number };
+  /** The rollout this one was forked from, the first call that was sampled anew, and how many tokens of its answer were kept. */
+  parent?: { rollout: string; call: number; token?: number };
   calls: CallRecord[];
   tools: ToolRecord[];
   /** Console output of user code. */

@@ -161,7 +161,7 @@ export interface Conversation {
   judge?: JudgeRecord;
   metadata: unknown;
   error?: ErrorInfo;
-  parent?: { rollout: string; call: number };
+  parent?: { rollout: string; call: number; token?: number };
   log: string[];
   tools: ToolRecord[];
   /** Depth first like the timeline; `segment` leads there. */

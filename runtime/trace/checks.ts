@@ -153,7 +153,7 @@ export const rolloutCheck = object<RolloutRecord>({
   error: optional(errorInfo),
   started: text,
   duration: number,
-  parent: optional(object<NonNullable<RolloutRecord['parent']>>({ rollout: text, call: count })),
+  parent: optional(object<NonNullable<RolloutRecord['parent']>>({ rollout: text, call: count, token: optional(count) })),
   calls: list(callCheck),
   tools: list(toolCheck),
   log: optional(list(text)),

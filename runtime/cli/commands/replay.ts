@@ -16,7 +16,7 @@ import { exitCode, tellSummary, viewFor } from './rollout.ts';
 export const replay: Command = {
   name: 'replay',
   summary: 'Run a stored rollout again from its record, or fork it',
-  usage: '<rollout> [--run <run>] [--until-call <k>] [--fork <n>]',
+  usage: '<rollout> [--run <run>] [--until-call <k> [--until-token <t>]] [--fork <n>]',
   about: [
     'Your code runs again; model calls and Toolkit results come from the record. Where a prompt differs it stops and says how.',
     'With --until-call k only the first k calls come from the record; the rest is sampled. --fork n does that n times.',
@@ -26,6 +26,7 @@ export const replay: Command = {
   options: {
     run: { value: 'run', help: 'The run it belongs to (default: the latest rollouts)' },
     'until-call': { value: 'k', help: 'Serve only the first k model calls from the record', number: wholeNumber(0) },
+    'until-token': { value: 't', help: 'Keep the first tokens of the next answer too', number: wholeNumber(1) },
     fork: { value: 'n', help: 'How many rollouts go on from there (default: 1 with --until-call)', number: wholeNumber(1) },
     conf: { value: 'yaml', short: 'c', help: 'Another configuration than the one of the run' },
     model: { value: 'path|provider:model', short: 'm', help: 'Sample with another model' },
@@ -36,6 +37,8 @@ export const replay: Command = {
   run: async (args) => {
     const { record, dir, conf } = await storedRollout(args, args.words[0]!);
     const untilCall = args.number('until-call');
+    const untilToken = args.number('until-token');
+    if (untilToken !== undefined && untilCall === undefined) throw new TuningForkError('usage', t('--until-token is about the answer after --until-call.'), { next: t('Give both.') });
     const forks = args.number('fork') ?? (untilCall === undefined ? 0 : 1);
     if (untilCall !== undefined && untilCall >= record.calls.length) {
       throw new TuningForkError('usage', t('{0} has {1}, so nothing would be sampled anew.', record.rollout, plural(record.calls.length, '{0} call', '{0} calls')), {
@@ -44,7 +47,7 @@ export const replay: Command = {
     }
     const followed = await startAndFollow(args, {
       kind: 'replay', conf: args.text('conf') ?? conf, split: record.split, model: args.text('model'), temperature: args.number('temperature'), inspect: args.on('inspect'),
-      replay: { dir, rollout: record.rollout, untilCall: untilCall ?? (forks > 0 ? 0 : undefined), forks },
+      replay: { dir, rollout: record.rollout, untilCall: untilCall ?? (forks > 0 ? 0 : undefined), untilToken, forks },
     }, viewFor(args));
     const { error, status } = followed;
     const reader = await openRunReader(status.dir);

@@ -86,6 +86,28 @@ test('forks draw from randomness of their own', async () => {
   assert.equal(keys.size, 3);
 });
 
+test('a fork within an answer keeps its first tokens as they were, and asks for the rest behind them', async () => {
+  await using w = await world(script);
+  await agent(w, w.session);
+  const record = stored(w.gateway.close(place(), 1));
+  const { sampled, logprobs } = record.calls[1]!.tokens!;
+  for (const untilToken of [1, 2, 99]) {
+    const kept = Math.min(untilToken, sampled.length - 1);
+    const before = w.policy.requests.length;
+    const session = replayed(w, record, { untilCall: 1, untilToken, fork: untilToken });
+    await agent(w, session);
+    const [, forked, after] = session.calls;
+    assert.deepEqual([...w.policy.requests[before]!.prompt], [...promptOf(record.calls, 1), ...sampled.slice(0, kept)]);
+    assert.deepEqual(forked!.tokens!.sampled.slice(0, kept), sampled.slice(0, kept));
+    assert.deepEqual(forked!.tokens!.logprobs!.slice(0, kept), logprobs!.slice(0, kept));
+    assert.equal(forked!.tokens!.sampled.length, forked!.tokens!.logprobs!.length);
+    assert.deepEqual(promptOf(session.calls, 1), promptOf(record.calls, 1));
+    assert.equal(forked!.why, 'intervened');
+    assert.equal(after!.tokens!.from, 1);
+    assert.deepEqual([...w.policy.requests[before + 1]!.prompt], promptOf(session.calls, 2));
+  }
+});
+
 test('another prompt before the record ends is a divergence that names call, token and text', async () => {
   await using w = await world(script);
   await agent(w, w.session);
