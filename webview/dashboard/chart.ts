@@ -266,7 +266,7 @@ export class Chart {
       c.lineTo(this.#width - RIGHT, y);
       c.stroke();
       c.fillStyle = paint.dim;
-      c.fillText(this.figure.text(tick).replace('.0%', '%'), GUTTER - 6, y);
+      c.fillText(this.figure.text(tick).replace(/(\.\d*?)0+%$/, '$1%').replace('.%', '%'), GUTTER - 6, y);
     }
     c.textBaseline = 'alphabetic';
     c.textAlign = 'center';

@@ -21,8 +21,9 @@ export function panel(title: string, ...content: (Node | string | false | undefi
 
 export function evaluationsPanel({ evaluations }: TrainingDetail): HTMLElement {
   const ks = [...new Set(evaluations.flatMap(({ sampled }) => Object.keys(sampled.passAt)))].filter((k) => k !== '1').sort((a, b) => Number(a) - Number(b));
-  const rows = evaluations.map(({ step, greedy, sampled, best, tasks }) => [
-    h('span', {}, step === 0 ? t('untrained') : String(step), ' ', best && h('span', { class: 'chip' }, t('best'))), estimate(greedy.reward), estimate(sampled.reward), share(greedy.success), share(sampled.success),
+  const bestStep = evaluations.findLast(({ best }) => best)?.step;
+  const rows = evaluations.map(({ step, greedy, sampled, tasks }) => [
+    h('span', {}, step === 0 ? t('untrained') : String(step), ' ', step === bestStep && h('span', { class: 'chip' }, t('best'))), estimate(greedy.reward), estimate(sampled.reward), share(greedy.success), share(sampled.success),
     ...ks.map((k) => percent(sampled.passAt[k] ?? NaN)), count(tasks),
   ]);
   const section = panel(t('evaluations'), table(t('evaluations'), ['step', 'greedyReward', 'sampledReward', 'greedySuccess', 'sampledSuccess', ...ks.map((k) => ({ text: t('passAt', k) })), 'tasks'], rows, t('none')));

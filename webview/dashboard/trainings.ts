@@ -35,8 +35,10 @@ export function inkMark(line: Line | undefined, board: Board): SVGSVGElement {
     svg('path', { d: 'M1 4h24', 'stroke-dasharray': line?.ink.dash.join(' ') ?? '0.1 5' }));
 }
 
+/** The hour today, else the day. */
 export function shortTime(iso: string): string {
   const date = new Date(iso);
   const two = (value: number): string => String(value).padStart(2, '0');
-  return `${date.getMonth() + 1}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
+  const today = date.toDateString() === new Date().toDateString();
+  return today ? `${two(date.getHours())}:${two(date.getMinutes())}` : `${date.getMonth() + 1}-${two(date.getDate())}`;
 }

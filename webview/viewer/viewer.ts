@@ -88,10 +88,12 @@ export class Viewer {
     this.host.onEvent((event) => void this.#told(event));
     this.#tellProblems();
     await this.#refresh(0);
+    markPainted('rollouts');
     const { focus } = this.run;
     if (focus !== undefined) await this.#focusOn(focus);
     else if (this.state.rollout !== undefined && this.table.place(this.state.rollout) !== -1) await this.open(this.state.rollout, { view: this.state.view, token: this.state.token });
     else await this.show('rollouts');
+    if (this.state.view !== 'rollouts') markPainted(this.state.view);
   }
 
   remember(change: Partial<ViewerState>): void {
@@ -403,6 +405,11 @@ export class Viewer {
   #closeBanner(): HTMLElement {
     return h('button', { class: 'tool', title: t('close'), 'aria-label': t('close'), onclick: () => (this.#banner.hidden = true) }, icon('close'));
   }
+}
+
+/** For measuring: when the browser had drawn it. */
+function markPainted(view: ViewName): void {
+  requestAnimationFrame(() => setTimeout(() => performance.mark(`painted-${view}`)));
 }
 
 function firstSampled({ flags, count: tokens }: Timeline): number {
