@@ -5,6 +5,7 @@ import { Backbones } from './backbone/backbones.ts';
 import { Secrets } from './backbone/secrets.ts';
 import { WorkspaceDiscovery } from './discovery/workspace.ts';
 import { registerEditor } from './editor/feature.ts';
+import { registerDashboard } from './dashboard/feature.ts';
 import { registerDebug } from './debug/feature.ts';
 import { registerHelp } from './help/feature.ts';
 import { Lending } from './models/lending.ts';
@@ -32,7 +33,7 @@ export function activate(context: vscode.ExtensionContext): Studio {
   registerViews(studio);
   registerTesting(studio);
   registerViewer(studio);
-  registerTraining(studio);
+  registerDashboard(studio, registerTraining(studio));
   registerEditor(studio);
   registerAuthoring(studio);
   registerScaffold(studio);

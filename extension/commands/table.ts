@@ -82,6 +82,8 @@ export interface Commands {
   'tuningFork.serveCheckpoint': [checkpoint?: string | RunPlace];
   'tuningFork.showReport': [run?: RunPlace];
   'tuningFork.showTrainings': [];
+  /** `quietly`: beside the code, which keeps the cursor. From a view, what is selected stands there instead. */
+  'tuningFork.openDashboard': [run?: RunPlace, quietly?: unknown];
   // help
   'tuningFork.doctor': [];
   'tuningFork.copyDoctorReport': [];

@@ -95,6 +95,7 @@ async function actions(training: Training, trainings: Trainings): Promise<void> 
       entry('save', vscode.l10n.t('Save Checkpoint Now'), 'tuningFork.saveCheckpoint', training),
       entry('debug-stop', vscode.l10n.t('Stop'), 'tuningFork.stopTraining', training),
     ] : [entry('debug-rerun', vscode.l10n.t('Resume Training'), 'tuningFork.continueTraining', training)]),
+    entry('graph-line', vscode.l10n.t('Open Dashboard'), 'tuningFork.openDashboard', training),
     { label: `$(list-tree) ${vscode.l10n.t('Show in Runs')}`, run: () => vscode.commands.executeCommand('tuningFork.runs.focus') },
     ...(training.report === undefined ? [] : [entry('graph', vscode.l10n.t('Show Report'), 'tuningFork.showReport', training)]),
     ...(others.length === 0 ? [] : [

@@ -63,7 +63,7 @@ async function startAnother(trainings: Trainings, { conf }: ResolvedTarget): Pro
   if (same === undefined) return true;
   const [show, another] = [vscode.l10n.t('Show It'), vscode.l10n.t('Start Another')];
   const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('{0} is being trained already.', same.info.workflow), show, another);
-  if (chosen === show) await showRuns();
+  if (chosen === show) await execute('tuningFork.openDashboard', same);
   return chosen === another;
 }
 
@@ -111,17 +111,12 @@ export async function follow(
     const stop = (): void => void backbones.request(project, 'cancel', { run }).catch(() => {});
     if (token.isCancellationRequested) stop();
     token.onCancellationRequested(stop);
-    await showRuns();
+    await execute('tuningFork.openDashboard', live, true);
     await first;
     return live;
   } finally {
     losing.dispose();
   }
-}
-
-/** Where runs are listed, without taking the cursor out of the code. */
-async function showRuns(): Promise<void> {
-  await vscode.commands.executeCommand('tuningFork.runs.focus', { preserveFocus: true });
 }
 
 async function warnOfSpace({ backbones, context }: Studio, live: LiveRun | undefined, { disk, trainerMemory }: TrainingEstimate): Promise<void> {

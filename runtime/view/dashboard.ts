@@ -20,6 +20,8 @@ export interface DashboardHost {
   act(action: DashboardAction): Promise<unknown>;
   /** What a connection to its backbone tells. */
   live?(dir: string): TrainingLive | undefined;
+  /** That changed; gives what ends it. */
+  onDidChange?(listener: () => void): () => void;
 }
 
 const WATCH_MS = 500;
@@ -92,8 +94,10 @@ export class Dashboard {
       if (!stopped) timer = setTimeout(() => void look(), WATCH_MS);
     };
     timer = setTimeout(() => void look(), WATCH_MS);
+    const ended = this.#host.onDidChange?.(() => (looks = 0));
     return () => {
       stopped = true;
+      ended?.();
       clearTimeout(timer);
     };
   }

@@ -49,14 +49,14 @@ journey('Start Training raises the reward, and the end is told with before and a
   await workbench.notification(/Start Training/);
   await untilStep(workbench, 2);
   await screenshot('training-status');
-  const runs = workbench.pane('Runs');
+  const runs = await workbench.view('Runs');
   await workbench.row(runs, /training/).waitFor();
   const end = await workbench.notification(/math_agent is trained: 14 steps/, 60_000);
   const [, before, after] = /sampled ([\d.]+) \[.*?\] → ([\d.]+) \[/.exec(await end.textContent() ?? '') ?? [];
   assert.ok(Number(after) > Number(before), `${before} → ${after}`);
   await screenshot('training-end');
   await click(end, 'Show Report');
-  const report = page.frameLocator('iframe.webview').frameLocator('iframe');
+  const report = page.frameLocator('iframe.webview').last().frameLocator('iframe');
   await report.getByRole('heading', { name: 'math_agent' }).waitFor();
   await report.getByText('reward, sampled').waitFor();
   await screenshot('training-report');
@@ -84,7 +84,7 @@ journey('kill -9 of the backbone is shown, and the training goes on where it was
   process.kill(backbonePid(host), 'SIGKILL');
   const lost = await workbench.notification(/is gone\. Nothing of its \d+ steps is lost/);
   assert.match((await told(workbench))!.text, /interrupted/);
-  await workbench.pane('Runs').locator('.codicon-debug-disconnect').waitFor();
+  await (await workbench.view('Runs')).locator('.codicon-debug-disconnect').waitFor();
   await screenshot('training-lost');
   await click(lost, 'Resume Training');
   const after = await untilStep(workbench, before + 1);
