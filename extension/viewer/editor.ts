@@ -31,9 +31,10 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
   const assets = vscode.Uri.joinPath(studio.context.extensionUri, 'dist', 'webview');
   const trusted = vscode.workspace.isTrusted;
   const viewer = await RunViewer.open(dir, {
-    capabilities: trusted ? ['code', 'copy', 'save', 'fork', 'debug'] : ['code', 'copy', 'save'],
+    capabilities: trusted ? ['code', 'copy', 'save', 'fork', 'debug', 'score'] : ['code', 'copy', 'save'],
     language: vscode.env.language,
     act: (action) => act(dir, action),
+    score: async (folder, rollout, model) => (await studio.backbones.request(projectFolder(folder), 'score', { dir: folder, rollout, model })).calls,
   });
   const tell = (event: ViewerEvent): void => void webview.postMessage({ event });
   let focus = wanted.get(dir);

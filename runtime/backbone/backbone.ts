@@ -7,6 +7,7 @@ import { PolicyCache } from './policies.ts';
 import { Rejudge } from './rejudge.ts';
 import type { BackboneRun } from './base-run.ts';
 import { Run } from './run.ts';
+import { Scorer } from './score.ts';
 import { TrainingRun } from './training.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -24,6 +25,7 @@ export class Backbone {
   readonly project: string;
   readonly policies = new PolicyCache();
   readonly gateway: Gateway;
+  readonly scorer = new Scorer();
   /** Called when the last run has ended. */
   onIdle: () => void = () => {};
   private readonly runs = new Map<string, BackboneRun>();
@@ -103,6 +105,7 @@ export class Backbone {
   private async stop(): Promise<void> {
     await Promise.all([...this.runs.values()].map((run) => run.cancel()));
     this.spare?.kill();
+    await this.scorer.close();
     await this.gateway.stop();
     await this.policies.close();
   }

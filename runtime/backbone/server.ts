@@ -142,6 +142,7 @@ class Connection {
       await this.backbone.run(run).checkpoint();
       return null;
     },
+    score: (request) => this.backbone.scorer.score(request),
     shutdown: async ({ force }) => {
       await this.backbone.shutdown(force);
       return null;

@@ -161,6 +161,8 @@ export interface BackboneRequests {
   tasks: [{ conf: string; env: Record<string, string>; cwd: string; split?: Split; first: number }, TaskList];
   /** A checkpoint of the weights as they are, outside of `save_freq`. */
   checkpoint: [{ run: string }, null];
+  /** Log-probabilities of what a stored rollout sampled, under other weights: a folder, or "embedded". */
+  score: [{ dir: string; rollout: string; model: string }, { calls: { call: number; logprobs: number[] }[] }];
   shutdown: [{ force: boolean }, null];
 }
 

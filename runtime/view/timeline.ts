@@ -140,6 +140,16 @@ function callRow(call: CallRecord, end: CallEnd | undefined, lastOf: ReadonlyMap
   };
 }
 
+/** Where the tokens stand that a call sampled, in their order. */
+export function sampledPlaces({ segments }: Timeline, { answer, sampled }: TimelineCall): number[] {
+  const places: number[] = [];
+  for (let at = answer; at !== null && places.length < sampled; at = segments[at]!.parent) {
+    const { from, to } = segments[at]!;
+    for (let place = to - 1; place >= from && places.length < sampled; place--) places.push(place);
+  }
+  return places.reverse();
+}
+
 function notesOf({ calls }: WithCalls): string[] {
   const blind = calls.filter((call) => call.tokens === undefined);
   return blind.length === 0 ? [] : [`no-token-ids ${blind.map((call) => call.index).join(' ')}`];

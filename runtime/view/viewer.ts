@@ -1,14 +1,15 @@
 /** Answers what a viewer's page asks about one run, from its files alone: it works while the run goes on, and never in its way. */
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import type { KeptCheckpoint } from '../protocol/training.ts';
-import { TOKEN, VIEWER_PROTOCOL, type Alternative, type HostCapability, type Scores, type Timeline, type ViewedRun, type ViewerAction, type ViewerEvent, type ViewerRequests, type ViewFocus } from '../protocol/viewer.ts';
+import { TOKEN, VIEWER_PROTOCOL, type Alternative, type HostCapability, type Timeline, type ViewedRun, type ViewerAction, type ViewerEvent, type ViewerRequests, type ViewFocus } from '../protocol/viewer.ts';
 import { callOf, openRunReader, promptIds, type InFlight, type RunReader } from '../trace/index.ts';
 import { conversationOf } from './conversation.ts';
 import { advantagesOf } from './learned.ts';
 import { inFlightColumns, rolloutColumns } from './rollouts.ts';
-import { timelineOf } from './timeline.ts';
+import { sampledPlaces, timelineOf } from './timeline.ts';
 import { openVocabulary, type Vocabulary } from './vocabulary.ts';
 
 /** What the place that shows the page can do beyond reading. */
@@ -16,7 +17,8 @@ export interface ViewerHost {
   capabilities: HostCapability[];
   language: string;
   act(action: ViewerAction): Promise<string | null>;
-  score?(dir: string, rollout: string, checkpoint: string): Promise<Scores>;
+  /** Of each call that sampled something, in the order of its answer. */
+  score?(dir: string, rollout: string, checkpoint: string): Promise<{ call: number; logprobs: number[] }[]>;
 }
 
 /** Rollouts whose tokens are kept ready. */
@@ -67,7 +69,13 @@ export class RunViewer {
     group: async ({ rollouts }) => ({ rollouts, shared: await this.#sharedBy(rollouts) }),
     score: async ({ rollout, checkpoint }) => {
       if (this.#host.score === undefined) throw new TuningForkError('usage', 'Nothing here can score a rollout.', { next: 'Open the run in VS Code.' });
-      return this.#host.score(this.#run.dir, rollout, checkpoint);
+      const { timeline } = await this.#rollout(rollout);
+      const logprob = new Float32Array(timeline.count).fill(NaN);
+      for (const { call, logprobs } of await this.#host.score(this.#run.dir, rollout, checkpoint)) {
+        const row = timeline.calls.find(({ index }) => index === call);
+        if (row !== undefined) sampledPlaces(timeline, row).forEach((place, i) => (logprob[place] = logprobs[i] ?? NaN));
+      }
+      return { checkpoint, logprob };
     },
     act: (action) => this.#host.act(action),
   };
@@ -167,12 +175,12 @@ export class RunViewer {
   }
 
   async #checkpoints(): Promise<ViewedRun['checkpoints']> {
-    const { readFile } = await import('node:fs/promises');
+    const first = this.#run.info.policy === 'embedded' ? [{ name: 'embedded', directory: 'embedded', step: 0 }] : [];
     try {
       const state = JSON.parse(await readFile(join(this.#run.dir, 'training.json'), 'utf8')) as { checkpoints: KeptCheckpoint[] };
-      return state.checkpoints.map(({ name, directory, step }) => ({ name, directory: join(this.#run.dir, directory), step }));
+      return [...first, ...state.checkpoints.map(({ name, directory, step }) => ({ name, directory: join(this.#run.dir, directory), step }))];
     } catch {
-      return [];
+      return first;
     }
   }
 }

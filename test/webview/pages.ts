@@ -6,6 +6,7 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 import { bundlePages } from '../../esbuild.mjs';
 import type { HostCapability, Scores, ViewedRun, ViewerAction, ViewFocus } from '../../runtime/protocol/viewer.ts';
 import { serveViewer } from '../../runtime/view/server.ts';
+import { sampledPlaces } from '../../runtime/view/timeline.ts';
 import { RunViewer } from '../../runtime/view/viewer.ts';
 import { chromiumPath } from '../vscode/host/setup.mjs';
 
@@ -56,7 +57,13 @@ export class Pages {
         asked.push(action);
         return null;
       },
-      ...(score !== undefined && { score: (_dir: string, rollout: string) => score(rollout, viewer) }),
+      ...(score !== undefined && {
+        score: async (_dir: string, rollout: string) => {
+          const { logprob } = await score(rollout, viewer);
+          const timeline = await viewer.requests.timeline({ rollout });
+          return timeline.calls.map((call) => ({ call: call.index, logprobs: sampledPlaces(timeline, call).map((place) => logprob[place]!) }));
+        },
+      }),
     });
     if (checkpoints !== undefined) {
       const { view } = viewer;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { CallRecord } from '../../../runtime/protocol/trace.ts';
 import { TOKEN, type Timeline } from '../../../runtime/protocol/viewer.ts';
 import { promptIds } from '../../../runtime/trace/index.ts';
-import { timelineOf } from '../../../runtime/view/timeline.ts';
+import { sampledPlaces, timelineOf } from '../../../runtime/view/timeline.ts';
 import { vocabularyOf } from '../../../runtime/view/vocabulary.ts';
 
 function call(index: number, tokens: CallRecord['tokens'], more: Partial<CallRecord> = {}): CallRecord {
@@ -38,6 +38,7 @@ test('random calls: the way to each answer is what the policy saw and sampled, a
     assert.equal(distinct, timeline.count, 'each token stands in one segment');
     for (const one of timeline.calls) {
       const { sampled } = calls[one.index]!.tokens!;
+      assert.deepEqual(sampledPlaces(timeline, one).map((place) => timeline.id[place]), sampled);
       assert.deepEqual(pathTo(timeline, one.answer), [...promptIds({ calls }, one.index)!, ...sampled], `round ${round}, call ${one.index}`);
     }
     for (let i = 0; i < timeline.count; i++) {

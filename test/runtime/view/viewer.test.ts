@@ -86,6 +86,16 @@ test('a conversation has each message once, and leads to its tokens', async (con
   assert.equal(offered[0]!.function.name, 'calculator');
 });
 
+test('scores of other weights stand at the tokens that were sampled, and nowhere else', async (context) => {
+  const { dir } = await someRun(context);
+  const viewer = await RunViewer.open(dir, { ...reader, score: async () => [{ call: 1, logprobs: [-1, -2, -3, -4] }] });
+  const { logprob } = await viewer.requests.score({ rollout: 's0t0n0', checkpoint: 'c' });
+  const { segments, calls } = await viewer.requests.timeline({ rollout: 's0t0n0' });
+  const { from, to } = segments[calls[1]!.answer!]!;
+  assert.deepEqual(Array.from(logprob.subarray(from, to)), [-1, -2, -3, -4]);
+  assert.equal(logprob.filter((one) => !Number.isNaN(one)).length, 4);
+});
+
 test('over HTTP: the page is strict, the token is asked for, answers keep their arrays, bad questions get a sentence', async (context) => {
   const { dir } = await someRun(context);
   const assets = await folder(context);
