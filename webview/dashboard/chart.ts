@@ -99,6 +99,10 @@ export class Chart {
       if (main !== undefined) this.#curve(main, false);
     }
     c.restore();
+    if (this.#empty()) {
+      c.fillStyle = this.#board.paint.dim;
+      c.fillText(t('nothingYet'), GUTTER + this.#inner / 2, this.#height / 2 - 12);
+    }
     this.#fillTable();
     this.point();
   }
@@ -221,6 +225,11 @@ export class Chart {
     if (this.figure.kind === 'validation' || lines.some(({ series }) => series.step.length === 0 || !series.has(this.figure.needs))) return false;
     const { quiet = false } = this.figure;
     return lines.every((line) => this.#work(line).raw.every((values) => values.every((value) => Number.isNaN(value) || (quiet && value === values[0]))));
+  }
+
+  #empty(): boolean {
+    const { lines } = this.#board;
+    return this.figure.kind === 'validation' ? lines.every(({ evaluations }) => evaluations.length === 0) : lines.every(({ series }) => series.has(this.figure.needs) && series.step.length === 0);
   }
 
   #scale(): [number, number] {

@@ -33,6 +33,12 @@ interface Closer {
   rewards?: [number, number];
 }
 
+/** The next of 10, 20, 50, 100, 200 … */
+function roomFor(steps: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(10, steps)));
+  return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= steps)!;
+}
+
 const HEAT_COLUMNS = 360;
 const HEAT_BINS = 20;
 /** Processes breathe without a step being made. */
@@ -87,10 +93,10 @@ export class Dashboard implements Board {
 
   get whole(): Range {
     const ends = this.lines.flatMap(({ series: { step }, evaluations }) => [...(step.length === 0 ? [] : [step[0]!, step.at(-1)!]), ...evaluations.map((row) => row.step)]);
-    const planned = this.lines.length === 1 ? this.#trainings.find(({ dir }) => dir === this.main?.dir) : undefined;
-    // A training that has just begun does not stretch three steps over the whole width.
-    const last = Math.max(...ends, planned?.state === 'running' && planned.steps !== null && planned.steps <= 1_000 ? planned.steps : 2, 2);
-    return { from: Math.min(...ends, 1), to: last };
+    const last = Math.max(...ends, 2);
+    const going = this.#trainings.find(({ dir, state }) => dir === this.main?.dir && state === 'running');
+    // One that goes on fills the width by and by, so that not every step moves all others.
+    return { from: Math.min(...ends, 1), to: going === undefined ? last : Math.min(Math.max(last, going.steps ?? Infinity), roomFor(last)) };
   }
 
   get range(): Range {
@@ -368,10 +374,10 @@ export class Dashboard implements Board {
       h('div', { class: 'row' },
         h('button', { class: 'tool', title: t(this.#kept.side ? 'hideSide' : 'showSide'), 'aria-label': t(this.#kept.side ? 'hideSide' : 'showSide'), 'aria-pressed': String(this.#kept.side), 'data-act': 'side', onclick: () => this.#toggleSide() }, icon('table')),
         this.main !== undefined && this.lines.length > 1 && inkMark(this.main, this), h('h1', {}, workflow), h('span', { class: 'dim policy' }, policy), stateMark(state), h('span', { class: 'spring' }),
-        reward !== undefined && !Number.isNaN(reward) && h('span', { class: 'big' }, h('span', { class: 'dim' }, t('reward')), h('b', { class: 'number' }, decimal(reward, 3))),
+        h('span', { class: 'figures' }, reward !== undefined && !Number.isNaN(reward) && h('span', { class: 'big' }, h('span', { class: 'dim' }, t('reward')), h('b', { class: 'number' }, decimal(reward, 3))),
         success !== undefined && !Number.isNaN(success) && h('span', { class: 'big' }, h('span', { class: 'dim' }, t('success')), h('b', { class: 'number' }, percent(success))),
-        gain !== null && gain !== undefined && h('button', { class: 'big link-box', 'data-act': 'gain', onclick: () => this.#reportPlace.scrollIntoView() }, h('span', { class: 'dim' }, t('reportGain')), h('b', { class: 'number' }, signed(gain.mean, 3))),
-        ...(control ? [...(state === 'running' ? [button('pause')] : state === 'paused' ? [button('resume')] : []), ...(state === 'running' || state === 'paused' ? [button('checkpoint'), button('stop')] : [button('continue')])] : [])),
+        gain !== null && gain !== undefined && h('button', { class: 'big link-box', 'data-act': 'gain', onclick: () => this.#reportPlace.scrollIntoView() }, h('span', { class: 'dim' }, t('reportGain')), h('b', { class: 'number' }, signed(gain.mean, 3)))),
+        h('span', { class: 'actions' }, ...(control ? [...(state === 'running' ? [button('pause')] : state === 'paused' ? [button('resume')] : []), ...(state === 'running' || state === 'paused' ? [button('checkpoint'), button('stop')] : [button('continue')])] : []))),
       h('div', { class: 'row second' }, bar, h('span', { class: 'dim facts number' }, facts.join(' · ')), h('span', { class: 'spring' }), this.#zoomed, this.#slider(), h('button', { class: 'tool', title: t('keys'), 'aria-label': `${t('help')}: ${t('keys')}`, 'data-act': 'help', onclick: () => this.#tellKeys() }, icon('help'))));
     if (focused !== undefined) this.#head.querySelector<HTMLElement>(`[data-act="${focused}"]`)?.focus();
   }

@@ -1,7 +1,9 @@
 /** A list of rows of one height of which only those in sight are elements. */
 export interface VirtualRowsOptions {
-  /** Scrolls. Its rows are placed in a layer of its own inside. */
+  /** Scrolls, by keys too where it has the focus. */
   scroller: HTMLElement;
+  /** Inside it, where rows are placed; absent: one of its own. */
+  layer?: HTMLElement;
   rowHeight: number;
   /** Space above the first row, for a head that stays. */
   top?: number;
@@ -13,7 +15,7 @@ export interface VirtualRowsOptions {
 const OVERSCAN = 6;
 
 export class VirtualRows {
-  readonly layer = document.createElement('div');
+  readonly layer: HTMLElement;
   readonly #options: VirtualRowsOptions;
   readonly #rows = new Map<number, HTMLElement>();
   #count = 0;
@@ -22,8 +24,8 @@ export class VirtualRows {
 
   constructor(options: VirtualRowsOptions) {
     this.#options = options;
-    this.layer.className = 'rows';
-    options.scroller.append(this.layer);
+    this.layer = options.layer ?? options.scroller.appendChild(document.createElement('div'));
+    this.layer.classList.add('rows');
     options.scroller.addEventListener('scroll', () => this.#later(), { passive: true });
     new ResizeObserver(() => {
       this.#height = options.scroller.clientHeight;

@@ -310,9 +310,9 @@ export class Viewer {
 
   async #refresh(from: number): Promise<void> {
     try {
-      const sealed = await this.host.request('rollouts', { from });
+      const [sealed, inFlight] = await Promise.all([this.host.request('rollouts', { from }), this.host.request('inFlight', null)]);
       if (sealed.from === this.table.sealed) this.table.append(sealed);
-      this.table.setInFlight(await this.host.request('inFlight', null));
+      this.table.setInFlight(inFlight);
     } catch (error) {
       this.#tellError(errorOf(error), () => void this.#refresh(this.table.sealed));
       return;

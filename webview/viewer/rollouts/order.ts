@@ -12,7 +12,8 @@ const natural = new Intl.Collator('en', { numeric: true });
 
 /** All rows in the order asked for. Missing values come last, either way; equal ones keep their place. */
 export function sortedRows(table: RolloutTable, { by, descending }: Sort): Uint32Array {
-  const rows = Uint32Array.from({ length: table.count }, (_, row) => row);
+  const rows = new Uint32Array(table.count);
+  for (let row = 0; row < rows.length; row++) rows[row] = row;
   if (by === 'place') return descending ? rows.reverse() : rows;
   const keys = keysOf(table, by);
   const sign = descending ? -1 : 1;

@@ -21,6 +21,7 @@ export class RolloutTable {
   readonly numbers = Object.fromEntries(NUMBERS.map((name) => [name, new Float64Array(0)])) as Record<NumberColumn, Float64Array>;
   readonly codes = Object.fromEntries(CODES.map((name) => [name, new Uint8Array(0)])) as Record<CodeColumn, Uint8Array>;
   readonly #places = new Map<string, number>();
+  #indexed = 0;
   readonly #taskPlaces = new Map<string, number>();
 
   append(columns: RolloutColumns): void {
@@ -36,6 +37,8 @@ export class RolloutTable {
   }
 
   place(id: string): number {
+    // Written down when it is first asked for: to show rows, nobody asks.
+    for (; this.#indexed < this.count; this.#indexed++) this.#places.set(this.ids[this.#indexed]!, this.#indexed);
     return this.#places.get(id) ?? -1;
   }
 
@@ -49,42 +52,33 @@ export class RolloutTable {
   }
 
   #drop(): void {
-    for (let row = this.sealed; row < this.count; row++) this.#places.delete(this.ids[row]!);
+    for (let row = this.sealed; row < this.#indexed; row++) this.#places.delete(this.ids[row]!);
+    this.#indexed = Math.min(this.#indexed, this.sealed);
     this.ids.length = this.sealed;
     this.count = this.sealed;
   }
 
-  #add(columns: RolloutColumns, wanted: (id: string) => boolean = () => true): void {
-    const { count } = columns;
-    if (count === 0) return;
+  #add(columns: RolloutColumns, wanted?: (id: string) => boolean): void {
+    if (columns.count === 0) return;
     const ids = columns.ids.split('\n');
-    const kept = Array.from({ length: count }, (_, i) => i).filter((i) => wanted(ids[i]!));
-    const all = kept.length === count;
+    const kept = wanted === undefined ? undefined : ids.flatMap((id, i) => (wanted(id) ? [i] : []));
+    const more = kept?.length ?? columns.count;
     const from = this.count;
-    const tasks = Uint32Array.from(columns.tasks, (name) => this.#taskPlace(name));
+    const put = <A extends Grows>(target: A, source: ArrayLike<number>): A => {
+      const larger = grown(target, from, more);
+      if (kept === undefined) larger.set(source as never, from);
+      else kept.forEach((i, place) => (larger[from + place] = source[i]!));
+      return larger;
+    };
+    const tasks = columns.tasks.map((name) => this.#taskPlace(name));
     const bits = columns.flagNames.map((name) => this.#flagBit(name));
-    const same = bits.every((bit, place) => bit === place);
-    this.task = grown(this.task, from, kept.length);
-    this.flags = grown(this.flags, from, kept.length);
-    for (const name of NUMBERS) {
-      const target = (this.numbers[name] = grown(this.numbers[name], from, kept.length));
-      if (all) target.set(columns[name], from);
-      else kept.forEach((i, place) => (target[from + place] = columns[name][i]!));
-    }
-    for (const name of CODES) {
-      const target = (this.codes[name] = grown(this.codes[name], from, kept.length));
-      if (all) target.set(columns[name], from);
-      else kept.forEach((i, place) => (target[from + place] = columns[name][i]!));
-    }
-    for (const [place, i] of kept.entries()) {
-      const row = from + place;
-      this.ids.push(ids[i]!);
-      this.#places.set(ids[i]!, row);
-      this.task[row] = tasks[columns.task[i]!]!;
-      const own = columns.flags[i]!;
-      this.flags[row] = same ? own : bits.reduce((sum, bit, at) => sum | ((own >>> at) & 1 ? 1 << bit : 0), 0);
-    }
-    this.count = from + kept.length;
+    const translated = (flags: number): number => bits.reduce((sum, bit, at) => sum | ((flags >>> at) & 1 ? 1 << bit : 0), 0);
+    for (const name of NUMBERS) this.numbers[name] = put(this.numbers[name], columns[name]);
+    for (const name of CODES) this.codes[name] = put(this.codes[name], columns[name]);
+    this.task = put(this.task, columns.task.map((task) => tasks[task]!));
+    this.flags = put(this.flags, bits.every((bit, place) => bit === place) ? columns.flags : columns.flags.map(translated));
+    this.ids = this.ids.concat(kept === undefined ? ids : kept.map((i) => ids[i]!));
+    this.count = from + more;
   }
 
   #taskPlace(name: string): number {

@@ -11,6 +11,7 @@ import { filtered, inRange, rewardBars, sortedRows, type RewardRange, type Sort,
 import { STATUS, type RolloutTable } from './table.ts';
 
 const ROW_HEIGHT = 24;
+const HEAD_HEIGHT = 28;
 const RUNNING = STATUS.indexOf('running');
 const FAILED = STATUS.indexOf('failed');
 
@@ -44,7 +45,7 @@ export class RolloutsView {
   readonly #table: RolloutTable;
   readonly #list: VirtualRows;
   readonly #grid: HTMLElement;
-  readonly #body = h('div', { class: 'table-body', role: 'rowgroup' });
+  readonly #body = h('div', { role: 'rowgroup' });
   readonly #heads: HTMLElement[];
   readonly #filter: FilterBox;
   readonly #histogram: Histogram;
@@ -66,8 +67,8 @@ export class RolloutsView {
     this.#histogram = new Histogram((range) => this.#setRange(range));
     this.#heads = COLUMNS.map((column) => h('button', { class: `column ${column.kind} col-${column.key}`, role: 'columnheader', tabindex: '-1', onclick: () => this.#sortBy(column.key) }, h('span', {}, t(column.title)), h('span', { class: 'sort-mark', 'aria-hidden': 'true' })));
     this.#grid = h('div', { class: 'rollout-table', role: 'grid', tabindex: '0', 'aria-label': t('rollouts'), 'aria-multiselectable': 'true', onkeydown: (event: KeyboardEvent) => this.#key(event) },
-      h('div', { role: 'rowgroup' }, h('div', { class: 'table-head', role: 'row' }, h('span', { class: 'col-mark', role: 'columnheader', title: t('marked'), 'aria-label': t('marked') }), ...this.#heads)), this.#body);
-    this.#list = new VirtualRows({ scroller: this.#body, rowHeight: ROW_HEIGHT, draw: (index) => this.#draw(index) });
+      h('div', { class: 'table-top', role: 'rowgroup' }, h('div', { class: 'table-head', role: 'row' }, h('span', { class: 'col-mark', role: 'columnheader', title: t('marked'), 'aria-label': t('marked') }), ...this.#heads)), this.#body);
+    this.#list = new VirtualRows({ scroller: this.#grid, layer: this.#body, top: HEAD_HEIGHT, rowHeight: ROW_HEIGHT, draw: (index) => this.#draw(index) });
     this.element = h('section', { class: 'view rollouts-view', 'aria-label': t('rollouts'), onkeydown: (event: KeyboardEvent) => this.#viewKey(event) },
       h('div', { class: 'rollouts-top' },
         h('div', { class: 'rollouts-filter' }, this.#filter.element, this.#counts),
@@ -89,7 +90,7 @@ export class RolloutsView {
 
   /** Rows were added, or those in flight changed. Who reads on stays where they are; who was at the end follows it. */
   grown(): void {
-    const { scrollTop } = this.#body;
+    const { scrollTop } = this.#grid;
     const following = scrollTop > 0 && this.#list.atEnd;
     const top = scrollTop > 0 && !following ? this.#rows[this.#list.first] : undefined;
     const within = scrollTop % ROW_HEIGHT;
@@ -100,7 +101,7 @@ export class RolloutsView {
     else if (top !== undefined) {
       const place = this.#rows.indexOf(top);
       if (place !== -1) {
-        this.#body.scrollTop = place * ROW_HEIGHT + within;
+        this.#grid.scrollTop = place * ROW_HEIGHT + within;
         this.#list.update();
       }
     }

@@ -19,6 +19,8 @@ export class Minimap {
   readonly #canvas = h('canvas', { class: 'minimap-canvas' });
   readonly #window = h('div', { class: 'minimap-window' });
   #mapped: Mapped | undefined;
+  #waiting = false;
+  #height = 0;
   /** Pixels a row of text has. */
   #scale = ROW_PIXELS;
 
@@ -33,17 +35,30 @@ export class Minimap {
     this.element.addEventListener('pointermove', (event) => this.element.hasPointerCapture(event.pointerId) && go(event));
   }
 
+  /** Drawn when the text stands: it is what one waits for. */
   show(mapped: Mapped): void {
     this.#mapped = mapped;
-    this.draw();
+    this.#measure();
+    if (this.#waiting) return;
+    this.#waiting = true;
+    requestAnimationFrame(() => setTimeout(() => {
+      this.#waiting = false;
+      this.draw();
+    }));
   }
 
+  #measure(): void {
+    this.#height ||= this.element.clientHeight;
+    this.#scale = Math.min(ROW_PIXELS, this.#height / Math.max(1, this.#mapped!.rows.count));
+  }
+
+  /** Also after its size or the theme changed. */
   draw(): void {
     const mapped = this.#mapped;
-    const height = this.element.clientHeight;
+    this.#height = this.element.clientHeight;
+    const height = this.#height;
     if (mapped === undefined || height === 0) return;
-    const { rows } = mapped;
-    this.#scale = Math.min(ROW_PIXELS, height / Math.max(1, rows.count));
+    this.#measure();
     const ratio = Math.min(2, devicePixelRatio);
     const [w, hh] = [Math.round(WIDTH * ratio), Math.round(height * ratio)];
     this.#canvas.width = w;

@@ -7,10 +7,11 @@ import { reasonText, roleText, t } from '../texts.ts';
 import { piecesOf } from './cells.ts';
 
 const ROW_HEIGHT = 22;
+const HEAD_HEIGHT = 28;
 
 export class TokenTable {
   readonly element: HTMLElement;
-  readonly #body = h('div', { class: 'table-body', role: 'rowgroup' });
+  readonly #body = h('div', { role: 'rowgroup' });
   readonly #list: VirtualRows;
   readonly #moved: (token: number) => void;
   #timeline: Timeline | undefined;
@@ -20,8 +21,8 @@ export class TokenTable {
     this.#moved = moved;
     const heads = [t('index'), t('id'), t('text'), t('probability'), t('rank'), t('entropy'), t('target'), t('role'), t('call_')];
     this.element = h('div', { class: 'token-table', role: 'grid', tabindex: '0', 'aria-label': t('tokenTable'), onkeydown: (event: KeyboardEvent) => this.#key(event) },
-      h('div', { role: 'rowgroup' }, h('div', { class: 'table-head', role: 'row' }, ...heads.map((head) => h('span', { role: 'columnheader' }, head)))), this.#body);
-    this.#list = new VirtualRows({ scroller: this.#body, rowHeight: ROW_HEIGHT, draw: (token) => this.#draw(token) });
+      h('div', { class: 'table-top', role: 'rowgroup' }, h('div', { class: 'table-head', role: 'row' }, ...heads.map((head) => h('span', { role: 'columnheader' }, head)))), this.#body);
+    this.#list = new VirtualRows({ scroller: this.element, layer: this.#body, top: HEAD_HEIGHT, rowHeight: ROW_HEIGHT, draw: (token) => this.#draw(token) });
   }
 
   show(timeline: Timeline, cursor: number): void {

@@ -18,7 +18,6 @@ export class TreeView {
   readonly element: HTMLElement;
   readonly #viewer: Viewer;
   readonly #summary = h('div', { class: 'tree-summary' });
-  readonly #body = h('div', { class: 'table-body' });
   readonly #grid: HTMLElement;
   readonly #list: VirtualRows;
   #timeline: Timeline | undefined;
@@ -29,9 +28,8 @@ export class TreeView {
 
   constructor(viewer: Viewer) {
     this.#viewer = viewer;
-    this.#grid = h('div', { class: 'tree-rows', role: 'tree', tabindex: '0', 'aria-label': t('tree'), onkeydown: (event: KeyboardEvent) => this.#key(event) }, this.#body);
-    this.#body.setAttribute('role', 'presentation');
-    this.#list = new VirtualRows({ scroller: this.#body, rowHeight: ROW_HEIGHT, draw: (row) => this.#draw(row) });
+    this.#grid = h('div', { class: 'tree-rows', role: 'tree', tabindex: '0', 'aria-label': t('tree'), onkeydown: (event: KeyboardEvent) => this.#key(event) });
+    this.#list = new VirtualRows({ scroller: this.#grid, rowHeight: ROW_HEIGHT, draw: (row) => this.#draw(row) });
     this.#list.layer.setAttribute('role', 'presentation');
     this.element = h('section', { class: 'view tree-view', 'aria-label': t('tree') }, this.#summary, this.#grid);
   }
