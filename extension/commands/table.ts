@@ -48,6 +48,7 @@ export interface Commands {
   'tuningFork.chooseInlineRun': [file?: string];
   'tuningFork.clearInlineValues': [file?: string];
   'tuningFork.openRollout': [rollout?: RolloutPlace];
+  'tuningFork.openRolloutText': [rollout?: RolloutPlace];
   'tuningFork.openViewer': [place?: RolloutPlace];
   'tuningFork.saveRolloutAsTest': [rollout?: RolloutPlace];
   'tuningFork.refreshRuns': [];

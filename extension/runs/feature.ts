@@ -1,6 +1,6 @@
 /** Running rollouts, and what can be done with a run. Each action is loaded when it is first asked for. */
 import { l10n } from 'vscode';
-import { command } from '../commands/table.ts';
+import { command, execute, type RolloutPlace } from '../commands/table.ts';
 import type { Studio } from '../studio.ts';
 import { disposeOutput } from './output.ts';
 import type { RolloutDocuments } from './rollout-document.ts';
@@ -15,8 +15,10 @@ export function registerRuns(studio: Studio): void {
   command(studio, 'tuningFork.exportRun', async (run) => (await actions()).exportRunTo(studio, run));
   command(studio, 'tuningFork.revealRun', async (run) => (await actions()).revealRun(studio, run));
   command(studio, 'tuningFork.copyId', async (place) => (await actions()).copyId(studio, place));
-  command(studio, 'tuningFork.openRollout', async (rollout) => {
-    const place = rollout ?? await (await import('./pick.ts')).pickRollout(studio, l10n.t('Open Rollout'));
+  const chosen = async (rollout: RolloutPlace | undefined): Promise<RolloutPlace | undefined> => rollout ?? (await import('./pick.ts')).pickRollout(studio, l10n.t('Open Rollout'));
+  command(studio, 'tuningFork.openRollout', async (rollout) => execute('tuningFork.openViewer', await chosen(rollout)));
+  command(studio, 'tuningFork.openRolloutText', async (rollout) => {
+    const place = await chosen(rollout);
     if (place === undefined) return;
     documents ??= new (await import('./rollout-document.ts')).RolloutDocuments();
     await documents.show(place);

@@ -24,6 +24,12 @@ journey('rollouts from the button of a workflow are seen in the Runs tree', math
   await until(async () => (await runs.locator('.monaco-list-row[aria-level="3"]').count()) === 4, 'The rollouts of a task were not shown.');
   await screenshot('runs-light');
   await runs.locator('.monaco-list-row[aria-level="3"]').first().click();
+  const viewer = page.frameLocator('iframe.webview').first().frameLocator('iframe');
+  await viewer.getByText('calculator(expression)').first().waitFor();
+  await screenshot('rollout-viewer');
+  await runs.locator('.monaco-list-row[aria-level="3"]').first().click({ button: 'right' });
+  await page.locator('.monaco-menu').getByText('Open Rollout as Text').hover();
+  await page.keyboard.press('Enter');
   await page.locator('.tab.active').filter({ hasText: /^s0t/ }).waitFor();
   assert.match((await page.locator('.view-lines').first().textContent())!.replace(/\u00a0/g, ' '), /Task/);
   await screenshot('rollout-document');
