@@ -120,7 +120,7 @@ journey('stored runs are read, exported and deleted; in an untrusted workspace n
   await workbench.answer('reward>0.8 training-1');
   await until(async () => (await runs.locator('.monaco-list-row[aria-level="2"]').count()) === 1, 'The filter hid nothing.');
   await runs.locator('.monaco-list-row[aria-level="2"]').click();
-  await page.locator('.tab.active').filter({ hasText: 's0t1n7' }).waitFor();
+  await page.frameLocator('iframe.webview').first().frameLocator('iframe').getByText('s0t1n7').first().waitFor();
   await screenshot('runs-untrusted');
   const workflows = workbench.pane('Workflows');
   if (await workflows.locator('.monaco-list-row').count() > 0) {
