@@ -70,7 +70,8 @@ export class RunResults {
       await this.#look();
       this.#told = undefined;
     }
-    const digests = [...this.#digests.values()];
+    // The newest first: they were read in any order.
+    const digests = [...this.#digests].sort(([a], [b]) => b - a).map(([, digest]) => digest);
     this.#told ??= { ...this.#rewards!, dir: this.#reader.dir, info, total: count, looked: digests.length, ...gather([...digests, ...this.#early.values()]) };
     return { ...this.#told, info };
   }
