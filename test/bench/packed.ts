@@ -2,8 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { thisTarget } from '../../packaging/target.ts';
-import { makeVsix } from '../../packaging/vsix.ts';
+import { thisTarget } from '../../extension/packaging/target.ts';
+import { makeVsix } from '../../extension/packaging/vsix.ts';
 import type { Host } from '../vscode/launch.ts';
 
 export async function packedExtension(): Promise<string> {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-import { moduleFiles } from '../../packaging/modules.ts';
-import { thisTarget } from '../../packaging/target.ts';
+import { moduleFiles } from '../../../extension/packaging/modules.ts';
+import { thisTarget } from '../../../extension/packaging/target.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 const target = thisTarget();
 
 test('of the packages only what runs here is packed', { skip: target === undefined ? 'There is no package for this platform.' : false }, () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { crc32, inflateRawSync } from 'node:zlib';
-import { writeZip } from '../../packaging/zip.ts';
+import { writeZip } from '../../../extension/packaging/zip.ts';
 
 test('a zip tells names, modes and contents, and is the same each time', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'zip-'));

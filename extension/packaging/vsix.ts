@@ -3,13 +3,13 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundle } from '../esbuild.mjs';
+import { bundle } from '../../esbuild.mjs';
 import { contentTypes, shippedPackage, vsixManifest, type Package } from './manifest.ts';
 import { moduleFiles } from './modules.ts';
 import type { Target } from './target.ts';
 import { writeZip, type Entry } from './zip.ts';
 
-const root = fileURLToPath(new URL('../', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const work = join(root, 'dist/package');
 
 /** What a person gets of the repository: the runtime runs in their Node as it is here, by type stripping. */
