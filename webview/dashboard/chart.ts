@@ -26,7 +26,7 @@ export class Chart {
   readonly #over = new Sheet('over');
   readonly #value = h('span', { class: 'value number' });
   readonly #tip = h('div', { class: 'tip', hidden: true, 'aria-hidden': 'true' });
-  readonly #table = h('div', { class: 'values', hidden: true });
+  readonly #table: HTMLElement;
   readonly #tableButton: HTMLButtonElement;
   readonly #worked = new Map<string, Worked>();
   #y: [number, number] = [0, 1];
@@ -39,7 +39,8 @@ export class Chart {
     this.figure = figure;
     this.#board = board;
     const title = t(figure.title);
-    this.#plot = h('div', { class: 'plot', role: 'slider', tabindex: -1, 'aria-label': t('chartLabel', title), 'aria-orientation': 'horizontal' }, this.#lines.element, this.#over.element, this.#tip);
+    this.#plot = h('div', { class: 'plot', role: 'slider', tabindex: -1, 'aria-label': t('chartLabel', title), 'aria-orientation': 'horizontal', 'aria-valuenow': 0 }, this.#lines.element, this.#over.element, this.#tip);
+    this.#table = h('div', { class: 'values scroll', hidden: true, tabindex: 0, role: 'region', 'aria-label': title });
     this.#tableButton = h('button', { class: 'tool quiet', title: t('table', title), 'aria-label': t('table', title), 'aria-pressed': 'false', onclick: () => this.toggleTable(tableToggled) }, icon('table'));
     this.element = h('section', { class: 'chart', 'data-figure': figure.key },
       h('header', {}, h('h3', { title: t(figure.hint) }, title), this.#tableButton, this.#value), this.#plot, this.#table);
@@ -246,7 +247,7 @@ export class Chart {
     } else if (kind === 'stack') {
       if (main !== undefined) take(extent(main.series.step, totals(this.#work(main).raw), range));
     } else {
-      for (const line of lines) for (const values of [...this.#work(line).raw, ...this.#work(line).smooth]) take(extent(line.series.step, values, range));
+      for (const line of lines) for (const values of this.#work(line).raw) take(extent(line.series.step, values, range));
       for (const values of main === undefined ? [] : this.#edges(main)) take(extent(main!.series.step, values, range));
     }
     if (low > high) return [floor ?? 0, ceiling ?? 1];

@@ -1,12 +1,12 @@
 /** The dashboard: what is shown of which trainings, kept over hiding and reload, and brought up to date as they go on. */
 import type { DashboardAction, DashboardEvent, DashboardRequests, DashboardView, ListedTraining, NotableRollouts, StepFigure, TrainingDetail } from '../../runtime/protocol/dashboard.ts';
 import type { TrainingReport } from '../../runtime/protocol/training.ts';
-import { h, icon } from '../shared/dom.ts';
-import { count, decimal, duration, percent, signed } from '../shared/format.ts';
+import { h } from '../shared/dom.ts';
 import { errorOf, type Host } from '../shared/host.ts';
 import type { Board, Line } from './board.ts';
 import { Chart } from './chart.ts';
 import { FIGURES, GROUPS } from './figures.ts';
+import { Head } from './head.ts';
 import { Heat, type Cell } from './heat.ts';
 import { inkOf, paintNow, type Paint } from './inks.ts';
 import { checkpointsPanel, configPanel, evaluationsPanel, noticesPanel, panel, processesPanel, stepPanel } from './panels.ts';
@@ -14,7 +14,7 @@ import type { Range } from './plot.ts';
 import { reportPanel } from './report.ts';
 import { Series } from './series.ts';
 import { t } from './texts.ts';
-import { inkMark, stateMark, trainingsList } from './trainings.ts';
+import { TrainingsList } from './trainings.ts';
 
 interface Kept {
   shown: string[];
@@ -56,7 +56,8 @@ export class Dashboard implements Board {
   readonly #charts: Chart[];
   readonly #heat: Heat;
   readonly #kept: Kept;
-  readonly #head = h('header', { class: 'head' });
+  readonly #head: Head;
+  readonly #list: TrainingsList;
   readonly #side = h('aside', { class: 'side' });
   readonly #step = h('div', { class: 'step-place' });
   readonly #panels = h('div', { class: 'panels' });
@@ -64,7 +65,6 @@ export class Dashboard implements Board {
   readonly #scroller: HTMLElement;
   readonly #said = h('div', { class: 'unseen', role: 'status' });
   readonly #toast = h('div', { class: 'toast', role: 'alert', hidden: true });
-  readonly #zoomed = h('button', { class: 'action', hidden: true, onclick: () => this.zoom(null) });
   #trainings: ListedTraining[];
   #report: TrainingReport | null = null;
   #closer: Closer | undefined;
@@ -82,6 +82,20 @@ export class Dashboard implements Board {
     this.#trainings = view.trainings;
     this.#kept = { shown: [], main: null, smoothing: 0.6, range: null, side: true, tables: [], config: false, scroll: 0, ...host.load<Partial<Kept>>() };
     this.#charts = FIGURES.map((figure) => new Chart(figure, this, () => this.#keep()));
+    this.#head = new Head({
+      control: view.capabilities.includes('control'), smoothing: this.smoothing,
+      smooth: (weight) => {
+        this.#kept.smoothing = weight;
+        this.#keep();
+        this.#paintSoon();
+      },
+      act: (what) => this.main !== undefined && void this.#act({ do: what, dir: this.main.dir }, t(what)),
+      side: () => this.#showSide(!this.#kept.side),
+      reset: () => this.zoom(null),
+      keys: () => this.#tellKeys(),
+      report: () => this.#reportPlace.scrollIntoView(),
+    });
+    this.#list = new TrainingsList((dir, shown) => this.#toggle(dir, shown), (dir) => void this.#show(this.#kept.shown.includes(dir) ? this.#kept.shown : [...this.#kept.shown, dir], dir).catch((error: unknown) => this.#fail(error)));
     this.#heat = new Heat(this, ({ from, to, low, high }: Cell) => void this.#look({ from, to, rewards: [low, high] }));
     this.#scroller = h('main', { class: 'charts', tabindex: -1 });
     host.onEvent((event) => void this.#hear(event).catch((error: unknown) => this.#fail(error)));
@@ -104,7 +118,7 @@ export class Dashboard implements Board {
   }
 
   async begin(root: HTMLElement): Promise<void> {
-    root.replaceChildren(h('div', { class: 'dashboard' }, this.#head, this.#side, this.#scroller, this.#said, this.#toast));
+    root.replaceChildren(h('div', { class: 'dashboard' }, this.#head.element, this.#side, this.#scroller, this.#said, this.#toast));
     if (this.#trainings.length === 0) return this.#drawEmpty();
     const there = new Set(this.#trainings.map(({ dir }) => dir));
     const { focus } = this.#view;
@@ -121,7 +135,7 @@ export class Dashboard implements Board {
     this.paint = paintNow();
     this.lines = this.lines.map((line, i) => ({ ...line, ink: inkOf(i, this.paint) }));
     this.main = this.lines.find(({ dir }) => dir === this.main?.dir);
-    this.#drawSide();
+    this.#list.show(this.#trainings, this);
     this.#paintSoon();
   }
 
@@ -164,13 +178,13 @@ export class Dashboard implements Board {
     this.main = this.lines.find(({ dir }) => dir === main) ?? this.lines[0];
     [this.#kept.shown, this.#kept.main] = [[...dirs], this.main?.dir ?? null];
     this.#keep();
-    this.#drawSide();
+    this.#list.show(this.#trainings, this);
     await Promise.all([...this.lines.map((line) => this.#bring(line)), this.#refreshDetail(), ...this.lines.filter(({ dir }) => !this.#details.has(dir)).map(({ dir }) => this.#detail(dir))]);
     if (before !== this.main?.dir) {
       this.#closer = undefined;
       await this.#bringMain();
     }
-    this.#drawSide();
+    this.#list.show(this.#trainings, this);
     this.#paintSoon();
   }
 
@@ -197,7 +211,7 @@ export class Dashboard implements Board {
     const detail = await this.#detail(dir);
     if (this.main?.dir !== dir) return;
     if (detail.report && this.#report?.run !== detail.run) this.#report = await this.#host.request('report', { dir });
-    this.#drawHead(detail);
+    this.#head.show(detail, this, this.#report);
     this.#drawPanels(detail);
     if (before !== detail.evaluations.length) this.#paintSoon();
   }
@@ -209,7 +223,7 @@ export class Dashboard implements Board {
     await Promise.all([this.#bringHeat(), this.#bringNotable(), this.#details.get(dir)?.report === true && this.#host.request('report', { dir }).then((report) => (this.#report = report))]);
     const detail = this.#details.get(dir);
     if (detail !== undefined) {
-      this.#drawHead(detail);
+      this.#head.show(detail, this, this.#report);
       this.#drawPanels(detail);
     }
   }
@@ -251,14 +265,14 @@ export class Dashboard implements Board {
         this.#layOut();
         return this.#show([this.#trainings[0]!.dir], this.#trainings[0]!.dir);
       }
-      this.#drawSide();
+      this.#list.show(this.#trainings, this);
       return this.#refreshDetail();
     }
     const line = this.lines.find(({ dir }) => dir === event.dir);
     if (line === undefined) return;
     await this.#bring(line);
-    await (line === this.main ? Promise.all([this.#refreshDetail(), this.#bringHeat(), this.#closer === undefined && this.#bringNotable()]) : this.#detail(line.dir));
-    this.#drawSide();
+    await (line === this.main ? Promise.all([this.#refreshDetail(), this.#bringHeat(), this.#closer === undefined && !this.#step.matches(':hover, :focus-within') && this.#bringNotable()]) : this.#detail(line.dir));
+    this.#list.show(this.#trainings, this);
     this.#paintSoon();
   }
 
@@ -293,13 +307,13 @@ export class Dashboard implements Board {
   }
 
   #drawEmpty(): void {
-    this.#head.replaceChildren();
     this.#scroller.replaceChildren(h('div', { class: 'empty' }, h('p', {}, t('noTrainings')), h('p', { class: 'dim' }, t('noTrainingsNext'))));
     this.#side.hidden = true;
   }
 
   #layOut(): void {
-    this.#side.hidden = !this.#kept.side;
+    this.#side.replaceChildren(h('h2', { title: t('trainingsHint') }, t('trainings')), this.#list.element);
+    this.#showSide(this.#kept.side);
     const grid = h('div', { class: 'grid' });
     for (const group of GROUPS) {
       grid.append(h('h2', {}, t(`group_${group}`)));
@@ -341,61 +355,17 @@ export class Dashboard implements Board {
     });
   }
 
-  #drawSide(): void {
-    const focused = document.activeElement instanceof HTMLElement && this.#side.contains(document.activeElement) ? [...this.#side.querySelectorAll('input, button')].indexOf(document.activeElement) : -1;
-    this.#side.replaceChildren(h('h2', { title: t('trainingsHint') }, t('trainings')), trainingsList(this.#trainings, this, {
-      toggled: (dir, shown) => {
-        const dirs = shown ? [...this.#kept.shown, dir] : this.#kept.shown.filter((one) => one !== dir);
-        if (dirs.length > 0) void this.#show(dirs, dirs.includes(this.#kept.main ?? '') ? this.#kept.main! : dirs[0]!).catch((error: unknown) => this.#fail(error));
-        else this.#drawSide();
-      },
-      chosen: (dir) => void this.#show(this.#kept.shown.includes(dir) ? this.#kept.shown : [...this.#kept.shown, dir], dir).catch((error: unknown) => this.#fail(error)),
-    }));
-    if (focused >= 0) this.#side.querySelectorAll<HTMLElement>('input, button')[focused]?.focus();
+  #toggle(dir: string, shown: boolean): void {
+    const dirs = shown ? [...this.#kept.shown, dir] : this.#kept.shown.filter((one) => one !== dir);
+    if (dirs.length === 0) return this.#list.show(this.#trainings, this);
+    void this.#show(dirs, dirs.includes(this.#kept.main ?? '') ? this.#kept.main! : dirs[0]!).catch((error: unknown) => this.#fail(error));
   }
 
-  #drawHead(detail: TrainingDetail): void {
-    const { workflow, policy, state, step, steps, left, live, dir } = detail;
-    const series = this.main?.series;
-    const reward = series?.figure('rewardMean').at(-1);
-    const success = series?.figure('success').at(-1);
-    const control = this.#view.capabilities.includes('control');
-    const button = (what: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'continue'): HTMLElement => h('button', { class: 'action', 'data-act': what, onclick: () => void this.#act({ do: what, dir }, t(what)) }, t(what));
-    const gain = this.#report?.gain.sampled;
-    const focused = document.activeElement instanceof HTMLElement && this.#head.contains(document.activeElement) ? document.activeElement.dataset.act : undefined;
-    const phase = state === 'running' && live?.phase ? t(`phase_${live.phase}`) : undefined;
-    const facts = [
-      steps === null ? t('stepNow', step) : t('stepOf', step, steps), phase, live?.progress !== null && live !== null && state === 'running' && live.progress.running > 0 ? t('inFlight', live.progress.running) : undefined,
-      left === null || left <= 0 ? undefined : t('left', duration(Math.round(left / 1_000) * 1_000)), detail.finished === null ? undefined : t('took', duration(Date.parse(detail.finished) - Date.parse(detail.created))),
-    ].filter((fact) => fact !== undefined);
-    const bar = h('span', { class: 'progress', role: 'progressbar', 'aria-label': t('step'), 'aria-valuemin': 0, 'aria-valuemax': steps ?? step, 'aria-valuenow': step }, h('span', {}));
-    bar.style.setProperty('--done', `${steps === null ? 0 : Math.min(100, step / steps * 100)}%`);
-    this.#head.replaceChildren(
-      h('div', { class: 'row' },
-        h('button', { class: 'tool', title: t(this.#kept.side ? 'hideSide' : 'showSide'), 'aria-label': t(this.#kept.side ? 'hideSide' : 'showSide'), 'aria-pressed': String(this.#kept.side), 'data-act': 'side', onclick: () => this.#toggleSide() }, icon('table')),
-        this.main !== undefined && this.lines.length > 1 && inkMark(this.main, this), h('h1', {}, workflow), h('span', { class: 'dim policy' }, policy), stateMark(state), h('span', { class: 'spring' }),
-        h('span', { class: 'figures' }, reward !== undefined && !Number.isNaN(reward) && h('span', { class: 'big' }, h('span', { class: 'dim' }, t('reward')), h('b', { class: 'number' }, decimal(reward, 3))),
-        success !== undefined && !Number.isNaN(success) && h('span', { class: 'big' }, h('span', { class: 'dim' }, t('success')), h('b', { class: 'number' }, percent(success))),
-        gain !== null && gain !== undefined && h('button', { class: 'big link-box', 'data-act': 'gain', onclick: () => this.#reportPlace.scrollIntoView() }, h('span', { class: 'dim' }, t('reportGain')), h('b', { class: 'number' }, signed(gain.mean, 3)))),
-        h('span', { class: 'actions' }, ...(control ? [...(state === 'running' ? [button('pause')] : state === 'paused' ? [button('resume')] : []), ...(state === 'running' || state === 'paused' ? [button('checkpoint'), button('stop')] : [button('continue')])] : []))),
-      h('div', { class: 'row second' }, bar, h('span', { class: 'dim facts number' }, facts.join(' · ')), h('span', { class: 'spring' }), this.#zoomed, this.#slider(), h('button', { class: 'tool', title: t('keys'), 'aria-label': `${t('help')}: ${t('keys')}`, 'data-act': 'help', onclick: () => this.#tellKeys() }, icon('help'))));
-    if (focused !== undefined) this.#head.querySelector<HTMLElement>(`[data-act="${focused}"]`)?.focus();
-  }
-
-  readonly #slider = ((): (() => HTMLElement) => {
-    let made: HTMLElement | undefined;
-    return () => made ??= this.#makeSlider();
-  })();
-
-  #makeSlider(): HTMLElement {
-    const told = h('output', { class: 'number' }, decimal(this.smoothing, 2));
-    const input = h('input', { type: 'range', min: 0, max: 0.98, step: 0.02, value: this.smoothing, 'aria-label': t('smoothing'), oninput: () => {
-      this.#kept.smoothing = Number(input.value);
-      told.textContent = decimal(this.smoothing, 2);
-      this.#keep();
-      this.#paintSoon();
-    } });
-    return h('label', { class: 'smoothing' }, h('span', { class: 'dim' }, t('smoothing')), input, told);
+  #showSide(shown: boolean): void {
+    this.#kept.side = shown;
+    this.#side.hidden = !shown;
+    this.#head.sideShown(shown);
+    this.#keep();
   }
 
   #tellKeys(): void {
@@ -403,14 +373,6 @@ export class Dashboard implements Board {
     this.#toast.replaceChildren(...(shown ? [] : [h('p', {}, t('keys'))]));
     this.#toast.hidden = shown;
     clearTimeout(this.#toastTimer);
-  }
-
-  #toggleSide(): void {
-    this.#kept.side = !this.#kept.side;
-    this.#side.hidden = !this.#kept.side;
-    this.#keep();
-    const detail = this.#details.get(this.main?.dir ?? '');
-    if (detail !== undefined) this.#drawHead(detail);
   }
 
   #drawStep(): void {
@@ -441,10 +403,7 @@ export class Dashboard implements Board {
     if (this.#frame !== 0) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      const { range } = this.#kept;
-      this.#zoomed.hidden = range === null;
-      if (range !== null) this.#zoomed.replaceChildren(t('zoomed', count(Math.round(range.from)), count(Math.round(range.to))), icon('close'));
-      this.#zoomed.setAttribute('aria-label', `${range === null ? '' : t('zoomed', Math.round(range.from), Math.round(range.to))} · ${t('reset')}`);
+      this.#head.zoomed(this.#kept.range);
       for (const chart of this.#charts) if (chart.visible || chart.element.hidden) chart.paint();
       this.#heat.paint();
       const whole = this.lines.filter(({ series }) => this.#charts.every(({ visible, figure }) => !visible || series.has(figure.needs))).length;

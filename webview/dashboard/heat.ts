@@ -208,9 +208,7 @@ export class Heat {
       step: heat.step[column]!, name: '',
       cells: columns.map((_, fifth) => String(heat.counts.subarray(column * heat.bins + Math.floor(fifth * heat.bins / fifths), column * heat.bins + Math.floor((fifth + 1) * heat.bins / fifths)).reduce((sum, each) => sum + each, 0))),
     }));
-    const table = valueTable(t('heat'), columns, rows, heat.step.length, false);
-    table.removeAttribute('tabindex');
-    this.#unseen.replaceChildren(table);
+    this.#unseen.replaceChildren(valueTable(t('heat'), columns, rows, heat.step.length, false));
   }
 }
 

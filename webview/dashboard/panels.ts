@@ -82,7 +82,7 @@ export function stepPanel(notable: NotableRollouts | undefined, range: [number, 
 function rollouts(title: 'worst' | 'slowest', seen: readonly SeenRollout[], open: ((rollout: string) => void) | undefined): HTMLElement {
   return h('div', {}, h('h4', {}, t(title)), seen.length === 0 ? h('p', { class: 'dim' }, t('noRollouts')) : h('ul', { class: 'plain' }, ...seen.map(({ id, task, reward, duration: took, status, flags }) => {
     const told = [h('span', { class: 'id number' }, id), h('span', { class: 'task dim' }, task), h('span', { class: `figure number${title === 'worst' ? '' : ' dim'}` }, status === 'finished' ? decimal(reward ?? NaN, 2) : '✗'), h('span', { class: `figure number${title === 'slowest' ? '' : ' dim'}` }, duration(took))];
-    const hint = [id, task, ...flags].join(' · ');
-    return h('li', {}, open === undefined ? h('span', { class: 'rollout', title: hint }, ...told) : h('button', { class: 'rollout', title: hint, 'aria-label': `${t('openRollout', id)}: ${t('rewardIs', decimal(reward ?? NaN, 2))}, ${duration(took)}`, onclick: () => open(id) }, ...told));
+    const hint = [open === undefined ? id : t('openRollout', id), task, ...flags].join(' · ');
+    return h('li', {}, open === undefined ? h('span', { class: 'rollout', title: hint }, ...told) : h('button', { class: 'rollout', title: hint, onclick: () => open(id) }, ...told));
   })));
 }

@@ -106,22 +106,24 @@ export function smoothed(values: Float32Array, weight: number): Float32Array {
   return result;
 }
 
-const SAMPLED = 1_024;
+const SAMPLED = 512;
+const sample = new Float32Array(SAMPLED + 1);
 
 /** Least and greatest of what is in a range, but for the outermost hundredth at each side where there is much: one spike hides no curve. */
 export function extent(steps: Int32Array, values: Float32Array, range: Range): [number, number] | undefined {
   const count = Math.min(steps.length, values.length);
   const [first, end] = placesIn(steps, range, count);
   const stride = Math.max(1, Math.ceil((end - first) / SAMPLED));
-  const known: number[] = [];
+  let known = 0;
   for (let i = first; i < end; i += stride) {
     const value = values[i]!;
-    if (!Number.isNaN(value)) known.push(value);
+    if (!Number.isNaN(value)) sample[known++] = value;
   }
-  if (known.length === 0) return undefined;
-  known.sort((a, b) => a - b);
-  const cut = known.length < 100 ? 0 : Math.floor(known.length / 100);
-  return [known[cut]!, known[known.length - 1 - cut]!];
+  if (known === 0) return undefined;
+  // Without a function of ours, an array of numbers is sorted many times faster.
+  const sorted = sample.subarray(0, known).sort();
+  const cut = known < 100 ? 0 : Math.floor(known / 100);
+  return [sorted[cut]!, sorted[known - 1 - cut]!];
 }
 
 /** Round numbers within a range, some `wanted` of them. */

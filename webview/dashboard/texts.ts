@@ -3,12 +3,12 @@ import { texts } from '../shared/strings.ts';
 
 export const ENGLISH = {
   opening: 'Reading the trainings…', retry: 'Try again', nextStep: 'Next: {0}', noTrainings: 'No training has begun yet.', noTrainingsNext: 'Begin one with “Start Training”, or with: tuning-fork train --conf <yaml>',
-  trainings: 'Trainings', trainingsHint: 'Shown together, each in its own colour and line', only: 'Show only this one', hideSide: 'Hide the trainings', showSide: 'Show the trainings',
+  trainings: 'Trainings', trainingsHint: 'Shown together, each in its own colour and line', hideSide: 'Hide the trainings', showSide: 'Show the trainings',
   state_running: 'running', state_paused: 'paused', state_finished: 'finished', state_failed: 'failed', state_cancelled: 'stopped', state_interrupted: 'interrupted',
   phase_collect: 'collecting rollouts', phase_score: 'scoring', phase_learn: 'learning', phase_evaluate: 'validating', phase_save: 'saving', phase_recover: 'recovering', phase_report: 'writing the report',
   pause: 'Pause', resume: 'Resume', stop: 'Stop', checkpoint: 'Save checkpoint', continue: 'Go on', useCheckpoint: 'Use a checkpoint', asked: 'Asked: {0}',
   stepOf: 'step {0} of {1}', stepNow: 'step {0}', left: '{0} left', took: 'took {0}', inFlight: '{0} rollouts running', rolloutsLink: 'Rollouts',
-  smoothing: 'Smoothing', smoothingValue: '{0}', reset: 'All steps', zoomed: 'Steps {0} to {1}', help: 'Keys',
+  smoothing: 'Smoothing', reset: 'All steps', zoomed: 'Steps {0} to {1}', help: 'Keys',
   keys: '← → step · Shift ten · ↑ ↓ chart · + − zoom · Page keys pan · 0 all steps · Enter rollouts of the step · T values as a table · drag to zoom, Shift drag to pan, Ctrl wheel to zoom, double click for all',
   group_learning: 'Learning', group_policy: 'Policy', group_data: 'Rollouts', group_speed: 'Speed', group_more: 'This training',
   reward: 'Reward', rewardHint: 'Mean reward of a step’s rollouts; the band is their standard deviation',
@@ -27,13 +27,13 @@ export const ENGLISH = {
   speed: 'Sampled tokens/s', speedHint: 'While rollouts were collected', saved: 'Saved by sharing', savedHint: 'Tokens the trainer did not compute because calls share them',
   time: 'Time a step', timeHint: 'Collecting, learning, scoring, and the rest; of {0}', collect: 'collect', learn: 'learn', score: 'score', otherTime: 'other',
   heat: 'Rewards by step', heatHint: 'How many rollouts of a step got which reward; click for those rollouts', heatCell: 'steps {0} to {1}, reward {2} to {3}: {4} of {5} rollouts', heatCellOne: 'step {0}, reward {1} to {2}: {3} of {4} rollouts', noRewards: 'No reward yet.',
-  stepRollouts: 'Rollouts of step {0}', stepsRollouts: 'Rollouts of steps {0} to {1}', withReward: 'with a reward of {0} to {1}', rolloutCount: '{0} rollouts', newest: 'Newest step', clear: 'All rewards', worst: 'Worst', slowest: 'Slowest', openRollout: 'Open {0} in the trace viewer', noRollouts: 'None.',
+  stepRollouts: 'Rollouts of step {0}', stepsRollouts: 'Rollouts of steps {0} to {1}', withReward: 'with a reward of {0} to {1}', rolloutCount: '{0} rollouts', clear: 'All rewards', worst: 'Worst', slowest: 'Slowest', openRollout: 'Open {0} in the trace viewer', noRollouts: 'None.',
   evaluations: 'Validations', step: 'Step', greedyReward: 'Greedy reward', sampledReward: 'Sampled reward', greedySuccess: 'Greedy success', sampledSuccess: 'Sampled success', passAt: 'pass@{0}', best: 'best', tasks: 'Tasks', none: 'None yet.', untrained: 'before',
   processes: 'Processes', process: 'Process', process_backbone: 'Backbone', process_worker: 'Worker', process_trainer: 'Trainer', up: 'up', gone: 'gone', memory: 'Memory', busy: 'Busy', cores: '{0} cores', noProcesses: 'None is up.',
   notices: 'Notices', noNotices: 'Nothing to report.', checkpoints: 'Checkpoints', asked_: 'asked for', config: 'Configuration', openConfig: 'Open the file',
   report: 'Before and after', reportGain: 'Gain', before: 'Before', after: 'After', greedyRow: 'Reward, greedy', sampledRow: 'Reward, sampled', successGreedyRow: 'Success, greedy', successSampledRow: 'Success, sampled',
   gained: '{0} became right', spoiled: '{0} became wrong', sideBySide: 'The same task, before and after', taskIs: 'Task {0}', rewardIs: 'reward {0}', noReport: 'It is written at the end.', interval: '95 % interval over tasks',
-  table: 'Values of {0} as a table', tableClose: 'Close the table', training: 'Training', value: 'Value', chartLabel: '{0}, by step', nothingYet: 'nothing yet', fewer: '{0} of {1} steps; zoom in for all', noValue: '–',
+  table: 'Values of {0} as a table', training: 'Training', value: 'Value', chartLabel: '{0}, by step', nothingYet: 'nothing yet', fewer: '{0} of {1} steps; zoom in for all',
   role_system: 'System', role_user: 'User', role_assistant: 'Assistant', role_tool: 'Tool',
 };
 
@@ -41,12 +41,12 @@ export type TextKey = keyof typeof ENGLISH;
 
 export const CHINESE: Record<TextKey, string> = {
   opening: '正在读取训练…', retry: '重试', nextStep: '下一步：{0}', noTrainings: '还没有开始任何训练。', noTrainingsNext: '用“开始训练”启动，或运行：tuning-fork train --conf <yaml>',
-  trainings: '训练', trainingsHint: '叠加显示，各有自己的颜色和线型', only: '只显示这一个', hideSide: '隐藏训练列表', showSide: '显示训练列表',
+  trainings: '训练', trainingsHint: '叠加显示，各有自己的颜色和线型', hideSide: '隐藏训练列表', showSide: '显示训练列表',
   state_running: '进行中', state_paused: '已暂停', state_finished: '已完成', state_failed: '失败', state_cancelled: '已停止', state_interrupted: '已中断',
   phase_collect: '正在收集 Rollout', phase_score: '正在打分', phase_learn: '正在学习', phase_evaluate: '正在验证', phase_save: '正在保存', phase_recover: '正在恢复', phase_report: '正在写报告',
   pause: '暂停', resume: '继续', stop: '停止', checkpoint: '保存检查点', continue: '接着训练', useCheckpoint: '使用检查点', asked: '已请求：{0}',
   stepOf: '第 {0} 步，共 {1} 步', stepNow: '第 {0} 步', left: '还需 {0}', took: '用时 {0}', inFlight: '{0} 个 Rollout 正在运行', rolloutsLink: 'Rollout',
-  smoothing: '平滑', smoothingValue: '{0}', reset: '全部步骤', zoomed: '第 {0} 至 {1} 步', help: '按键',
+  smoothing: '平滑', reset: '全部步骤', zoomed: '第 {0} 至 {1} 步', help: '按键',
   keys: '← → 步 · Shift 十步 · ↑ ↓ 图 · + − 缩放 · 翻页键平移 · 0 全部步骤 · Enter 该步的 Rollout · T 以表格显示数值 · 拖动缩放，Shift 拖动平移，Ctrl 滚轮缩放，双击还原',
   group_learning: '学习', group_policy: '策略', group_data: 'Rollout', group_speed: '速度', group_more: '本次训练',
   reward: '奖励', rewardHint: '一步中各 Rollout 的平均奖励；色带为其标准差',
@@ -65,13 +65,13 @@ export const CHINESE: Record<TextKey, string> = {
   speed: '每秒采样 token', speedHint: '收集 Rollout 期间', saved: '共享节省', savedHint: '因调用共享而无需训练器计算的 token',
   time: '每步用时', timeHint: '收集、学习、打分及其他；来自 {0}', collect: '收集', learn: '学习', score: '打分', otherTime: '其他',
   heat: '各步奖励分布', heatHint: '一步中得到各奖励的 Rollout 数；点击查看这些 Rollout', heatCell: '第 {0} 至 {1} 步，奖励 {2} 至 {3}：{5} 个 Rollout 中的 {4} 个', heatCellOne: '第 {0} 步，奖励 {1} 至 {2}：{4} 个 Rollout 中的 {3} 个', noRewards: '还没有奖励。',
-  stepRollouts: '第 {0} 步的 Rollout', stepsRollouts: '第 {0} 至 {1} 步的 Rollout', withReward: '奖励在 {0} 至 {1} 之间', rolloutCount: '{0} 个 Rollout', newest: '最新一步', clear: '全部奖励', worst: '最差', slowest: '最慢', openRollout: '在轨迹查看器中打开 {0}', noRollouts: '没有。',
+  stepRollouts: '第 {0} 步的 Rollout', stepsRollouts: '第 {0} 至 {1} 步的 Rollout', withReward: '奖励在 {0} 至 {1} 之间', rolloutCount: '{0} 个 Rollout', clear: '全部奖励', worst: '最差', slowest: '最慢', openRollout: '在轨迹查看器中打开 {0}', noRollouts: '没有。',
   evaluations: '验证', step: '步', greedyReward: '贪心奖励', sampledReward: '采样奖励', greedySuccess: '贪心成功率', sampledSuccess: '采样成功率', passAt: 'pass@{0}', best: '最佳', tasks: '任务', none: '还没有。', untrained: '训练前',
   processes: '进程', process: '进程', process_backbone: 'Backbone', process_worker: 'Worker', process_trainer: '训练器', up: '运行中', gone: '已退出', memory: '内存', busy: '占用', cores: '{0} 核', noProcesses: '没有进程在运行。',
   notices: '提示', noNotices: '没有需要报告的。', checkpoints: '检查点', asked_: '手动保存', config: '配置', openConfig: '打开文件',
   report: '训练前后', reportGain: '增益', before: '训练前', after: '训练后', greedyRow: '奖励，贪心', sampledRow: '奖励，采样', successGreedyRow: '成功率，贪心', successSampledRow: '成功率，采样',
   gained: '{0} 个变为正确', spoiled: '{0} 个变为错误', sideBySide: '同一任务，训练前后', taskIs: '任务 {0}', rewardIs: '奖励 {0}', noReport: '训练结束时写入。', interval: '按任务的 95 % 区间',
-  table: '以表格显示{0}的数值', tableClose: '关闭表格', training: '训练', value: '数值', chartLabel: '{0}，按步', nothingYet: '还没有数据', fewer: '{1} 步中的 {0} 步；放大可看全部', noValue: '–',
+  table: '以表格显示{0}的数值', training: '训练', value: '数值', chartLabel: '{0}，按步', nothingYet: '还没有数据', fewer: '{1} 步中的 {0} 步；放大可看全部',
   role_system: '系统', role_user: '用户', role_assistant: '助手', role_tool: '工具',
 };
 

@@ -5,23 +5,56 @@ import { decimal } from '../shared/format.ts';
 import type { Board, Line } from './board.ts';
 import { t } from './texts.ts';
 
-export interface TrainingsOptions {
-  toggled(dir: string, shown: boolean): void;
-  chosen(dir: string): void;
+interface Row {
+  element: HTMLElement;
+  box: HTMLInputElement;
+  ink: HTMLElement;
+  name: HTMLButtonElement;
+  told: HTMLElement;
 }
 
-export function trainingsList(trainings: readonly ListedTraining[], board: Board, { toggled, chosen }: TrainingsOptions): HTMLElement {
-  return h('ul', { class: 'trainings' }, ...trainings.map((training) => {
-    const line = board.lines.find(({ dir }) => dir === training.dir);
-    const isMain = board.main?.dir === training.dir;
-    const reward = line?.series.figure('rewardMean').at(-1);
-    return h('li', { class: isMain ? 'main' : '' },
-      h('input', { type: 'checkbox', 'aria-label': `${training.workflow} ${training.run}`, checked: line !== undefined, onchange: ({ target }: Event) => toggled(training.dir, (target as HTMLInputElement).checked) }),
-      inkMark(line, board),
-      h('button', { class: 'name', 'aria-current': isMain ? 'true' : undefined, onclick: () => chosen(training.dir) },
-        h('span', { class: 'title', title: `${training.workflow} · ${training.policy} · ${training.run}` }, training.experiment),
-        h('span', { class: 'dim when number' }, shortTime(training.created), ' · ', training.state !== 'finished' && stateMark(training.state), training.state !== 'finished' && ' ', training.steps === null ? training.step : `${training.step}/${training.steps}`, reward !== undefined && !Number.isNaN(reward) && ` · ${decimal(reward, 2)}`)));
-  }));
+export class TrainingsList {
+  readonly element = h('ul', { class: 'trainings' });
+  readonly #rows = new Map<string, Row>();
+  readonly #toggled: (dir: string, shown: boolean) => void;
+  readonly #chosen: (dir: string) => void;
+
+  constructor(toggled: (dir: string, shown: boolean) => void, chosen: (dir: string) => void) {
+    this.#toggled = toggled;
+    this.#chosen = chosen;
+  }
+
+  /** Rows stay: a click is not lost to a step that is made meanwhile. */
+  show(trainings: readonly ListedTraining[], board: Board): void {
+    for (const [dir, { element }] of this.#rows) {
+      if (trainings.some((training) => training.dir === dir)) continue;
+      element.remove();
+      this.#rows.delete(dir);
+    }
+    trainings.forEach((training, i) => {
+      const row = this.#rows.get(training.dir) ?? this.#row(training);
+      if (this.element.children[i] !== row.element) this.element.insertBefore(row.element, this.element.children[i] ?? null);
+      const line = board.lines.find(({ dir }) => dir === training.dir);
+      const isMain = board.main?.dir === training.dir;
+      const reward = line?.series.figure('rewardMean').at(-1);
+      row.element.classList.toggle('main', isMain);
+      row.box.checked = line !== undefined;
+      row.name.toggleAttribute('aria-current', isMain);
+      row.ink.replaceChildren(inkMark(line, board));
+      const { state, step, steps } = training;
+      row.told.replaceChildren(shortTime(training.created), ' · ', ...(state === 'finished' ? [] : [stateMark(state), ' ']), steps === null ? String(step) : `${step}/${steps}`, reward === undefined || Number.isNaN(reward) ? '' : ` · ${decimal(reward, 2)}`);
+    });
+  }
+
+  #row({ dir, run, workflow, policy, experiment }: ListedTraining): Row {
+    const box = h('input', { type: 'checkbox', 'aria-label': `${experiment} ${run}`, onchange: () => this.#toggled(dir, box.checked) });
+    const ink = h('span', { class: 'mark-place' });
+    const told = h('span', { class: 'dim when number' });
+    const name = h('button', { class: 'name', onclick: () => this.#chosen(dir) }, h('span', { class: 'title', title: `${workflow} · ${policy} · ${run}` }, experiment), told);
+    const row = { element: h('li', {}, box, ink, name), box, ink, name, told };
+    this.#rows.set(dir, row);
+    return row;
+  }
 }
 
 export function stateMark(state: DashboardState): HTMLElement {

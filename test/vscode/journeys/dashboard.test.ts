@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FrameLocator, Page } from 'playwright-core';
@@ -53,6 +52,6 @@ journey('the dashboard in high contrast, of a training that was opened from the 
   await workbench.row(runs, /training/).getByRole('button', { name: 'Open Dashboard' }).click();
   const shown = dashboard(page);
   await shown.locator('.report').waitFor();
-  assert.equal(await shown.locator('html').getAttribute('data-theme'), 'contrast-dark');
+  await until(async () => await shown.locator('html').getAttribute('data-theme') === 'contrast-dark', 'The dashboard does not follow the theme.');
   await screenshot('dashboard-contrast');
 });
