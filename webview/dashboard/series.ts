@@ -46,11 +46,13 @@ export class Series {
   #take({ from, anew, step, figures }: StepColumns, names: readonly StepFigure[]): boolean {
     const same = this.#anew === undefined || this.#anew === anew;
     this.#anew = anew;
-    if (!same) this.#figures.clear();
-    if (!same && from > 0) return false;
+    if (!same) {
+      this.#figures.clear();
+      this.step = new Int32Array(0);
+      if (from > 0) return false;
+    }
     if (step.length > 0 || from === 0) this.version++;
-    const end = from + step.length;
-    if (end > this.step.length || !same) this.step = joined(this.step, step, from);
+    if (from + step.length > this.step.length) this.step = joined(this.step, step, from);
     names.forEach((name, i) => this.#figures.set(name, joined(this.figure(name), figures[i]!, from)));
     return same || names.length === 0;
   }
