@@ -1,8 +1,7 @@
 /** A project's dashboard in a panel: the page, and the answers to what it asks. */
 import { randomBytes } from 'node:crypto';
-import { basename, join } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import * as vscode from 'vscode';
-import { projectFolder } from '../../runtime/backbone/location.ts';
 import { checkDashboardParams } from '../../runtime/protocol/dashboard-requests.ts';
 import type { DashboardAction, DashboardEvent, TrainingLive } from '../../runtime/protocol/dashboard.ts';
 import { errorInfo, TuningForkError } from '../../runtime/protocol/errors.ts';
@@ -36,7 +35,8 @@ export async function openDashboard(studio: Studio, trainings: Trainings, viewTy
 /** As it was before the window was reloaded; which project that was is told by what it showed. */
 export async function restoreDashboard(studio: Studio, trainings: Trainings, panel: vscode.WebviewPanel, state: unknown): Promise<void> {
   const main = typeof state === 'object' && state !== null && 'main' in state && typeof state.main === 'string' ? state.main : undefined;
-  const project = main === undefined ? (await projectsOf(studio))[0] : projectFolder(main);
+  const projects = await projectsOf(studio);
+  const project = main === undefined ? projects[0] : projects.find((one) => main.startsWith(one + sep)) ?? join(main, '../../../..');
   if (project === undefined) panel.dispose();
   else fill(studio, trainings, panel, project, undefined);
 }
