@@ -131,9 +131,10 @@ describe('the trace viewer in Chromium', () => {
     assert.ok(!(await page.locator('.token-pane').textContent())!.includes('\u202e'));
     const hex = await page.locator('.token-pane .hex').allTextContents();
     assert.deepEqual(hex.slice(-2), ['ff', 'c3']);
-    for (const view of ['3', '4', '5']) {
+    for (const view of ['1', '3', '4', '5']) {
       await page.keyboard.press(view);
       await page.waitForTimeout(150);
+      assert.doesNotMatch(await page.evaluate(() => document.body.innerText), /[\u202e\u2066\0]/, `view ${view}`);
     }
     await page.keyboard.press('3');
     await page.locator('.card.error').first().waitFor();

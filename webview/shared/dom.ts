@@ -1,4 +1,6 @@
-/** Elements from data. Text goes in as text nodes, whatever it is. */
+/** Elements from data. Text goes in as text nodes, whatever it is, and what acts in it is made visible. */
+import { visible } from './visible.ts';
+
 type Child = Node | string | number | null | undefined | false;
 type Value = string | number | boolean | null | undefined | ((event: never) => void);
 
@@ -21,14 +23,14 @@ function setAll(element: Element, attributes: Record<string, Value>): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
     if (typeof value === 'function') element.addEventListener(name.slice(2), value as EventListener);
-    else element.setAttribute(name, value === true ? '' : String(value));
+    else element.setAttribute(name, value === true ? '' : visible(String(value)));
   }
 }
 
 function add(element: Element, children: readonly Child[]): void {
   for (const child of children) {
     if (child === null || child === undefined || child === false) continue;
-    element.append(typeof child === 'number' ? String(child) : child);
+    element.append(typeof child === 'number' ? String(child) : typeof child === 'string' ? visible(child) : child);
   }
 }
 

@@ -44,11 +44,11 @@ export const ENGLISH = {
   judge: 'Judge', metadata: 'Metadata', error: 'Error', log: 'Console', taskData: 'Task', tools: 'Tools offered', stack: 'Stack', showAll: 'Show all {0} characters', reasoning: 'Thinking',
   toolCall: 'calls {0}', toolResult: 'result of {0}', toolFailed: 'failed', showTokens: 'Show its tokens', noReward: 'no reward', conversation: 'Conversation', emptyMessage: '(empty)', branchNumber: 'branch {0}', items: '{0} items',
 
-  savedTokens: '{0} saved', treeSummary: '{0} calls sent {1} tokens; the tree keeps {2}', treeTrains: 'trains {0}', calls: 'Calls', branches: '{0} branches', oneBranch: 'one line, no branch',
+  savedTokens: '{0} saved', treeSummary: 'Calls: {0} · tokens sent: {1} · kept: {2}', treeTrains: 'trains {0}', calls: 'Calls', branches: 'branches: {0}', oneBranch: 'one line, no branch',
   continuation_start: 'start', continuation_continued: 'continued', continuation_rewritten: 'history rewritten', continuation_template: 'rendered anew by the template', continuation_untracked: 'no token ids',
 
   compareWhat: 'Compare', groupOfStep: 'Group at step {0}', otherSteps: 'Same task, other steps', forks: 'Fork and parent', markedOnes: 'Marked ({0})', shared: '{0} tokens shared',
-  against: 'Against', reference: 'reference', differs: '{0} tokens differ', same: 'the same', nothingToCompare: 'There is nothing to compare this rollout with.', colourless: 'Differences', moreTokens: '{0} more', ownWeights: 'its own weights', weights: 'Weights',
+  against: 'Against', reference: 'reference', differs: '{0} different', same: 'the same', nothingToCompare: 'There is nothing to compare this rollout with.', colourless: 'Differences', moreTokens: '{0} more', ownWeights: 'its own weights', weights: 'Weights',
   index: 'Index',
 
   keys_views: 'Rollouts, Tokens, Messages, Tree, Compare', keys_move: 'Move', keys_open: 'Open', keys_filter: 'Filter or find', keys_rollout: 'Previous and next rollout', keys_sampled: 'Previous and next sampled token', keys_call: 'Previous and next call',
@@ -98,11 +98,11 @@ export const CHINESE: Record<Key, string> = {
   judge: '评判', metadata: '元数据', error: '错误', log: '控制台', taskData: '任务', tools: '提供的工具', stack: '调用栈', showAll: '显示全部 {0} 个字符', reasoning: '思考',
   toolCall: '调用 {0}', toolResult: '{0} 的结果', toolFailed: '失败', showTokens: '显示其 token', noReward: '无奖励', conversation: '对话', emptyMessage: '（空）', branchNumber: '分支 {0}', items: '{0} 项',
 
-  savedTokens: '节省 {0}', treeSummary: '{0} 次调用共发送 {1} 个 token，树中保留 {2} 个', treeTrains: '训练 {0}', calls: '调用', branches: '{0} 个分支', oneBranch: '单线，无分支',
+  savedTokens: '节省 {0}', treeSummary: '调用：{0} · 发送 token：{1} · 保留：{2}', treeTrains: '训练 {0}', calls: '调用', branches: '分支：{0}', oneBranch: '单线，无分支',
   continuation_start: '开始', continuation_continued: '延续', continuation_rewritten: '历史被改写', continuation_template: '模板重新渲染', continuation_untracked: '无 token id',
 
   compareWhat: '比较', groupOfStep: '第 {0} 步的组', otherSteps: '同一任务的其他步', forks: '分叉与原 rollout', markedOnes: '已选（{0}）', shared: '共享 {0} 个 token',
-  against: '对照', reference: '基准', differs: '{0} 个 token 不同', same: '相同', nothingToCompare: '没有可与此 rollout 比较的。', colourless: '差异', moreTokens: '还有 {0} 个', ownWeights: '自身权重', weights: '权重',
+  against: '对照', reference: '基准', differs: '{0} 处不同', same: '相同', nothingToCompare: '没有可与此 rollout 比较的。', colourless: '差异', moreTokens: '还有 {0} 个', ownWeights: '自身权重', weights: '权重',
   index: '序号',
 
   keys_views: 'Rollout 列表、Token、消息、树、比较', keys_move: '移动', keys_open: '打开', keys_filter: '筛选或查找', keys_rollout: '上一个与下一个 rollout', keys_sampled: '上一个与下一个采样 token', keys_call: '上一次与下一次调用',

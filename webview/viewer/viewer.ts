@@ -139,7 +139,7 @@ export class Viewer {
 
   say(text: string): void {
     clearTimeout(this.#toastTimer);
-    this.#toast.textContent = text;
+    this.#toast.replaceChildren(h('span', {}, text));
     this.#toast.hidden = false;
     this.#toastTimer = window.setTimeout(() => (this.#toast.hidden = true), 5_000);
   }

@@ -124,7 +124,7 @@ export class MessagesView {
       h('section', { class: 'card reward-card' }, h('h2', {}, t('reward')), h('div', { class: 'reward-large' }, reward === null ? h('span', { class: 'dim' }, t('noReward')) : decimal(reward), judge === undefined ? null : h('span', { class: 'dim' }, `${t('judge')}: ${judge.name}`)),
         parts.length > 0 && h('dl', { class: 'facts' }, ...parts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', { class: 'number part' }, partBar(value), signedPart(value))])),
         judge?.reason !== undefined && longText(judge.reason)),
-      ...(error === undefined ? [] : [this.#error(error)]),
+      ...(error === undefined ? [] : [this.#error({ ...error, stack: undefined })]),
       ...(task === null ? [] : [section(t('taskData'), jsonTree(task), true)]),
       ...(metadata === null || isEmpty(metadata) ? [] : [section(t('metadata'), jsonTree(metadata), true)]),
       ...(log.length === 0 ? [] : [section(`${t('log')} (${log.length})`, longText(log.join('\n')), false)]),
@@ -141,7 +141,7 @@ export class MessagesView {
   /** A line of a stack, its place a way to the code. */
   #frame(line: string): Node {
     const match = /^(.*?\(?)((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^():]*):(\d+):(\d+)(\)?)$/.exec(line);
-    if (match === null || !this.#viewer.run.capabilities.includes('code')) return document.createTextNode(line);
+    if (match === null || !this.#viewer.run.capabilities.includes('code')) return h('span', {}, line);
     const [, before, file, row, column, after] = match as unknown as [string, string, string, string, string, string];
     const place: Place = { file: file.replace(/^file:\/\//, ''), line: Number(row), column: Number(column) };
     return h('span', {}, before, h('button', { class: 'link', onclick: () => this.#viewer.act({ do: 'code', place }) }, `${file}:${row}:${column}`), after);
@@ -174,7 +174,7 @@ export function longText(text: string): HTMLElement {
   const body = h('div', { class: 'message-text' }, text.slice(0, SHOWN_AT_FIRST));
   if (text.length <= SHOWN_AT_FIRST) return body;
   const more = h('button', { class: 'link', onclick: () => {
-    body.textContent = text;
+    body.replaceWith(h('div', { class: 'message-text' }, text));
     more.remove();
   } }, t('showAll', count(text.length)));
   return h('div', {}, body, more);

@@ -1,5 +1,5 @@
 /** Segments as a reader sees them: a message, or a call's answer with the tokens that open it. */
-import type { Segment, Timeline, TimelineCall } from '../../../runtime/protocol/viewer.ts';
+import { TOKEN, type Segment, type Timeline, type TimelineCall } from '../../../runtime/protocol/viewer.ts';
 
 export interface Block {
   from: number;
@@ -16,6 +16,8 @@ export interface Block {
   parent: number | null;
   /** It doesn't go on from the block before it. */
   branch: boolean;
+  /** The rest of a message or an answer that a branch cut in two. */
+  continues: boolean;
   sampled: number;
   trained: number;
 }
@@ -29,12 +31,9 @@ export function blocksOf(timeline: Timeline): Block[] {
     const before = segments[place - 1];
     const follows = place > 0 && segment.parent === place - 1;
     const last = blocks.at(-1);
-    const joins = follows && last !== undefined && before !== undefined && (
-      // What a template puts behind an answer, an answer behind its opening, an answer cut in two by a branch.
-      (segment.kind === 'prompt' && segment.role === 'template') ||
-      (segment.kind === 'answer' && (before.kind === 'prompt' ? before.role === 'assistant' || before.role === 'template' : before.call === segment.call)) ||
-      (segment.kind === 'prompt' && before.kind === 'prompt' && before.role === segment.role && before.call !== segment.call)
-    );
+    // What a template puts behind an answer, and an answer behind its opening.
+    const joins = follows && last !== undefined && before !== undefined && (segment.kind === 'prompt' ? segment.role === 'template' : before.kind === 'prompt' && (before.role === 'assistant' || before.role === 'template'));
+    const continues = follows && before !== undefined && before.kind === segment.kind && (segment.kind === 'answer' ? before.call === segment.call : before.role === segment.role && (timeline.flags[segment.from]! & TOKEN.special) === 0);
     const size = segment.to - segment.from;
     const sampled = segment.kind === 'answer' ? size : 0;
     const trained = segment.why === null ? sampled : 0;
@@ -51,7 +50,7 @@ export function blocksOf(timeline: Timeline): Block[] {
       blocks.push({
         from: segment.from, to: segment.to, first: place, last: place, role: segment.kind === 'answer' ? 'assistant' : segment.role,
         call: segment.kind === 'answer' ? calls.get(segment.call) : undefined, also: [],
-        parent: segment.parent === null ? null : blockOf[segment.parent]!, branch: place > 0 && !follows, sampled, trained,
+        parent: segment.parent === null ? null : blockOf[segment.parent]!, branch: place > 0 && !follows, continues, sampled, trained,
       });
     }
     blockOf.push(blocks.length - 1);

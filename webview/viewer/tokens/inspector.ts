@@ -2,6 +2,7 @@
 import { TOKEN, type Alternative, type Scores, type Timeline } from '../../../runtime/protocol/viewer.ts';
 import { count, decimal, percent, signed } from '../../shared/format.ts';
 import { h, icon, styled } from '../../shared/dom.ts';
+import { visible } from '../../shared/visible.ts';
 import { reasonText, roleText, t } from '../texts.ts';
 import { hex, piecesOf } from './cells.ts';
 import { placeText } from './row.ts';
@@ -90,7 +91,7 @@ export class Inspector {
       sampled && fork !== undefined && call !== undefined ? h('button', { class: 'action', title: t('forkBefore'), onclick: () => fork(call.index, answerPlace(timeline, token)) }, icon('fork'), t('forkHere')) : '',
     );
     const spoken = timeline.text.slice(timeline.start[token], timeline.start[token + 1]);
-    this.#status.textContent = t('say', token, spoken.trim() === '' ? glyphs.textContent : spoken, Number.isNaN(logprob) ? roleText(segment.role) : t('sayProbability', percent(Math.exp(logprob))));
+    this.#status.textContent = t('say', token, spoken.trim() === '' ? glyphs.textContent : visible(spoken), Number.isNaN(logprob) ? roleText(segment.role) : t('sayProbability', percent(Math.exp(logprob))));
     if (sampled) this.#showAlternatives(timeline, token, alternatives);
   }
 

@@ -48,8 +48,10 @@ export function layOut(timeline: Timeline, blocks: readonly Block[], columns: nu
   const row = new Uint32Array(timeline.count);
   const column = new Uint16Array(timeline.count);
   for (const [place, block] of blocks.entries()) {
-    if (place > 0) rows.add(ROW.gap, place);
-    rows.add(ROW.head, place);
+    if (!block.continues) {
+      if (place > 0) rows.add(ROW.gap, place);
+      rows.add(ROW.head, place);
+    }
     layOutBlock(timeline, block, columns, rows, row, column);
   }
   const { count } = rows;
