@@ -56,6 +56,18 @@ test('rows hold each piece of each token once, in order, and no row is wider tha
   }
 });
 
+test('two answers to one prompt stand side by side, what follows one of them under it', () => {
+  const seen = timeline([{ from: null, tail: [17, 1, 17], sampled: [4, 5] }, { from: null, tail: [17, 1, 17], sampled: [7] }, { from: 0, tail: [3, 17], sampled: [8] }]);
+  const blocks = blocksOf(seen);
+  const of = (call: number) => blocks.find((block) => block.call?.index === call)!;
+  assert.equal(of(1).parent, of(0).parent);
+  assert.equal(of(1).branch, true);
+  assert.deepEqual([of(0), of(1), of(2)].map(({ from, to, sampled }) => [to - from >= sampled, sampled]), [[true, 2], [true, 1], [true, 1]]);
+  let above: number | null = blocks.indexOf(of(2));
+  while (above !== null && above !== blocks.indexOf(of(0))) above = blocks[above]!.parent;
+  assert.equal(above, blocks.indexOf(of(0)));
+});
+
 test('nothing is invisible: controls by their numbers, marks on a circle, spaces as glyphs', () => {
   const of = (text: string): string => {
     const one = timelineOf('r', { calls: [{ ...({} as CallRecord), index: 0, tokens: { from: null, tail: [0], sampled: [] }, continuation: 'start', sampling: { temperature: 0, topP: 1, topK: 0, maxTokens: 1 }, usage: { prompt: 1, completion: 0, cached: 0 }, role: '', policy: '', id: '', target: false, version: 0, start: 0, duration: 0, history: { from: null, add: [] }, reply: { role: 'assistant', content: '' }, finish: 'stop' }] },

@@ -26,7 +26,7 @@ describe('the trace viewer in Chromium', () => {
   async function open(run: string, options?: OpenOptions): Promise<Opened> {
     const one = await pages.open(run, options);
     opened.push(one);
-    await one.page.locator('.rollout-table, .token-pane').first().waitFor();
+    await one.page.locator('.view:not([hidden])').waitFor();
     return one;
   }
 
@@ -332,6 +332,8 @@ describe('the trace viewer in Chromium', () => {
     await page.keyboard.press('5');
     await page.getByLabel('Weights').last().selectOption('step-20');
     await page.locator('.compare-cell .t.d5').first().waitFor();
+    await page.reload();
+    await page.locator('.compare-cell').first().waitFor();
     assert.deepEqual(said, []);
   });
 

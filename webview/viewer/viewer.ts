@@ -32,6 +32,8 @@ export interface ViewerState {
   sort: Sort;
   marked: string[];
   compare: Kind;
+  /** Where its host asked it to begin. */
+  begun?: string;
 }
 
 const BEGIN: ViewerState = { view: 'rollouts', rollout: undefined, token: 0, mode: 'probability', glyphs: true, table: false, filter: '', range: undefined, sort: { by: 'place', descending: false }, marked: [], compare: 'group' };
@@ -90,8 +92,12 @@ export class Viewer {
     await this.#refresh(0);
     markPainted('rollouts');
     const { focus } = this.run;
-    if (focus !== undefined) await this.#focusOn(focus);
-    else if (this.state.rollout !== undefined && this.table.place(this.state.rollout) !== -1) await this.open(this.state.rollout, { view: this.state.view, token: this.state.token });
+    // A page that comes again is asked to begin where it began: it has moved on since.
+    const asked = JSON.stringify(focus);
+    if (focus !== undefined && this.state.begun !== asked) {
+      this.remember({ begun: asked });
+      await this.#focusOn(focus);
+    } else if (this.state.rollout !== undefined && this.table.place(this.state.rollout) !== -1) await this.open(this.state.rollout, { view: this.state.view, token: this.state.token });
     else await this.show('rollouts');
     if (this.state.view !== 'rollouts') markPainted(this.state.view);
   }

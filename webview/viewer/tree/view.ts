@@ -56,7 +56,7 @@ export class TreeView {
 
   get segment(): number | null {
     const block = this.#blocks[this.#current];
-    return block === undefined ? null : segmentOf(this.#timeline!, block);
+    return block === undefined ? null : segmentOf(block);
   }
 
   #summarise(): void {
@@ -122,7 +122,7 @@ export class TreeView {
     this.#go(row);
     const block = this.#blocks[row];
     if (block === undefined) return;
-    void this.#viewer.showSegment(segmentOf(this.#timeline!, block));
+    void this.#viewer.showSegment(segmentOf(block));
   }
 
   #key(event: KeyboardEvent): void {
