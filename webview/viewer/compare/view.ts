@@ -36,6 +36,7 @@ export class CompareView {
   #reference = '';
   #sharedShown = false;
   #shared = 0;
+  #rollouts: string[] = [];
   #sides: Side[] = [];
   /** Of the last load, so that a slower one before it is dropped. */
   #loads = 0;
@@ -66,12 +67,14 @@ export class CompareView {
       this.#viewer.remember({ compare: kind });
       this.show(this.#rollout);
     } }, names[kind])));
-    void this.#load(found[this.#kind]);
+    this.#rollouts = found[this.#kind] ?? [];
+    void this.#load();
   }
 
-  async #load(rollouts: string[] | undefined = this.#sides.map((side) => side.rollout)): Promise<void> {
+  async #load(): Promise<void> {
     const load = (this.#loads += 1);
-    if (rollouts === undefined || rollouts.length < 2) {
+    const rollouts = this.#rollouts;
+    if (rollouts.length < 2) {
       this.#sides = [];
       this.#grid.replaceChildren(h('p', { class: 'empty' }, t('nothingToCompare')));
       return;
