@@ -28,7 +28,7 @@ test('a held call waits at the door with its exact prompt, kept alive, while the
   const call = w.post({ ...ask, stream: true });
   await next();
   const started = clock.now();
-  await sleep(80);
+  await sleep(1_000);
   assert.equal(clock.now(), started);
   assert.equal(w.policy.requests.length, 0);
   const [pending] = gate.waiting;
@@ -37,7 +37,7 @@ test('a held call waits at the door with its exact prompt, kept alive, while the
   gate.release();
   assert.match((await call).text, /^(: ping\n\n)+data: .*hello/s);
   assert.deepEqual(w.policy.requests[0]!.prompt, pending!.prompt!.ids);
-  assert.ok(w.journal[0]!.duration < 60 && clock.held === false);
+  assert.ok(w.journal[0]!.duration < 1_000 && clock.held === false, 'the time on hold is not counted');
   assert.equal(w.journal[0]!.why, undefined);
 });
 
