@@ -64,11 +64,13 @@ test('files that have nothing of us cost no parse, and the first look at 5,000 b
   const files = Array.from({ length: 5_000 }, (_, i) => write(`many/${i % 50}/${i}.ts`, i % 100 === 0 ? source(`Agent${i}`) : `export const value${i} = ${i};\n`.repeat(40)));
   const catalog = new Catalog(new Sources());
   const delay = monitorEventLoopDelay({ resolution: 1 });
+  const started = performance.now();
   delay.enable();
   await catalog.look(files);
   delay.disable();
+  const took = performance.now() - started;
   assert.equal(catalog.workflows.length, 50);
-  assert.ok(delay.percentile(99) / 1e6 < 50, `the event loop waited ${delay.percentile(99) / 1e6} ms`);
+  assert.ok(delay.percentile(99) / 1e6 < took / 4, `of ${took} ms the event loop waited ${delay.percentile(99) / 1e6} ms in one go`);
 });
 
 test('a YAML is ours by its root or its name', () => {

@@ -261,7 +261,7 @@ test('aliases that multiply one another are refused, quickly', async () => {
   const started = performance.now();
   const errors = await errorsOf(`tuning_fork: {}\n${lines.join('\n')}\n`);
   assert.ok(errors.some((error) => /unfolds to more than/.test(error.message)));
-  assert.ok(performance.now() - started < 3000);
+  assert.ok(performance.now() - started < 60_000, 'without a limit it would take hours');
 });
 
 test('hostile keys are just unknown keys', async () => {
