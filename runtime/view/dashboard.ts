@@ -59,8 +59,9 @@ export class Dashboard {
   readonly requests: { [K in keyof DashboardRequests]: (params: DashboardRequests[K][0]) => Promise<DashboardRequests[K][1]> } = {
     open: () => this.view(),
     series: async ({ dir, figures, from }) => {
-      const { metrics } = await this.#follow(dir);
+      const { metrics, told } = await this.#follow(dir);
       await metrics.refresh();
+      [told.count, told.anew] = [metrics.count, metrics.anew];
       const columns: StepColumns = { dir, from, count: metrics.count, anew: metrics.anew, step: metrics.steps(from), figures: figures.map((name) => metrics.figure(name, from)) };
       return columns;
     },

@@ -11,7 +11,8 @@ import { valueTable } from './table.ts';
 import { t } from './texts.ts';
 
 interface Worked {
-  version: number;
+  /** What it was worked out from. */
+  sources: Float32Array[];
   smoothing: number;
   raw: Float32Array[];
   smooth: Float32Array[];
@@ -33,6 +34,8 @@ export class Chart {
   #width = 0;
   #height = 0;
   #drag: [number, number] = [0, 0];
+  /** Of what the lines are drawn. */
+  #shown: unknown[] = [];
   visible = false;
 
   constructor(figure: Figure, board: Board, tableToggled: () => void) {
@@ -80,9 +83,12 @@ export class Chart {
   paint(): void {
     // A figure that these trainings don't measure leaves its place to the others.
     this.element.hidden = this.#missing();
+    const { lines, range, paint, main } = this.#board;
+    const shown = [this.#width, this.#height, devicePixelRatio, range.from, range.to, paint, main?.dir, ...lines.flatMap((line) => [line.ink, this.figure.kind === 'validation' ? line.evaluations.length : this.#work(line)])];
+    if (shown.length === this.#shown.length && shown.every((one, i) => one === this.#shown[i])) return this.point();
     if (this.#width === 0 || !this.#lines.begin(this.#width, this.#height)) return;
+    this.#shown = shown;
     const { context: c } = this.#lines;
-    const { lines } = this.#board;
     this.#y = this.#scale();
     this.#axes();
     c.save();
@@ -94,7 +100,6 @@ export class Chart {
     if (this.figure.kind === 'validation') for (const line of lines) this.#validations(line);
     else if (this.figure.kind === 'stack') this.#stack();
     else {
-      const { main } = this.#board;
       if (main !== undefined) this.#band(main);
       for (const line of lines) if (line !== main) this.#curve(line, lines.length > 4);
       if (main !== undefined) this.#curve(main, false);
@@ -209,15 +214,15 @@ export class Chart {
   }
 
   #work(line: Line): Worked {
-    const { series } = line;
+    const { figure } = this;
     const { smoothing } = this.#board;
     const known = this.#worked.get(line.dir);
-    if (known !== undefined && known.version === series.version && known.smoothing === smoothing) return known;
-    const { figure } = this;
-    const ready = series.has(figure.needs);
-    const raw = known !== undefined && known.version === series.version ? known.raw : ready ? figure.of(figure.needs.map((name) => series.figure(name))) : [];
-    const worked = { version: series.version, smoothing, raw, smooth: raw.map((values) => smoothed(values, smoothing)) };
-    if (ready) this.#worked.set(line.dir, worked);
+    const sources = figure.needs.map((name) => line.series.figure(name));
+    const same = known?.sources.every((values, i) => values === sources[i]) ?? false;
+    if (same && known!.smoothing === smoothing) return known!;
+    const raw = same ? known!.raw : line.series.has(figure.needs) ? figure.of(sources) : [];
+    const worked = { sources, smoothing, raw, smooth: raw.map((values) => smoothed(values, smoothing)) };
+    this.#worked.set(line.dir, worked);
     return worked;
   }
 
@@ -325,7 +330,7 @@ export class Chart {
       c.globalAlpha = 1;
       c.lineWidth = (line === main ? 1.75 : 1.25) + (paint.contrast ? 0.75 : 0);
       c.setLineDash(line.ink.dash as number[]);
-      this.#stroke(smoothing > 0 ? means(step, smooth[i]!, range, this.#inner) : extremes(step, values, range, this.#inner));
+      this.#stroke(smoothing > 0 ? means(step, smooth[i]!, range, this.#inner, quiet ? 2 : 1) : extremes(step, values, range, this.#inner));
     }
     c.setLineDash([]);
   }

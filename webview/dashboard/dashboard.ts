@@ -39,6 +39,8 @@ function roomFor(steps: number): number {
   return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= steps)!;
 }
 
+/** More lines than that can't be told apart. */
+const MOST_AT_ONCE = 20;
 const HEAT_COLUMNS = 360;
 const HEAT_BINS = 20;
 /** Processes breathe without a step being made. */
@@ -63,6 +65,7 @@ export class Dashboard implements Board {
   readonly #panels = h('div', { class: 'panels' });
   readonly #reportPlace = h('div', { class: 'panels' });
   readonly #scroller: HTMLElement;
+  readonly #all = h('button', { class: 'link all', title: t('showAllHint', MOST_AT_ONCE), onclick: () => this.#toggleAll() });
   readonly #said = h('div', { class: 'unseen', role: 'status' });
   readonly #toast = h('div', { class: 'toast', role: 'alert', hidden: true });
   #trainings: ListedTraining[];
@@ -176,10 +179,14 @@ export class Dashboard implements Board {
       return { dir, name: this.#nameOf(dir), series, ink: inkOf(i, this.paint), evaluations: this.#details.get(dir)?.evaluations ?? [] };
     });
     this.main = this.lines.find(({ dir }) => dir === main) ?? this.lines[0];
+    this.#all.textContent = t(this.lines.length > 1 ? 'showOne' : 'showAll');
+    this.#all.hidden = this.#trainings.length < 2;
     [this.#kept.shown, this.#kept.main] = [[...dirs], this.main?.dir ?? null];
     this.#keep();
     this.#list.show(this.#trainings, this);
-    await Promise.all([...this.lines.map((line) => this.#bring(line)), this.#refreshDetail(), ...this.lines.filter(({ dir }) => !this.#details.has(dir)).map(({ dir }) => this.#detail(dir))]);
+    await Promise.all(this.lines.map((line) => this.#bring(line)));
+    this.#paintSoon();
+    await Promise.all([this.#refreshDetail(), ...this.lines.filter((line) => line !== this.main && !this.#details.has(line.dir)).map(({ dir }) => this.#detail(dir))]);
     if (before !== this.main?.dir) {
       this.#closer = undefined;
       await this.#bringMain();
@@ -270,6 +277,7 @@ export class Dashboard implements Board {
     }
     const line = this.lines.find(({ dir }) => dir === event.dir);
     if (line === undefined) return;
+    line.series.grown(event.count, event.anew);
     await this.#bring(line);
     await (line === this.main ? Promise.all([this.#refreshDetail(), this.#bringHeat(), this.#closer === undefined && !this.#step.matches(':hover, :focus-within') && this.#bringNotable()]) : this.#detail(line.dir));
     this.#list.show(this.#trainings, this);
@@ -312,7 +320,7 @@ export class Dashboard implements Board {
   }
 
   #layOut(): void {
-    this.#side.replaceChildren(h('h2', { title: t('trainingsHint') }, t('trainings')), this.#list.element);
+    this.#side.replaceChildren(h('div', { class: 'side-head' }, h('h2', { title: t('trainingsHint') }, t('trainings')), this.#all), this.#list.element);
     this.#showSide(this.#kept.side);
     const grid = h('div', { class: 'grid' });
     for (const group of GROUPS) {
@@ -359,6 +367,13 @@ export class Dashboard implements Board {
     const dirs = shown ? [...this.#kept.shown, dir] : this.#kept.shown.filter((one) => one !== dir);
     if (dirs.length === 0) return this.#list.show(this.#trainings, this);
     void this.#show(dirs, dirs.includes(this.#kept.main ?? '') ? this.#kept.main! : dirs[0]!).catch((error: unknown) => this.#fail(error));
+  }
+
+  #toggleAll(): void {
+    const { main } = this.#kept;
+    if (main === null) return;
+    const newest = this.#trainings.slice(0, MOST_AT_ONCE).map(({ dir }) => dir);
+    void this.#show(this.lines.length > 1 ? [main] : [main, ...newest.filter((dir) => dir !== main)].slice(0, MOST_AT_ONCE), main).catch((error: unknown) => this.#fail(error));
   }
 
   #showSide(shown: boolean): void {

@@ -51,9 +51,9 @@ export function extremes(steps: Int32Array, values: Float32Array, range: Range, 
   });
 }
 
-/** Each column of pixels keeps its mean: for lines that are smooth already. */
-export function means(steps: Int32Array, values: Float32Array, range: Range, width: number): Path {
-  return decimate(steps, values, range, width, (column, path, first, end) => {
+/** Each column keeps its mean, of one pixel or of several: for lines that are smooth already. */
+export function means(steps: Int32Array, values: Float32Array, range: Range, width: number, pixels = 1): Path {
+  const path = decimate(steps, values, range, width / pixels, (column, path, first, end) => {
     let [sum, known] = [0, 0];
     for (let i = first; i < end; i++) {
       const value = values[i]!;
@@ -63,6 +63,8 @@ export function means(steps: Int32Array, values: Float32Array, range: Range, wid
     }
     put(path, column, known === 0 ? NaN : sum / known);
   });
+  if (pixels !== 1) for (let i = 0; i < path.count; i++) path.x[i]! *= pixels;
+  return path;
 }
 
 function decimate(steps: Int32Array, values: Float32Array, range: Range, width: number, keep: (x: number, path: Path, first: number, end: number) => void): Path {
@@ -74,7 +76,7 @@ function decimate(steps: Int32Array, values: Float32Array, range: Range, width: 
     for (let i = first; i < end; i++) path.x[i - first] = (steps[i]! - range.from) * scale;
     return path;
   }
-  const path: Path = { x: new Float32Array(width * 2 + 8), y: new Float32Array(width * 2 + 8), count: 0 };
+  const path: Path = { x: new Float32Array(Math.ceil(width) * 2 + 8), y: new Float32Array(Math.ceil(width) * 2 + 8), count: 0 };
   for (let i = first; i < end;) {
     const column = Math.floor((steps[i]! - range.from) * scale);
     let next = i + 1;

@@ -6,11 +6,11 @@ export type Ask = (dir: string, figures: StepFigure[], from: number) => Promise<
 export class Series {
   readonly dir: string;
   step: Int32Array = new Int32Array(0);
-  /** Grows with every change, so that what was worked out from it can be kept. */
-  version = 0;
   readonly #figures = new Map<StepFigure, Float32Array>();
   readonly #ask: Ask;
   #anew: number | undefined;
+  /** Rows there are, as far as is known. */
+  #count = 0;
   #bringing: Promise<void> | undefined;
 
   constructor(dir: string, ask: Ask) {
@@ -27,6 +27,11 @@ export class Series {
     return names.every((name) => this.#figures.has(name));
   }
 
+  /** There are more, or others: the next `bring` brings them. */
+  grown(count: number, anew: number): void {
+    this.#count = anew === this.#anew ? count : Infinity;
+  }
+
   /** Brings these, and what was added to those that are there. */
   async bring(names: Iterable<StepFigure>): Promise<void> {
     while (this.#bringing !== undefined) await this.#bringing;
@@ -38,20 +43,20 @@ export class Series {
     const missing = names.filter((name) => !this.#figures.has(name));
     const known = [...this.#figures.keys()];
     if (missing.length > 0 && !this.#take(await this.#ask(this.dir, missing, 0), missing)) return this.#bring([...known, ...missing]);
-    if (known.length === 0) return;
+    if (known.every((name) => this.figure(name).length >= this.#count)) return;
     if (!this.#take(await this.#ask(this.dir, known, this.figure(known[0]!).length), known)) return this.#bring([...known, ...missing]);
   }
 
   /** False: rows were taken back, so that all must be asked for again. */
-  #take({ from, anew, step, figures }: StepColumns, names: readonly StepFigure[]): boolean {
+  #take({ from, count, anew, step, figures }: StepColumns, names: readonly StepFigure[]): boolean {
     const same = this.#anew === undefined || this.#anew === anew;
     this.#anew = anew;
+    this.#count = count;
     if (!same) {
       this.#figures.clear();
       this.step = new Int32Array(0);
       if (from > 0) return false;
     }
-    if (step.length > 0 || from === 0) this.version++;
     if (from + step.length > this.step.length) this.step = joined(this.step, step, from);
     names.forEach((name, i) => this.#figures.set(name, joined(this.figure(name), figures[i]!, from)));
     return same || names.length === 0;

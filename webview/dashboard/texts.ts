@@ -3,7 +3,7 @@ import { texts } from '../shared/strings.ts';
 
 export const ENGLISH = {
   opening: 'Reading the trainings…', retry: 'Try again', nextStep: 'Next: {0}', noTrainings: 'No training has begun yet.', noTrainingsNext: 'Begin one with “Start Training”, or with: tuning-fork train --conf <yaml>',
-  trainings: 'Trainings', trainingsHint: 'Shown together, each in its own colour and line', hideSide: 'Hide the trainings', showSide: 'Show the trainings',
+  trainings: 'Trainings', showAll: 'All', showOne: 'One', showAllHint: 'Lay the newest {0} over each other, or show one alone', trainingsHint: 'Shown together, each in its own colour and line', hideSide: 'Hide the trainings', showSide: 'Show the trainings',
   state_running: 'running', state_paused: 'paused', state_finished: 'finished', state_failed: 'failed', state_cancelled: 'stopped', state_interrupted: 'interrupted',
   phase_collect: 'collecting rollouts', phase_score: 'scoring', phase_learn: 'learning', phase_evaluate: 'validating', phase_save: 'saving', phase_recover: 'recovering', phase_report: 'writing the report',
   pause: 'Pause', resume: 'Resume', stop: 'Stop', checkpoint: 'Save checkpoint', continue: 'Go on', useCheckpoint: 'Use a checkpoint', asked: 'Asked: {0}',
@@ -41,7 +41,7 @@ export type TextKey = keyof typeof ENGLISH;
 
 export const CHINESE: Record<TextKey, string> = {
   opening: '正在读取训练…', retry: '重试', nextStep: '下一步：{0}', noTrainings: '还没有开始任何训练。', noTrainingsNext: '用“开始训练”启动，或运行：tuning-fork train --conf <yaml>',
-  trainings: '训练', trainingsHint: '叠加显示，各有自己的颜色和线型', hideSide: '隐藏训练列表', showSide: '显示训练列表',
+  trainings: '训练', showAll: '全部', showOne: '一个', showAllHint: '叠加最新的 {0} 个训练，或只显示一个', trainingsHint: '叠加显示，各有自己的颜色和线型', hideSide: '隐藏训练列表', showSide: '显示训练列表',
   state_running: '进行中', state_paused: '已暂停', state_finished: '已完成', state_failed: '失败', state_cancelled: '已停止', state_interrupted: '已中断',
   phase_collect: '正在收集 Rollout', phase_score: '正在打分', phase_learn: '正在学习', phase_evaluate: '正在验证', phase_save: '正在保存', phase_recover: '正在恢复', phase_report: '正在写报告',
   pause: '暂停', resume: '继续', stop: '停止', checkpoint: '保存检查点', continue: '接着训练', useCheckpoint: '使用检查点', asked: '已请求：{0}',

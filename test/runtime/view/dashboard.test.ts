@@ -105,7 +105,6 @@ test('what is new is told while somebody watches: steps that were added, a state
   };
   const stop = dashboard.watch((event) => events.push(event));
   context.after(stop);
-  await told((event) => event.type === 'grown' && event.count === 2);
   await addSteps(dir, 3, 4);
   await told((event) => event.type === 'grown' && event.count === 4 && event.anew === 0);
   await writeRunInfo(dir, { ...await readRunInfo(dir), state: 'cancelled' });
