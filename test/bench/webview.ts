@@ -63,20 +63,22 @@ async function tokens(pages: Pages): Promise<Figure[]> {
   const random = dice(4);
   const words = [' the', ' answer', '\n\n', '    ', ' step', ' because', '界', ' {"', 'tion', '\n', 'Hello', ' world', ' however', ' value'];
   const long = (): number[] => Array.from({ length: TOKENS }, () => encodeText(words[Math.floor(random() * words.length)]!)).flat().slice(0, TOKENS - 40);
-  const writer = await writeRun(join(pages.dir, 'long'), Array.from({ length: 3 }, (_, n) => conversation(`s0t0n${n}`, [{ sent: [...message('system', 'Be exact.'), ...message('user', 'Go.')], answer: [...long(), IM_END] }])));
+  const writer = await writeRun(join(pages.dir, 'long'), Array.from({ length: 6 }, (_, n) => conversation(`s0t0n${n}`, [{ sent: [...message('system', 'Be exact.'), ...message('user', 'Go.')], answer: [...long(), IM_END] }])));
   await writer.close();
   const opened = await pages.open(writer.dir);
   const { page, viewer } = opened;
-  await page.locator('.table-row').nth(2).waitFor();
+  await page.locator('.table-row').nth(5).waitFor();
   // One is opened before, as a viewer is used; then others, which neither page nor host has seen.
   await page.keyboard.press('Enter');
   await page.locator('.token-pane .t').first().waitFor();
   const paint: number[] = [];
-  for (const n of [1, 2]) {
+  for (const n of [1, 2, 3, 4, 5]) {
     paint.push(await page.evaluate(async (id) => {
+      const open = (): boolean => document.querySelector('.rollout-bar h2')?.textContent === id;
+      if (open()) throw new Error(`${id} is open already`);
       const began = performance.now();
       document.dispatchEvent(new KeyboardEvent('keydown', { key: '.' }));
-      while (document.querySelector('.rollout-bar h2')?.textContent !== id || document.querySelector('.token-pane .cursor') === null) await new Promise(requestAnimationFrame);
+      while (!open() || document.querySelector('.token-pane .cursor') === null) await new Promise(requestAnimationFrame);
       await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
       return performance.now() - began;
     }, `s0t0n${n}`));

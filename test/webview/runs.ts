@@ -79,7 +79,9 @@ export async function writeRun(root: string, records: readonly RolloutRecord[], 
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'tokenizer.json'), file);
   const writer = await createRun(root, newRun({ tokenizer: { sha256, template: 'chatml' }, planned: records.length, ...info }));
-  for (let i = 0; i < records.length; i += 200) await Promise.all(records.slice(i, i + 200).map((record) => writer.seal(record)));
+  // Few in their order, many at once.
+  const together = records.length > 1_000 ? 200 : 1;
+  for (let i = 0; i < records.length; i += together) await Promise.all(records.slice(i, i + together).map((record) => writer.seal(record)));
   return writer;
 }
 
