@@ -65,7 +65,7 @@ export function textOf(ids: Int32Array, vocabulary: Vocabulary | undefined, brea
         flags[i]! |= TOKEN.invalid;
         at++;
       } else {
-        write(decoder.decode(bytes.subarray(at, at + size)));
+        write(size === 1 ? String.fromCharCode(bytes[at]!) : decoder.decode(bytes.subarray(at, at + size)));
         at += size;
         if (open === -1) continue;
         for (const token of [...pending, i]) flags[token]! |= TOKEN.partial;

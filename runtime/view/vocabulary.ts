@@ -34,14 +34,20 @@ export function vocabularyOf({ added_tokens: added = [], model, pre_tokenizer, d
   if (Array.isArray(vocab)) vocab.forEach(([word], id) => words.set(id, word));
   else for (const [word, id] of Object.entries(vocab)) words.set(id, word);
   const extra = new Map(added.map((token) => [token.id, token]));
+  const known = new Map<number, Uint8Array>();
+  const read = (id: number): Uint8Array | undefined => {
+    const token = extra.get(id);
+    if (token !== undefined) return utf8.encode(token.content);
+    const word = words.get(id);
+    if (word === undefined) return undefined;
+    return byteLevel ? fromByteLevel(word) : fromPiece(word);
+  };
   return {
     isSpecial: (id) => extra.get(id)?.special ?? false,
     bytes(id) {
-      const token = extra.get(id);
-      if (token !== undefined) return utf8.encode(token.content);
-      const word = words.get(id);
-      if (word === undefined) return undefined;
-      return byteLevel ? fromByteLevel(word) : fromPiece(word);
+      const bytes = known.get(id) ?? read(id);
+      if (bytes !== undefined) known.set(id, bytes);
+      return bytes;
     },
   };
 }
