@@ -14,7 +14,7 @@ const work = join(root, 'dist/package');
 
 /** What a person gets of the repository: the runtime runs in their Node as it is here, by type stripping. */
 const SHIPPED = [
-  /^package\.nls(\.[\w-]+)?\.json$/, /^l10n\/.*\.json$/, /^(README|CHANGELOG)\.md$/, /^LICENSE$/,
+  /^package\.nls(\.[\w-]+)?\.json$/, /^(README|CHANGELOG)\.md$/, /^LICENSE$/,
   /^snippets\//, /^examples\//, /^extension\/.*(?<!\.ts)$/, /^runtime\//,
 ];
 const LEFT_OUT = /(^|\/)(node_modules|runs|__pycache__|\.[^/]+)(\/|$)|^runtime\/cli\/setup\.mjs$|\.pyc$/;

@@ -22,11 +22,11 @@ function texts(): Map<string, string> {
 }
 
 test('every text of the extension has its Chinese, with the same placeholders', () => {
-  const bundle = read('l10n/bundle.l10n.zh-cn.json');
+  const bundle = read('extension/l10n/bundle.l10n.zh-cn.json');
   const used = texts();
   assert.ok(used.size > 5);
   for (const [text, file] of used) {
-    assert.ok(Object.hasOwn(bundle, text), `${file}: "${text}" is missing in l10n/bundle.l10n.zh-cn.json`);
+    assert.ok(Object.hasOwn(bundle, text), `${file}: "${text}" is missing in extension/l10n/bundle.l10n.zh-cn.json`);
     assert.deepEqual(placeholders(bundle[text]!), placeholders(text), text);
   }
   assert.deepEqual(Object.keys(bundle).filter((text) => !used.has(text)), [], 'texts that nothing uses any more');
