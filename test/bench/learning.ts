@@ -1,6 +1,7 @@
 /**
  * What reinforcement learning lifts, on the examples as they are: trained by the command, judged on held-out tasks before and after.
- * The peer is the same policy before training. One seed, or as many as TUNING_FORK_BENCH_SEEDS says.
+ * The peer is the same policy before training. One seed, or as many as TUNING_FORK_BENCH_SEEDS says; all examples, or those that
+ * TUNING_FORK_BENCH_EXAMPLES names. The curves are drawn where all were trained.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +16,7 @@ import { drawCurves } from './curves.ts';
 import { median, unmeasured, type Figure } from './figure.ts';
 
 const SEEDS = Number(process.env.TUNING_FORK_BENCH_SEEDS ?? 1);
+const ONLY = process.env.TUNING_FORK_BENCH_EXAMPLES?.split(',');
 const HELD_OUT = 500;
 const MOST_SECONDS = 180;
 
@@ -49,7 +51,8 @@ export interface Learned {
 export async function bench(): Promise<Figure[]> {
   const figures: Figure[] = [];
   const all: Learned[] = [];
-  for (const goal of GOALS) {
+  const goals = GOALS.filter(({ example }) => ONLY?.includes(example) ?? true);
+  for (const goal of goals) {
     try {
       const runs: Learned[] = [];
       for (let seed = 1; seed <= SEEDS; seed++) runs.push(await learn(goal.example, seed));
@@ -59,7 +62,7 @@ export async function bench(): Promise<Figure[]> {
       for (const kind of ['sampled', 'greedy']) figures.push(unmeasured(`${goal.name}_${kind}`, 'success', '', error));
     }
   }
-  if (all.length > 0) writeFileSync(join(root, 'examples/images/learning.svg'), drawCurves(all));
+  if (all.length > 0 && goals.length === GOALS.length) writeFileSync(join(root, 'examples/images/learning.svg'), drawCurves(all));
   return figures;
 }
 

@@ -1,10 +1,11 @@
 /**
  * `npm run bench -- runtime`: one JSON line a figure, and a table on a terminal. With `--save` the result becomes the
- * committed one in test/bench/results/. `npm run bench -- training --full` takes three seeds. Each part runs in a process of its own, so that none warms or burdens another.
+ * committed one in test/bench/results/. `npm run bench -- training --full` takes three seeds. Parts can be
+ * named (`-- training learning --save`): then the other figures of the committed result stay. Each part runs in a process of its own, so that none warms or burdens another.
  */
 import { spawn } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { unmeasured, type Figure } from './figure.ts';
 
@@ -92,5 +93,8 @@ function save(name: string, figures: Figure[]): void {
   const dir = fileURLToPath(new URL('./results/', import.meta.url));
   mkdirSync(dir, { recursive: true });
   const machine = { cpu: cpus()[0]?.model.trim(), cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version, platform: `${process.platform} ${process.arch}` };
+  const before = only.length === 0 ? [] : (JSON.parse(readFileSync(`${dir}${name}.json`, 'utf8')) as { figures: Figure[] }).figures;
+  const kept = before.map((figure) => figures.find(({ name: same, ours }) => same === figure.name && ours !== null) ?? figure);
+  figures = [...kept, ...figures.filter((figure) => !before.some((one) => one.name === figure.name))];
   writeFileSync(`${dir}${name}.json`, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), machine, figures }, null, 2)}\n`);
 }
