@@ -12,8 +12,6 @@ const yaml = readFileSync(join(from, 'math-agent.yaml'), 'utf8')
 journey('whoever reads Chinese trains in Chinese', { workspace: { from, files: { 'math-agent.yaml': yaml } }, locale: 'zh-cn' }, async ({ page, workbench, screenshot }) => {
   await workbench.command('Tuning Fork: 开始训练');
   await workbench.notification('开始训练');
-  await workbench.pane('工作流').waitFor();
-  await workbench.pane('运行记录').waitFor();
   await until(async () => (await workbench.statusBar()).some((text) => /奖励 [\d.]+ · \d\/8/.test(text)), 'The status bar told nothing in Chinese.', 60_000);
   await page.locator('.statusbar-item').filter({ hasText: '奖励' }).hover();
   await page.locator('.monaco-hover').filter({ hasText: '成功率' }).waitFor();
@@ -21,6 +19,12 @@ journey('whoever reads Chinese trains in Chinese', { workspace: { from, files: {
   const end = await workbench.notification(/math_agent 训练完成：8 步/, 60_000);
   assert.match(await end.textContent() ?? '', /验证任务上的奖励：贪心 [\d.]+ .*采样/);
   assert.deepEqual(await end.getByRole('button').allTextContents().then((all) => all.filter((text) => /[\u4e00-\u9fff]/.test(text))), ['显示报告', '使用检查点', '启动服务']);
+  await page.frameLocator('iframe.webview').frameLocator('iframe').getByText('各步奖励分布').waitFor();
+  await screenshot('dashboard-chinese');
+  await page.locator('.activitybar').getByRole('tab', { name: 'Tuning Fork' }).click();
+  await workbench.pane('工作流').waitFor();
+  await workbench.pane('运行记录').waitFor();
+  await workbench.command('View: Close All Editors');
   await workbench.command('Tuning Fork: 诊断');
   await page.frameLocator('iframe.webview').frameLocator('iframe').getByText('工作区已受信任').waitFor();
   await workbench.command('Tuning Fork: 打开入门教程');
