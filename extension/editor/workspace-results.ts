@@ -67,6 +67,7 @@ export class WorkspaceResults implements vscode.Disposable {
   #glance(): void {
     const followed = new Set(this.#studio.backbones.live.map(({ dir }) => dir));
     const running = this.results.runs.filter(({ dir, info }) => info.state === 'running' && !followed.has(dir));
+    void this.results.seek();
     // Those whose process died without a word say so for ever, and are old.
     for (const { dir } of running.slice(0, GLANCED_AT)) void this.results.glance(dir);
   }

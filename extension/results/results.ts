@@ -1,5 +1,6 @@
 /** The runs of the workspace and what they said, newest first; kept up to date by events of runs that are followed and by their files. */
-import { dirname, resolve, sep } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
 import type { JsonObject } from '../../runtime/protocol/json.ts';
 import type { RunInfo } from '../../runtime/protocol/trace.ts';
@@ -40,6 +41,13 @@ export class Results {
     });
     this.#roots.set(root, known);
     return known;
+  }
+
+  /** Runs that no watcher of files has told of. */
+  async seek(): Promise<void> {
+    for (const root of this.#roots.keys()) {
+      for (const dir of await runFolders(root)) if (!this.#runs.has(dir)) await this.look(dir);
+    }
   }
 
   info(dir: string): RunInfo | undefined {
@@ -133,6 +141,16 @@ export class Results {
   #tell(dir: string): void {
     for (const listener of this.#listeners) listener(dir);
   }
+}
+
+/** `<project>/<experiment>/<time>` */
+async function runFolders(root: string): Promise<string[]> {
+  let found = [root];
+  for (let level = 0; level < 3; level++) {
+    const below = await Promise.all(found.map(async (dir) => (await readdir(dir, { withFileTypes: true }).catch(() => [])).filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => join(dir, name))));
+    found = below.flat();
+  }
+  return found;
 }
 
 /** The class a run's configuration names as its workflow or its judge, by the real path of its file where the run's code tells it. */
