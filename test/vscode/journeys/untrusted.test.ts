@@ -18,8 +18,9 @@ journey('in a workspace that is not trusted traces are read and nothing runs', {
   await expand(workbench.row(runs, /large/));
   await expand(runs.locator('.monaco-list-row[aria-level="2"]').first());
   await runs.locator('.monaco-list-row[aria-level="3"]').first().click();
-  await page.locator('.tab.active').filter({ hasText: /^s0t/ }).waitFor();
+  await page.frameLocator('iframe.webview').frameLocator('iframe').getByText(/^s0t\d+n\d+$/).first().waitFor();
   await screenshot('untrusted');
+  await workbench.command('View: Close All Editors');
 
   await workbench.command('Tuning Fork: Doctor');
   const doctor = page.frameLocator('iframe.webview').frameLocator('iframe');
