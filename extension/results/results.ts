@@ -1,11 +1,10 @@
 /** The runs of the workspace and what they said, newest first; kept up to date by events of runs that are followed and by their files. */
-import { readdir } from 'node:fs/promises';
-import { dirname, join, resolve, sep } from 'node:path';
+import { dirname, resolve, sep } from 'node:path';
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
 import type { JsonObject } from '../../runtime/protocol/json.ts';
 import type { RunInfo } from '../../runtime/protocol/trace.ts';
 import { splitTarget } from '../../runtime/config/target.ts';
-import { findRuns, readRunInfo, type RunPlace } from '../../runtime/trace/index.ts';
+import { findRuns, readRunInfo, runFolders, type RunPlace } from '../../runtime/trace/index.ts';
 import type { RunFigures } from './figures.ts';
 import { RunResults } from './run-results.ts';
 
@@ -141,16 +140,6 @@ export class Results {
   #tell(dir: string): void {
     for (const listener of this.#listeners) listener(dir);
   }
-}
-
-/** `<project>/<experiment>/<time>` */
-async function runFolders(root: string): Promise<string[]> {
-  let found = [root];
-  for (let level = 0; level < 3; level++) {
-    const below = await Promise.all(found.map(async (dir) => (await readdir(dir, { withFileTypes: true }).catch(() => [])).filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => join(dir, name))));
-    found = below.flat();
-  }
-  return found;
 }
 
 /** The class a run's configuration names as its workflow or its judge, by the real path of its file where the run's code tells it. */

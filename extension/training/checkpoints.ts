@@ -1,7 +1,7 @@
 /** The trainings of a project as they lie on the disk, and the weights they kept. No editor here. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readRunInfo } from '../../runtime/trace/index.ts';
+import { readRunInfo, runFolders } from '../../runtime/trace/index.ts';
 import type { RunInfo } from '../../runtime/protocol/trace.ts';
 import type { KeptCheckpoint, KeptTraining, TrainingReport } from '../../runtime/protocol/training.ts';
 import type { RunPlace } from '../commands/table.ts';
@@ -44,13 +44,3 @@ export async function storedReport(dir: string): Promise<{ report: TrainingRepor
   }
 }
 
-async function runFolders(root: string): Promise<string[]> {
-  let level = [root];
-  for (let depth = 0; depth < 3; depth++) level = (await Promise.all(level.map(folders))).flat();
-  return level;
-}
-
-async function folders(dir: string): Promise<string[]> {
-  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(dir, entry.name));
-}

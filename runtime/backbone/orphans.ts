@@ -1,6 +1,4 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readRunInfo } from '../trace/index.ts';
+import { readRunInfo, runFolders } from '../trace/index.ts';
 import { openRun } from '../trace/writer.ts';
 import { isAlive, killStamped } from './stamp.ts';
 
@@ -31,16 +29,4 @@ async function endOrphan(dir: string): Promise<void> {
     error: { code: 'backbone', message: 'The backbone died while the run was under way.', next: 'Finished rollouts are kept; run the command again for the others.' },
   });
   await writer.close();
-}
-
-async function runFolders(root: string): Promise<string[]> {
-  let level = [root];
-  for (let depth = 0; depth < 3; depth++) {
-    const below = await Promise.all(level.map(async (dir) => {
-      const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
-      return entries.filter((entry) => entry.isDirectory()).map((entry) => join(dir, entry.name));
-    }));
-    level = below.flat();
-  }
-  return level;
 }

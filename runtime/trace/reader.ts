@@ -26,6 +26,7 @@ export class RunReader {
   readonly #catalog: Catalog;
   readonly #journal: JournalReader;
   #info: RunInfo;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(dir: string, info: RunInfo, catalog: Catalog) {
     this.dir = dir;
@@ -63,9 +64,11 @@ export class RunReader {
   }
 
   /** Takes what was written since; returns how many rollouts were sealed. */
-  async refresh(): Promise<number> {
-    this.#info = await readRunInfo(this.dir);
-    return this.#catalog.refresh();
+  refresh(): Promise<number> {
+    return this.#inTurn(async () => {
+      this.#info = await readRunInfo(this.dir);
+      return this.#catalog.refresh();
+    });
   }
 
   async read(which: number | string): Promise<RolloutRecord> {
@@ -80,11 +83,13 @@ export class RunReader {
   }
 
   /** Rollouts that have begun and are not sealed, with the calls they have made so far. */
-  async inFlight(): Promise<InFlight[]> {
-    // In this order: what is sealed in between is in the index then, and left out.
-    await this.#journal.refresh();
-    await this.#catalog.refresh();
-    return this.#journal.list((id) => this.find(id) >= 0);
+  inFlight(): Promise<InFlight[]> {
+    return this.#inTurn(async () => {
+      // In this order: what is sealed in between is in the index then, and left out.
+      await this.#journal.refresh();
+      await this.#catalog.refresh();
+      return this.#journal.list((id) => this.find(id) >= 0);
+    });
   }
 
   /** Rows of metrics.jsonl; a torn last one is left out. */
@@ -103,6 +108,13 @@ export class RunReader {
       if (!isObject(parsed.value)) throw damaged(path, `Line ${i + 1}`, 'it is no object');
       return parsed.value as JsonObject;
     });
+  }
+
+  /** Whoever reads what is new goes on where the one before has stopped. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn;
+    return turn;
   }
 
   async #load(which: number | string): Promise<{ record: RolloutRecord; text: string }> {

@@ -141,6 +141,13 @@ export async function findRuns(root: string): Promise<{ places: RunPlace[]; prob
   return { places, problems };
 }
 
+/** `<root>/<project>/<experiment>/<time>`: where runs lie, without a look into them. What can't be read is passed over. */
+export async function runFolders(root: string): Promise<string[]> {
+  let level = [resolve(root)];
+  for (let depth = 0; depth < 3; depth++) level = (await Promise.all(level.map((dir) => folders(dir).catch(() => [])))).flat();
+  return level;
+}
+
 function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,5 +1,5 @@
 /** Answers what a dashboard's page asks about the trainings of a project, from their folders alone: it needs no backbone, and is never in the way of one. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { isAlive } from '../backbone/stamp.ts';
@@ -7,7 +7,7 @@ import { DASHBOARD_PROTOCOL, type DashboardAction, type DashboardCapability, typ
 import { TuningForkError } from '../protocol/errors.ts';
 import type { RunInfo } from '../protocol/trace.ts';
 import type { KeptTraining, TrainingReport } from '../protocol/training.ts';
-import { openRunReader, readRunInfo, type RunReader } from '../trace/index.ts';
+import { openRunReader, readRunInfo, runFolders, type RunReader } from '../trace/index.ts';
 import { RUN_FILE } from '../trace/layout.ts';
 import { MetricsFile } from './metrics-file.ts';
 import { Processes } from './processes.ts';
@@ -204,18 +204,6 @@ async function readJson<T>(file: string): Promise<T | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** `<root>/<project>/<experiment>/<time>` */
-async function runFolders(root: string): Promise<string[]> {
-  let level = [root];
-  for (let depth = 0; depth < 3; depth++) level = (await Promise.all(level.map(folders))).flat();
-  return level;
-}
-
-async function folders(dir: string): Promise<string[]> {
-  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => join(dir, entry.name));
 }
 
 function order(a: string, b: string): number {

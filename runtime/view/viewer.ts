@@ -94,14 +94,16 @@ export class RunViewer {
   /** Tells what is new while something writes to the run. */
   watch(tell: (event: ViewerEvent) => void): () => void {
     let stopped = false;
+    // Questions of the page read what is new, too: what counts is what was told.
+    let told = { rollouts: this.#run.count, live: this.#run.info.state === 'running' };
     const look = async (): Promise<void> => {
       try {
-        const before = this.#run.info.state;
-        const sealed = this.#run.count;
-        if (await this.#run.refresh() > 0) tell({ type: 'grown', rollouts: this.#run.count });
-        const live = this.#run.info.state === 'running';
-        const changed = await this.#changed(sealed);
-        if (changed.length > 0 || live !== (before === 'running')) tell({ type: 'changed', rollouts: changed, live });
+        await this.#run.refresh();
+        const changed = await this.#changed(told.rollouts);
+        const now = { rollouts: this.#run.count, live: this.#run.info.state === 'running' };
+        if (now.rollouts > told.rollouts) tell({ type: 'grown', rollouts: now.rollouts });
+        if (changed.length > 0 || now.live !== told.live) tell({ type: 'changed', rollouts: changed, live: now.live });
+        told = now;
       } catch (error) {
         tell({ type: 'gone', error: errorInfo(error) });
         return;
@@ -117,8 +119,9 @@ export class RunViewer {
 
   /** Rollouts in flight with more calls than before, and those that were sealed since. */
   async #changed(sealed: number): Promise<string[]> {
+    const open = await this.#run.inFlight();
     const changed: string[] = [...this.#run.column('id', sealed)];
-    for (const { place: { rollout }, calls } of await this.#run.inFlight()) {
+    for (const { place: { rollout }, calls } of open) {
       if (this.#calls.get(rollout) === calls.length) continue;
       this.#calls.set(rollout, calls.length);
       changed.push(rollout);

@@ -272,3 +272,22 @@ test('a folder of traces that somebody else wrote beside is read too', async (co
   assert.deepEqual([...reader.column('file')], [0, 0, 0, 1, 1]);
   assert.equal((await reader.read('s0t0n11')).sample, 11);
 });
+
+test('several who ask one reader at once for what is new see each rollout once, and miss none', async (context) => {
+  const root = await folder(context);
+  const writer = await createRun(root, newRun());
+  const reader = await openRunReader(writer.dir);
+  for (let round = 0; round < 40; round++) {
+    await writer.journal.begin(place(round), 1);
+    await writer.journal.call(`s0t0n${round}`, 1, call(0, undefined, 4));
+    await Promise.all([reader.refresh(), reader.inFlight(), reader.refresh(), reader.inFlight()]);
+    if (round % 2 === 0) await writer.seal(rollout(round, 1, 4));
+    await Promise.all([reader.inFlight(), reader.refresh(), reader.inFlight()]);
+  }
+  const open = await reader.inFlight();
+  assert.deepEqual([...reader.column('sample')].sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => 2 * i));
+  assert.deepEqual(open.map(({ place: { sample } }) => sample).sort((a, b) => a - b), Array.from({ length: 20 }, (_, i) => 2 * i + 1));
+  assert.ok(open.every(({ calls }) => calls.length === 1));
+  assert.deepEqual(reader.problems, []);
+  await writer.close();
+});
