@@ -10,7 +10,7 @@ import type { Kind } from './compare/candidates.ts';
 import { showKeys } from './keys.ts';
 import { MessagesView } from './messages/view.ts';
 import type { RewardRange, Sort } from './rollouts/order.ts';
-import { RolloutTable, STATUS } from './rollouts/table.ts';
+import { RolloutTable, STATUS } from '../../runtime/view/rollout-table.ts';
 import { RolloutsView } from './rollouts/view.ts';
 import { t } from './texts.ts';
 import type { Mode } from './tokens/colour.ts';

@@ -1,5 +1,5 @@
 /** What a rollout can be compared with. */
-import type { RolloutTable } from '../rollouts/table.ts';
+import type { RolloutTable } from '../../../runtime/view/rollout-table.ts';
 
 export const KINDS = ['group', 'steps', 'forks', 'marked'] as const;
 export type Kind = (typeof KINDS)[number];

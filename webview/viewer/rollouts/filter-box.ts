@@ -1,8 +1,8 @@
 /** Where a filter is typed: completes names, marks a mistake at its place. */
+import type { RolloutTable } from '../../../runtime/view/rollout-table.ts';
+import { complete, parseFilter, type Completion, type Test } from '../../../runtime/view/filter.ts';
 import { h } from '../../shared/dom.ts';
 import { t } from '../texts.ts';
-import { complete, parseFilter, type Completion, type Test } from './filter.ts';
-import type { RolloutTable } from './table.ts';
 
 export class FilterBox {
   readonly element: HTMLElement;

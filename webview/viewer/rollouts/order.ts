@@ -1,6 +1,6 @@
 /** Which rows are shown, and in which order. */
-import type { Test } from './filter.ts';
-import type { NumberColumn, RolloutTable } from './table.ts';
+import type { NumberColumn, RolloutTable } from '../../../runtime/view/rollout-table.ts';
+import type { Test } from '../../../runtime/view/filter.ts';
 
 export type SortKey = 'place' | 'id' | 'task' | 'flags' | 'tokens' | NumberColumn;
 export interface Sort {

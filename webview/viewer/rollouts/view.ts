@@ -1,14 +1,14 @@
 /** The table of rollouts: filter, sort, histogram; only the rows in sight are elements. */
+import type { Test } from '../../../runtime/view/filter.ts';
+import { STATUS, type RolloutTable } from '../../../runtime/view/rollout-table.ts';
 import { count, decimal, duration, NONE, percent, signed } from '../../shared/format.ts';
 import { h, icon, styled } from '../../shared/dom.ts';
 import { VirtualRows } from '../../shared/virtual-rows.ts';
 import type { Viewer } from '../viewer.ts';
 import { t, type Key } from '../texts.ts';
 import { FilterBox } from './filter-box.ts';
-import type { Test } from './filter.ts';
 import { Histogram } from './histogram.ts';
 import { filtered, inRange, rewardBars, sortedRows, type RewardRange, type Sort, type SortKey } from './order.ts';
-import { STATUS, type RolloutTable } from './table.ts';
 
 const ROW_HEIGHT = 24;
 const HEAD_HEIGHT = 28;

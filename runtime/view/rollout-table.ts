@@ -1,5 +1,5 @@
 /** The rows of a run as typed arrays that grow: sealed rollouts first, then those in flight. */
-import type { RolloutColumns } from '../../../runtime/protocol/viewer.ts';
+import type { RolloutColumns } from '../protocol/viewer.ts';
 
 export const NUMBERS = ['step', 'sample', 'reward', 'advantage', 'calls', 'prompt', 'sampled', 'trained', 'duration'] as const;
 export type NumberColumn = (typeof NUMBERS)[number];

@@ -2,7 +2,7 @@
  * `reward < 0.5 and step > 10 and truncated` -> a test of rows. Names are columns, flags, or words such as `failed`;
  * mistakes are told with their place.
  */
-import { SPLIT, STATUS, SUCCESS, type CodeColumn, type NumberColumn, type RolloutTable } from './table.ts';
+import { SPLIT, STATUS, SUCCESS, type CodeColumn, type NumberColumn, type RolloutTable } from './rollout-table.ts';
 
 export type Test = (row: number) => boolean;
 export type FilterMistake = { problem: 'unexpected' | 'unknown' | 'value' | 'operator' | 'end' | 'close' | 'quote'; at: number; length: number; text: string };

@@ -1,28 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RolloutColumns } from '../../runtime/protocol/viewer.ts';
-import { complete, parseFilter } from '../../webview/viewer/rollouts/filter.ts';
-import { inRange, rewardBars, sortedRows } from '../../webview/viewer/rollouts/order.ts';
-import { RolloutTable } from '../../webview/viewer/rollouts/table.ts';
-import { dice } from '../runtime/trace/samples.ts';
-
-function columns(count: number, { from = 0, status = 0, rewardOf = (row: number) => (row % 7 === 6 ? NaN : (row % 5) / 4), ids = (row: number) => `s${Math.floor(row / 10)}t${row}n0` } = {}): RolloutColumns {
-  const rows = Array.from({ length: count }, (_, i) => from + i);
-  const numbers = (of: (row: number) => number): Float64Array => Float64Array.from(rows, of);
-  return {
-    from, count, ids: rows.map(ids).join('\n'), tasks: ['train-2', 'train-10', 'other thing'], task: Uint32Array.from(rows, (row) => row % 3),
-    step: numbers((row) => Math.floor(row / 10)), sample: numbers((row) => row % 4), reward: numbers(rewardOf), advantage: numbers((row) => (row % 5) - 2), calls: numbers((row) => 1 + (row % 3)),
-    prompt: numbers(() => 100), sampled: numbers((row) => row), trained: numbers((row) => (row % 2) * row), duration: numbers((row) => row * 100),
-    status: Uint8Array.from(rows, (row) => (row % 9 === 8 ? 1 : status)), success: Uint8Array.from(rows, (row) => row % 3), split: Uint8Array.from(rows, (row) => row % 2),
-    flags: Uint32Array.from(rows, (row) => row % 4), flagNames: ['truncated', 'error:policy'],
-  };
-}
-
-function tableOf(count = 60): RolloutTable {
-  const table = new RolloutTable();
-  table.append(columns(count));
-  return table;
-}
+import { complete, parseFilter } from '../../../runtime/view/filter.ts';
+import type { RolloutTable } from '../../../runtime/view/rollout-table.ts';
+import { dice } from '../trace/samples.ts';
+import { columns, tableOf } from './some-rows.ts';
 
 function rowsOf(table: RolloutTable, expression: string): number[] {
   const filter = parseFilter(expression, table);
@@ -120,30 +101,4 @@ test('flags keep their names over chunks that number them differently', () => {
   table.append({ ...columns(2, { from: 4 }), flagNames: ['fork', 'truncated'], flags: Uint32Array.of(1, 3) });
   assert.deepEqual([table.flagsOf(1), table.flagsOf(4), table.flagsOf(5)], [['truncated'], ['fork'], ['truncated', 'fork']]);
   assert.deepEqual(rowsOf(table, 'truncated'), [1, 3, 5]);
-});
-
-test('sorting is stable, missing values are last either way, names sort as people count', () => {
-  const table = tableOf();
-  const { reward } = table.numbers;
-  for (const descending of [false, true]) {
-    const rows = [...sortedRows(table, { by: 'reward', descending })];
-    const missing = rows.findIndex((row) => Number.isNaN(reward[row]!));
-    assert.ok(missing > 0 && rows.slice(missing).every((row) => Number.isNaN(reward[row]!)));
-    for (let i = 1; i < missing; i++) {
-      const [before, after] = [reward[rows[i - 1]!]!, reward[rows[i]!]!];
-      assert.ok(before === after ? rows[i - 1]! < rows[i]! : before < after !== descending);
-    }
-  }
-  assert.deepEqual([...new Set([...sortedRows(table, { by: 'task', descending: false })].map((row) => table.taskName(row)))], ['other thing', 'train-2', 'train-10']);
-});
-
-test('bars of rewards hold each rewarded row once, and a range of bars keeps their rows', () => {
-  for (const rewardOf of [undefined, (row: number) => Math.sin(row) * 3, (row: number) => row / 1000 - 7]) {
-    const table = new RolloutTable();
-    table.append(columns(400, rewardOf === undefined ? {} : { rewardOf }));
-    const rows = Uint32Array.from({ length: 400 }, (_, row) => row);
-    const bars = rewardBars(table, rows);
-    assert.equal(bars.reduce((sum, bar) => sum + bar.count, 0), [...table.numbers.reward.subarray(0, 400)].filter((reward) => !Number.isNaN(reward)).length);
-    for (const bar of bars) assert.equal([...rows].filter(inRange(table, bar)).length, bar.count, JSON.stringify(bar));
-  }
 });
