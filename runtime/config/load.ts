@@ -12,6 +12,7 @@ import { takeRoot } from './root.ts';
 import { isMapping, keysWithoutEffect, schemaAt } from './schema.ts';
 import { withoutSecrets } from './secrets.ts';
 import { splitTarget } from './target.ts';
+import { inTheirWords, readTrinity } from './trinity.ts';
 import { join, readYaml } from './yaml.ts';
 
 export interface LoadedConfig {
@@ -51,7 +52,9 @@ export async function loadConfig(path: string, overrides: Overrides = {}, caller
 
 /** The same for a text that stands in an editor. */
 export function parseConfig(text: string, file: string, overrides: Overrides, caller: Caller): LoadedConfig {
-  const tree = readYaml(text, file);
+  const written = readYaml(text, file);
+  const trinity = readTrinity(written);
+  const tree = trinity?.tree ?? written;
   const { whole, root, problems: rootProblems } = takeRoot(tree);
   const places = new Places(tree, root);
   const { data, filled, problems: unset } = fillVariables(whole[root]!, caller.env, (key) => places.of(key, 'value'));
@@ -66,14 +69,14 @@ export function parseConfig(text: string, file: string, overrides: Overrides, ca
   const untold = new Set(unset.map((problem) => problem.where?.key));
   const wrong = explain(parsed.error?.issues ?? [], body, (key, at) => places.of(key, at)).filter((problem) => !untold.has(problem.where?.key));
   const problems = [...tree.problems, ...rootProblems, ...unset, ...renamed.problems, ...wrong, ...targetProblems(parsed.data, places)];
-  if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
+  if (problems.length > 0 || !parsed.success) throw new ConfigError(trinity === undefined ? problems : problems.map((problem) => inTheirWords(problem, trinity)));
 
   const config = named(parsed.data, file);
   const { shown, secrets, warnings } = withoutSecrets(config, filled, places);
   return {
     config, shown, secrets, file, dir: dirname(file), cwd: caller.cwd, raw: whole,
     kept: Object.fromEntries(KEPT_TREES.filter((key) => Object.hasOwn(whole, key)).map((key) => [key, whole[key]])),
-    warnings: [...tree.warnings, ...renamed.warnings, ...warnings, ...withoutEffect(body, places)],
+    warnings: [...tree.warnings, ...trinity?.warnings ?? [], ...renamed.warnings, ...warnings, ...withoutEffect(body, places)],
     place: (key) => places.of(key),
   };
 }

@@ -110,6 +110,8 @@ const taskReader = z.strictObject({
     training: dataFile.prefault({}),
     validation: dataFile.prefault({}),
     label_key: z.string().min(1).optional().describe('The key of the metadata that only the judge may see; the workflow never gets it.'),
+    query_key: z.string().min(1).optional().describe('The key of a line that holds the query. Absent: main_query, question, problem or prompt, the first that is there.'),
+    system_prompt: z.string().min(1).optional().describe('A system message for every task, put before its init_messages unless they begin with one.'),
   }).prefault({}).describe('Tasks from JSONL files.'),
   random_dummy: z.strictObject({ training: dummies, validation: dummies }).prefault({})
     .describe('Tasks that carry only metadata.random_number, for games that make their own start from it.'),

@@ -2,13 +2,12 @@ import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { Json } from '../protocol/json.ts';
 import type { Task } from '../protocol/task.ts';
 import { readLines, type Line } from './lines.ts';
-import { RowError, taskOfRow } from './row.ts';
+import { RowError, taskOfRow, type RowKeys } from './row.ts';
 import type { TaskSource } from './source.ts';
 
-export interface JsonlOptions {
+export interface JsonlOptions extends RowKeys {
   name: string;
   onBadRow: 'stop' | 'skip';
-  labelKey?: string;
 }
 
 const KEPT_BAD_ROWS = 1000;
@@ -62,7 +61,7 @@ class JsonlSource implements TaskSource {
 
   #task(line: Line, index: number, lineOfId: Map<string, number>): Task | undefined {
     try {
-      const task = taskOfRow(parse(line.bytes), index, this.#options.labelKey);
+      const task = taskOfRow(parse(line.bytes), index, this.#options);
       const earlier = lineOfId.get(task.taskId);
       if (earlier !== undefined) throw new RowError(`the task_id ${task.taskId} stands in line ${earlier} already`, 'task_id');
       lineOfId.set(task.taskId, line.number);

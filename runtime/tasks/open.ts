@@ -16,7 +16,8 @@ export function openTasks(loaded: Pick<LoadedConfig, 'config' | 'dir' | 'cwd' | 
       if (path === undefined) {
         throw new TuningForkError('config', `No ${split} tasks: \`${key}\` isn’t set.`, { next: 'Name a JSONL file there, one task a line.', where: loaded.place(key) });
       }
-      return jsonlTasks(needFile(loaded, path, key), { name: path, onBadRow: reader.on_bad_row, labelKey: reader.jsonl_dataset_file.label_key });
+      const { label_key: labelKey, query_key: queryKey, system_prompt: systemPrompt } = reader.jsonl_dataset_file;
+      return jsonlTasks(needFile(loaded, path, key), { name: path, onBadRow: reader.on_bad_row, labelKey, queryKey, systemPrompt });
     }
     case 'random_dummy':
       return dummyTasks(split, reader.random_dummy[split].count, rollout.seed);

@@ -15,14 +15,23 @@ export class RowError extends Error {
 /** Where the query stands, the first that is there. `main_query` is AgentJet's; the others are common in data sets. */
 const QUERY_KEYS = ['main_query', 'question', 'problem', 'prompt'] as const;
 
+export interface RowKeys {
+  /** Of the metadata: what only the judge may see. */
+  labelKey?: string | undefined;
+  /** Where the query stands, if not under one of the usual names. */
+  queryKey?: string | undefined;
+  /** For a task whose messages don't begin with one. */
+  systemPrompt?: string | undefined;
+}
+
 /** AgentJet's reading of one row: every key may be missing, and the metadata is then the whole row. */
-export function taskOfRow(row: Json, index: number, labelKey?: string): Task {
+export function taskOfRow(row: Json, index: number, { labelKey, queryKey, systemPrompt }: RowKeys = {}): Task {
   if (!isObject(row)) throw new RowError(`this is ${kindOf(row)}, and a task is a JSON object { … }`);
   const metadata = optional(row, 'metadata', isObject, 'an object') ?? row;
   const task: Task = {
     taskId: taskId(row, index),
-    mainQuery: query(row),
-    initMessages: messages(row),
+    mainQuery: query(row, queryKey),
+    initMessages: begun(messages(row), systemPrompt),
     envType: optional(row, 'env_type', isText, 'text') ?? 'no_env',
     metadata,
   };
@@ -40,8 +49,13 @@ function taskId(row: JsonObject, index: number): string {
   throw new RowError(`\`task_id\` must be text or a number, but is ${kindOf(id)}`, 'task_id');
 }
 
-function query(row: JsonObject): string {
-  const key = QUERY_KEYS.find((name) => row[name] !== undefined && row[name] !== null);
+function begun(given: ChatMessage[], systemPrompt: string | undefined): ChatMessage[] {
+  return systemPrompt === undefined || given[0]?.role === 'system' ? given : [{ role: 'system', content: systemPrompt }, ...given];
+}
+
+function query(row: JsonObject, queryKey: string | undefined): string {
+  if (queryKey !== undefined && !Object.hasOwn(row, queryKey)) throw new RowError(`the query \`${queryKey}\` (query_key) is missing`, queryKey);
+  const key = queryKey ?? QUERY_KEYS.find((name) => row[name] !== undefined && row[name] !== null);
   return key === undefined ? '[not defined]' : optional(row, key, isText, 'text') ?? '';
 }
 

@@ -29,7 +29,7 @@ async function run(workflow: Workflow, task: Task, ...lines: Line[]): Promise<Re
 
 function firstRow(example: string, label?: string): Task {
   const file = new URL(`../../examples/${example}/data/training.jsonl`, import.meta.url);
-  return taskOfRow(JSON.parse(readFileSync(file, 'utf8').split('\n', 1)[0]!), 0, label);
+  return taskOfRow(JSON.parse(readFileSync(file, 'utf8').split('\n', 1)[0]!), 0, { labelKey: label });
 }
 
 test('math-agent: one tool call, then the box, in the messages the embedded policy was taught on', async () => {

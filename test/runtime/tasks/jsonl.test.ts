@@ -64,6 +64,14 @@ test('the label leaves the metadata', async () => {
   assert.match((await failure('{"question":"?"}', { labelKey: 'answer' })).message, /label `answer` \(label_key\) is missing/);
 });
 
+test('the query may stand under a key of its own, and every task may begin with a system message', async () => {
+  const keys = { queryKey: 'ask', systemPrompt: 'Think.' };
+  const from = await source('{"ask":"1+1","question":"no"}\n{"ask":"2","init_messages":[{"role":"system","content":"Mine."}]}\n', keys);
+  const tasks = await all(from);
+  assert.deepEqual(tasks.map(({ mainQuery, initMessages }) => [mainQuery, initMessages.map(({ content }) => content)]), [['1+1', ['Think.']], ['2', ['Mine.']]]);
+  assert.match((await failure('{"question":"?"}', keys)).message, /query `ask` \(query_key\) is missing/);
+});
+
 test('a bad row stops with file, line and cause', async () => {
   const cases: [string, RegExp, number | undefined][] = [
     ['{"a":1', /isn’t JSON: expected ',' or '}'/, 7],
