@@ -7,7 +7,15 @@ export const TRAINER_PROTOCOL = 1;
 export interface TrainerAddress {
   url: string;
   token: string;
+  /** For https: the certificate, as PEM, where no authority is known that vouches for it. */
+  certificate?: string;
 }
+
+/**
+ * Lines of JSON on the stdout of a trainer that is not forked by Node (`python -m tuning_fork_gpu serve`): what it does until it answers, then its
+ * address, or why there will be none. Notices may come at any time. Its token lies in a file, and is never printed.
+ */
+export type ServeLine = { progress: string } | { notice: ErrorInfo } | { address: { url: string } } | { error: ErrorInfo };
 
 /** Every answer with a status of 400 and more. */
 export interface TrainerRefusal {
@@ -18,7 +26,7 @@ export interface TrainerRefusal {
 export interface TrainerInfo {
   protocol: typeof TRAINER_PROTOCOL;
   model: string;
-  /** Folder with config.json, tokenizer.json and chat template: whoever builds prompts reads them from there. */
+  /** On the trainer's machine: the folder with config.json, tokenizer.json and chat template. Named as a `checkpoint` it means the weights it began with. */
   directory: string;
   /** Version of the weights that sample now; 0 before the first step. */
   version: number;
@@ -35,7 +43,18 @@ export interface TrainerInfo {
   shape: { layers: number; width: number; causalKernel: boolean };
   /** Bytes resident. */
   memory: number;
+  /** What is trained; absent: all parameters. */
+  training?: { method: 'full' | 'lora'; parameters: number };
+  /** The largest packs it can take at once, found by trying; absent: those of a laptop. */
+  limits?: { tokens: number; pairs: number };
 }
+
+/** `GET /v1/files/{name}`: what is needed to build prompts for the model, for who is on another machine. 404 where the model has none of this name. */
+export const MODEL_FILES = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'chat_template.jinja'] as const;
+export type ModelFile = (typeof MODEL_FILES)[number];
+
+/** `POST /v1/checkpoints/start/load`: the weights the process began with, a new optimizer, version 0. No checkpoint has this name. */
+export const START_CHECKPOINT = 'start';
 
 /** `POST /v1/sample`, answered by lines of `SampleLine`. Closing the connection cancels. */
 export interface SampleBody {
@@ -142,7 +161,7 @@ export interface StepMetrics {
 /** `POST /v1/checkpoints`, `GET /v1/checkpoints`, `POST /v1/checkpoints/{name}/load` */
 export interface CheckpointBody {
   name: string;
-  /** Folder to write; a Hugging Face directory with ONNX, usable at once as a model. */
+  /** Folder to write, usable at once as a model. Relative: below the folder that a trainer on another machine keeps its checkpoints in. */
   directory: string;
   /** Without it only weights are kept: enough to use, not to resume. */
   optimizer: boolean;
@@ -150,8 +169,15 @@ export interface CheckpointBody {
 
 /** Of `.../load`. */
 export interface LoadBody {
-  /** For a checkpoint this process has not written itself. */
+  /** For a checkpoint this process has not written itself. Relative as in `CheckpointBody`. */
   directory?: string;
+}
+
+/** Of `GET /v1/checkpoints/{name}/files`: what one needs to use it as a model. `GET /v1/checkpoints/{name}/files/{path}` has the bytes. */
+export interface CheckpointFile {
+  /** With `/`, within the checkpoint. */
+  path: string;
+  bytes: number;
 }
 
 export interface Checkpoint {

@@ -43,6 +43,9 @@ type StateFile = z.infer<typeof stateSchema>;
 
 const STATE = 'trainer.json', OPTIMIZER = 'optimizer.safetensors', WEIGHTS = 'model.safetensors';
 
+/** Files that only going on with a training needs. */
+export const FOR_RESUMING: ReadonlySet<string> = new Set([STATE, OPTIMIZER]);
+
 export interface Writing {
   /** The model whose configuration and graphs are copied. */
   base: string;

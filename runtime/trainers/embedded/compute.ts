@@ -10,7 +10,8 @@ export interface ComputeRequests {
   step: [{ packs: WirePack[]; request: StepRequest }, { metrics: StepMetrics; model: Uint8Array<ArrayBuffer> }];
   score: [{ packs: WirePack[]; temperature: number; directory?: string }, PackScores[]];
   save: [{ directory: string; optimizer: boolean; lastStep?: LastStep }, null];
-  load: [{ directory: string }, { version: number; lastStep?: LastStep; model: Uint8Array<ArrayBuffer> }];
+  /** No directory: the weights it began with. */
+  load: [{ directory?: string }, { version: number; lastStep?: LastStep; model: Uint8Array<ArrayBuffer> }];
 }
 
 export type ComputeName = keyof ComputeRequests;

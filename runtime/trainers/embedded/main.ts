@@ -12,6 +12,8 @@ export interface TrainerStart {
   threads?: number;
   heartbeatMs?: number;
   bodyLimit?: number;
+  /** Where checkpoints with a relative folder go; absent: there are none such. */
+  keep?: string;
 }
 
 export type TrainerNews = { address: TrainerAddress } | { error: ErrorInfo };
@@ -26,7 +28,7 @@ process.on('unhandledRejection', fatal);
 
 const start = JSON.parse(process.argv[2]!) as TrainerStart;
 try {
-  const trainer = await EmbeddedTrainer.open({ directory: start.directory, threads: start.threads ?? availableParallelism(), onFatal: fatal });
+  const trainer = await EmbeddedTrainer.open({ directory: start.directory, keep: start.keep, threads: start.threads ?? availableParallelism(), onFatal: fatal });
   const drain = (): void => void trainer.close().then(() => process.exit(0), fatal);
   process.on('SIGTERM', drain);
   const server = new TrainerServer(trainer, {

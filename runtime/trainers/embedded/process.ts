@@ -19,6 +19,8 @@ export interface StartOptions {
   heartbeatMs?: number;
   /** Most bytes of packs in a request. */
   bodyLimit?: number;
+  /** Where checkpoints with a relative folder go. */
+  keep?: string;
   /** What it writes to stdout and stderr. */
   onLog?(text: string): void;
 }

@@ -1,12 +1,12 @@
 /** Bodies of requests, checked before anything is done with them. */
-import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import type { CheckpointBody, LoadBody, SampleBody, ScoreRequest, StepRequest } from '../../protocol/trainer.ts';
+import { START_CHECKPOINT, type CheckpointBody, type LoadBody, type SampleBody, type ScoreRequest, type StepRequest } from '../../protocol/trainer.ts';
 import { Refusal } from './refusal.ts';
 
 const count = z.number().int().nonnegative();
-const name = z.string().regex(/^[\w.@=+-]{1,100}$/, 'must be 1 to 100 letters, digits and ._@=+-').refine((name) => !/^\.+$/.test(name), 'must not be made of dots alone');
-const directory = z.string().max(4096).refine(isAbsolute, 'must be an absolute path').refine((path) => !path.includes('\0'), 'must not contain a zero');
+const name = z.string().regex(/^[\w.@=+-]{1,100}$/, 'must be 1 to 100 letters, digits and ._@=+-').refine((name) => !/^\.+$/.test(name), 'must not be made of dots alone')
+  .refine((name) => name !== START_CHECKPOINT, 'is taken: it means the weights the trainer began with');
+const directory = z.string().min(1).max(4096).refine((path) => !path.includes('\0'), 'must not contain a zero').refine((path) => !path.split(/[\\/]/).includes('..'), 'must not lead upwards');
 /** A name, or a folder. */
 const checkpoint = z.string().min(1).max(4096).optional();
 

@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { errorInfo, TuningForkError } from '../../protocol/errors.ts';
-import type { StepLine, TrainerAddress, TrainerRefusal } from '../../protocol/trainer.ts';
+import { MODEL_FILES, type ModelFile, type StepLine, type TrainerAddress, type TrainerRefusal } from '../../protocol/trainer.ts';
 import { encodeScores } from '../packs.ts';
 import { Refusal } from './refusal.ts';
 import { check, checkpointBody, loadBody, sampleBody } from './requests.ts';
@@ -19,7 +19,15 @@ export interface ServerOptions {
 
 const JSON_LIMIT = 8 * 2 ** 20;
 
-type Handler = (request: IncomingMessage, response: ServerResponse, name: string) => Promise<void> | void;
+/** Paths with names in them, by the routes they belong to. */
+const NAMED: [route: string, form: RegExp][] = [
+  ['/v1/checkpoints/*/load', /^\/v1\/checkpoints\/([^/]{1,300})\/load$/],
+  ['/v1/checkpoints/*/files', /^\/v1\/checkpoints\/([^/]{1,300})\/files$/],
+  ['/v1/checkpoints/*/files/*', /^\/v1\/checkpoints\/([^/]{1,300})\/files\/(.{1,300})$/],
+  ['/v1/files/*', /^\/v1\/files\/([^/]{1,300})$/],
+];
+
+type Handler = (request: IncomingMessage, response: ServerResponse, ...names: string[]) => Promise<void> | void;
 
 export class TrainerServer {
   readonly #trainer: EmbeddedTrainer;
@@ -51,16 +59,16 @@ export class TrainerServer {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       this.#checkCaller(request);
-      const { handler, name } = this.#route(request);
-      await handler(request, response, name);
+      const { handler, names } = this.#route(request);
+      await handler(request, response, ...names);
     } catch (error) {
       refuse(request, response, error);
     }
   }
 
   #checkCaller({ headers }: IncomingMessage): void {
-    // A page whose name was re-bound to this address sends its own name.
-    if (headers.host !== `127.0.0.1:${this.#port}` && headers.host !== `localhost:${this.#port}`) {
+    // A page whose name was re-bound to this address sends its own name. A tunnel may end at another port.
+    if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/.test(headers.host ?? '')) {
       throw new Refusal(403, `The host "${headers.host ?? ''}" is not this server.`, { code: 'auth' });
     }
     const given = Buffer.from(headers.authorization ?? '');
@@ -83,11 +91,14 @@ export class TrainerServer {
       },
     },
     '/v1/checkpoints/*/load': {
-      POST: async (request, response, name) => {
+      POST: async (request, response, name = '') => {
         const body = check(loadBody, await readJson(request));
         answer(response, await this.#alive(response, this.#trainer.load(name, body)));
       },
     },
+    '/v1/checkpoints/*/files': { GET: async (_, response, name = '') => answer(response, await this.#trainer.checkpointFiles(name)) },
+    '/v1/checkpoints/*/files/*': { GET: async (_, response, name = '', path = '') => answerFile(response, path, await this.#trainer.checkpointFile(name, path)) },
+    '/v1/files/*': { GET: async (_, response, name = '') => answerFile(response, name, isModelFile(name) ? await this.#trainer.file(name) : undefined) },
     '/v1/shutdown': {
       POST: (_, response) => {
         this.#draining = true;
@@ -97,15 +108,14 @@ export class TrainerServer {
     },
   };
 
-  #route({ method = '', url = '' }: IncomingMessage): { handler: Handler; name: string } {
+  #route({ method = '', url = '' }: IncomingMessage): { handler: Handler; names: string[] } {
     const path = url.split('?')[0]!;
-    const load = /^\/v1\/checkpoints\/([^/]{1,300})\/load$/.exec(path);
-    const pattern = load ? '/v1/checkpoints/*/load' : path;
+    const { pattern, names } = patternOf(path);
     const route = Object.hasOwn(this.#routes, pattern) ? this.#routes[pattern]! : undefined;
     if (route === undefined) throw new Refusal(404, `There is nothing at ${path.slice(0, 200)}.`, { next: `Use one of ${Object.keys(this.#routes).join(', ')}.` });
     const handler = Object.hasOwn(route, method) ? route[method] : undefined;
     if (handler === undefined) throw new Refusal(405, `${method} is not possible at ${path}.`, { next: `Use ${Object.keys(route).join(' or ')}.` });
-    return { handler, name: load ? decoded(load[1]!) : '' };
+    return { handler, names: names.map(decoded) };
   }
 
   async #sample(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -159,9 +169,26 @@ export class TrainerServer {
   }
 }
 
+function patternOf(path: string): { pattern: string; names: string[] } {
+  for (const [pattern, form] of NAMED) {
+    const match = form.exec(path);
+    if (match !== null) return { pattern, names: match.slice(1) };
+  }
+  return { pattern: path, names: [] };
+}
+
 function answer(response: ServerResponse, value: unknown): void {
   const body = JSON.stringify(value);
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body);
+}
+
+function answerFile(response: ServerResponse, name: string, bytes: Buffer | undefined): void {
+  if (bytes === undefined) throw new Refusal(404, `There is no file "${name.slice(0, 200)}" here.`, { code: 'trainer' });
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': bytes.length }).end(bytes);
+}
+
+function isModelFile(name: string): name is ModelFile {
+  return (MODEL_FILES as readonly string[]).includes(name);
 }
 
 function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {

@@ -1,7 +1,7 @@
 /** The training thread: weights, optimizer and train graphs live here and nowhere else. */
 import { parentPort, workerData, type Transferable } from 'node:worker_threads';
 import { errorInfo } from '../../protocol/errors.ts';
-import { readCheckpoint, writeCheckpoint } from './checkpoints.ts';
+import { readCheckpoint, writeCheckpoint, type SavedState } from './checkpoints.ts';
 import type { ComputeData, ComputeName, ComputeRequests, FromCompute, ToCompute } from './compute.ts';
 import { TrainGraphs } from './graphs.ts';
 import { SamplerModel } from './sampler-model.ts';
@@ -37,7 +37,7 @@ async function open(): Promise<{ parameters: number }> {
       return null;
     },
     load: async ({ directory }) => {
-      const saved = await readCheckpoint(directory, layout);
+      const saved: SavedState = directory === undefined ? { state: freshState(await readWeights(base, layout)) } : await readCheckpoint(directory, layout);
       state = saved.state;
       return { version: state.version, lastStep: saved.lastStep, model: sampler.with(state.weights) };
     },

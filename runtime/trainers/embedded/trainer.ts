@@ -1,12 +1,13 @@
 /** What a trainer does, behind the door: samples at any time, and one after the other steps, scores, and keeps and loads checkpoints. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { basename, isAbsolute, join } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, isAbsolute, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { openOnnxPolicy, type OnnxPolicy } from '../../policy/onnx/policy.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
-import { TRAINER_PROTOCOL, type Checkpoint, type CheckpointBody, type LoadBody, type SampleBody, type SampleLine, type StepAnswer, type StepRequest, type TrainerInfo } from '../../protocol/trainer.ts';
+import { START_CHECKPOINT, TRAINER_PROTOCOL, type Checkpoint, type CheckpointBody, type CheckpointFile, type LoadBody, type ModelFile, type SampleBody, type SampleLine, type StepAnswer, type StepRequest, type TrainerInfo } from '../../protocol/trainer.ts';
 import { openPackBody, type PackLimits, type Scores } from '../packs.ts';
+import { FOR_RESUMING } from './checkpoints.ts';
 import { Compute } from './compute.ts';
 import { Refusal } from './refusal.ts';
 import { check, scoreRequest, stepRequest } from './requests.ts';
@@ -15,6 +16,8 @@ import { checkStep } from './step.ts';
 
 export interface TrainerOptions {
   directory: string;
+  /** Where checkpoints with a relative folder go. */
+  keep?: string | undefined;
   threads: number;
   /** Weights are lost or of different versions: nothing can be done but to end. */
   onFatal(error: Error): void;
@@ -31,6 +34,7 @@ const KEPT_STEPS = 1000;
 
 export class EmbeddedTrainer {
   readonly #directory: string;
+  readonly #keepIn: string | undefined;
   readonly #model: Model;
   readonly #compute: Compute;
   readonly #sampler: OnnxPolicy;
@@ -46,6 +50,7 @@ export class EmbeddedTrainer {
 
   private constructor(options: TrainerOptions, model: Model, compute: Compute, sampler: OnnxPolicy) {
     this.#directory = options.directory;
+    this.#keepIn = options.keep;
     this.#onFatal = options.onFatal;
     this.#model = model;
     this.#compute = compute;
@@ -118,7 +123,8 @@ export class EmbeddedTrainer {
   }
 
   /** A name may move on to a newer checkpoint; a folder never changes. */
-  checkpoint({ name, directory, optimizer }: CheckpointBody): Promise<Checkpoint> {
+  checkpoint({ name, directory: asked, optimizer }: CheckpointBody): Promise<Checkpoint> {
+    const directory = this.#absolute(asked);
     return this.#inTurn(async () => {
       await this.#compute.ask('save', { directory, optimizer, lastStep: await this.#lastAnswer() });
       return this.#keep({ name, directory, version: this.#sampler.version, optimizer });
@@ -130,17 +136,41 @@ export class EmbeddedTrainer {
   }
 
   load(name: string, { directory }: LoadBody): Promise<Checkpoint> {
-    const folder = directory ?? this.#checkpoints.get(name)?.directory;
+    if (name === START_CHECKPOINT) return this.#loadFrom(name, this.#directory, {});
+    const folder = directory === undefined ? this.#checkpoints.get(name)?.directory : this.#absolute(directory);
     if (folder === undefined) throw new Refusal(404, `There is no checkpoint "${name}".`, { code: 'trainer', next: 'Name its directory: this process knows only the checkpoints it wrote itself.' });
+    return this.#loadFrom(name, folder, { directory: folder });
+  }
+
+  #loadFrom(name: string, folder: string, from: { directory?: string }): Promise<Checkpoint> {
     return this.#inTurn(async () => {
-      const { version, lastStep, model } = await this.#compute.ask('load', { directory: folder });
+      const { version, lastStep, model } = await this.#compute.ask('load', from);
       await this.#swap(model, version);
       // What was done after it is undone, and may be done again.
       this.#steps.clear();
       this.#lastStep = lastStep?.stepId;
       if (lastStep) this.#remember(lastStep.stepId, { body: lastStep.body, answer: Promise.resolve(lastStep.answer) });
-      return this.#keep({ name, directory: folder, version, optimizer: true });
+      const checkpoint = { name, directory: folder, version, optimizer: true };
+      return name === START_CHECKPOINT ? checkpoint : this.#keep(checkpoint);
     });
+  }
+
+  /** One of the files that prompts are built with; undefined where the model has none of this name. */
+  file(name: ModelFile): Promise<Buffer | undefined> {
+    return readIfThere(join(this.#directory, name));
+  }
+
+  /** What one needs to use a checkpoint as a model. */
+  async checkpointFiles(name: string): Promise<CheckpointFile[]> {
+    const folder = this.#folderOf(name);
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const paths = entries.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+    return Promise.all(paths.filter((path) => !FOR_RESUMING.has(path)).sort().map(async (path) => ({ path: path.split(sep).join('/'), bytes: (await stat(join(folder, path))).size })));
+  }
+
+  async checkpointFile(name: string, path: string): Promise<Buffer | undefined> {
+    const known = (await this.checkpointFiles(name)).some((file) => file.path === path);
+    return known ? readIfThere(join(this.#folderOf(name), path)) : undefined;
   }
 
   /** Ends what was asked for. */
@@ -186,7 +216,14 @@ export class EmbeddedTrainer {
     return checkpoint;
   }
 
+  #absolute(directory: string): string {
+    if (isAbsolute(directory)) return directory;
+    if (this.#keepIn !== undefined) return join(this.#keepIn, directory);
+    throw new Refusal(400, `"directory" of the request cannot be read: must be an absolute path.`);
+  }
+
   #folderOf(checkpoint: string): string {
+    if (checkpoint === START_CHECKPOINT) return this.#directory;
     const known = this.#checkpoints.get(checkpoint)?.directory;
     if (known !== undefined) return known;
     if (isAbsolute(checkpoint)) return checkpoint;
@@ -211,6 +248,13 @@ async function readModel(directory: string): Promise<Model> {
   } catch (cause) {
     throw new TuningForkError('trainer', 'This directory has no config.json of a decoder that can be trained here.', { where: { file }, cause, next: 'Give the directory of a Qwen2 or Llama model in Hugging Face format.' });
   }
+}
+
+function readIfThere(file: string): Promise<Buffer | undefined> {
+  return readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
 }
 
 function conflict(message: string, next: string): Refusal {
