@@ -37,7 +37,7 @@ export function countCalls(calls: readonly CallRecord[]): RolloutCounts {
   return counts;
 }
 
-function isTrained(call: CallRecord): boolean {
+export function isTrained(call: CallRecord): boolean {
   return call.target && call.why === undefined && call.tokens?.logprobs !== undefined;
 }
 

@@ -1,6 +1,7 @@
 /** A rollout's tokens as the page draws them: depth first, typed arrays, one entry a token. */
 import { TOKEN, type Segment, type Timeline, type TimelineCall } from '../protocol/viewer.ts';
-import type { CallRecord, CallTokens } from '../protocol/trace.ts';
+import type { CallRecord } from '../protocol/trace.ts';
+import { entropyOf, rankOf } from '../trace/alternatives.ts';
 import type { WithCalls } from '../trace/resolve.ts';
 import { forestOf, type CallEnd, type Run } from './forest.ts';
 import { textOf } from './text.ts';
@@ -100,31 +101,6 @@ function addAnswer(timeline: Timeline, run: Run, from: number, parent: number | 
     timeline.rank[place] = rank;
     if (rank > 0) timeline.flags[place]! |= TOKEN.ranked;
   }
-}
-
-type Top = NonNullable<CallTokens['top']>;
-
-function rankOf({ k, ids, logprobs }: Top, i: number, id: number): number {
-  const first = i * k;
-  const own = ids.indexOf(id, first);
-  if (own === -1 || own >= first + k) return 0;
-  let rank = 1;
-  for (let other = first; other < first + k; other++) if (logprobs[other]! > logprobs[own]!) rank++;
-  return rank;
-}
-
-/** What is not among the alternatives counts as one more. */
-function entropyOf({ k, logprobs }: Top, i: number): number {
-  let rest = 1;
-  let sum = 0;
-  for (let at = i * k; at < (i + 1) * k; at++) {
-    const logprob = logprobs[at];
-    if (logprob === undefined) return NaN;
-    const probability = Math.exp(logprob);
-    rest -= probability;
-    sum -= probability * logprob;
-  }
-  return rest > 1e-9 ? sum - rest * Math.log(rest) : sum;
 }
 
 function callRow(call: CallRecord, end: CallEnd | undefined, lastOf: ReadonlyMap<Run, number>): TimelineCall {
