@@ -63,6 +63,8 @@ export interface Commands {
   // debug
   'tuningFork.debugRollout': [rollout?: RolloutPlace];
   'tuningFork.forkRollout': [rollout?: RolloutPlace];
+  /** What is pointed at in the debug view. */
+  'tuningFork.openInViewer': [];
   'tuningFork.addStop': [];
   'tuningFork.editMessages': [];
   'tuningFork.continueEdited': [];

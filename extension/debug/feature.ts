@@ -33,6 +33,7 @@ export function registerDebug(studio: Studio): void {
   command(studio, 'tuningFork.debugRollouts', async (target) => (await import('./start.ts')).debugRollouts(studio, target));
   command(studio, 'tuningFork.debugRollout', async (rollout) => (await import('./start.ts')).walkThrough(studio, rollout));
   command(studio, 'tuningFork.forkRollout', async (...clicked: unknown[]) => (await import('./fork.ts')).forkRollout(studio, held, clicked));
+  command(studio, 'tuningFork.openInViewer', async (...clicked: unknown[]) => (await import('./open-in-viewer.ts')).openInViewer(held, clicked));
   command(studio, 'tuningFork.addStop', async () => (await import('./add-stop.ts')).addStop(studio, held.session));
   command(studio, 'tuningFork.editMessages', async () => (await import('./messages-document.ts')).editMessages(studio, held));
   command(studio, 'tuningFork.continueEdited', async () => (await import('./messages-document.ts')).continueEdited(false));

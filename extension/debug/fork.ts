@@ -1,56 +1,32 @@
 /** Forks: a rollout executed again from its record up to a call, and going on from there several times. */
 import * as vscode from 'vscode';
-import { DEBUG_TYPE, type DebugEvents } from '../../runtime/protocol/debug.ts';
+import type { DebugEvents, ForkPoint } from '../../runtime/protocol/debug.ts';
 import { callOf, openRunReader } from '../../runtime/trace/index.ts';
 import { execute, type RolloutPlace } from '../commands/table.ts';
 import type { Studio } from '../studio.ts';
+import { pointText } from './adapter/point-text.ts';
 import { ask, type Held } from './held.ts';
+import { pointedAt } from './pointed.ts';
 import { originOf, pickRollout, start } from './start.ts';
-
-/** What VS Code hands over for a frame or a variable that was clicked; its ids are those of its own tree. */
-interface Clicked {
-  sessionId?: string;
-  /** `thread:<session>:<thread>` */
-  threadId?: string;
-  /** `stackframe:thread:<session>:<thread>:<place in the stack>:<source>` */
-  frameId?: string;
-  variable?: { evaluateName?: string };
-}
 
 /** From a place in a stored rollout, or from what was clicked in the debug view, or from the frame that is chosen there. */
 export async function forkRollout(studio: Studio, held: Held, clicked: readonly unknown[]): Promise<void> {
-  const asked = clicked.find((one): one is RolloutPlace | Clicked => typeof one === 'object' && one !== null);
-  if (asked !== undefined && 'dir' in asked) return forkStored(asked);
-  const target = await targetOf(held, asked ?? {});
-  if (target === undefined) {
+  const stored = clicked.find((one): one is RolloutPlace => typeof one === 'object' && one !== null && 'dir' in one);
+  if (stored !== undefined) return forkStored(stored);
+  const pointed = await pointedAt(held, clicked);
+  if (pointed === undefined) {
     const place = await pickRollout(studio);
     return place && forkStored(place);
   }
-  const forks = await askHowMany(target.call);
-  if (forks !== undefined) await ask(target.session, 'tuningFork/fork', { threadId: target.threadId, call: target.call, forks });
-}
-
-async function targetOf(held: Held, { frameId: clickedFrame, variable }: Clicked): Promise<{ session: vscode.DebugSession; threadId: number; call: number } | undefined> {
-  const item = vscode.debug.activeStackItem;
-  const [, sessionId, thread, index] = /^stackframe:thread:(.+?):(\d+):(\d+):/.exec(clickedFrame ?? '') ?? [];
-  const chosen = item?.session.type === DEBUG_TYPE ? { session: item.session, threadId: item.threadId, stop: undefined } : undefined;
-  const at = sessionId === undefined ? chosen ?? held.current : held.of(sessionId, Number(thread)) ?? (chosen?.session.id === sessionId ? chosen : undefined);
-  if (at === undefined) return undefined;
-  const { session, threadId } = at;
-  const frameId = index === undefined ? (item instanceof vscode.DebugStackFrame && chosen !== undefined ? item.frameId : undefined) : await frameAt(session, threadId, Number(index));
-  const place = frameId === undefined ? null : await ask(session, 'tuningFork/frame', { frameId });
-  return { session, threadId, call: callOfVariable(variable?.evaluateName) ?? place?.call ?? held.of(session.id, threadId)?.stop.call?.index ?? 0 };
-}
-
-async function frameAt(session: vscode.DebugSession, threadId: number, startFrame: number): Promise<number | undefined> {
-  const { stackFrames } = await session.customRequest('stackTrace', { threadId, startFrame, levels: 1 }) as { stackFrames: { id: number }[] };
-  return stackFrames[0]?.id;
+  const { session, threadId, at = { call: 0 } } = pointed;
+  const forks = await askHowMany(at);
+  if (forks !== undefined) await ask(session, 'tuningFork/fork', { threadId, ...at, forks });
 }
 
 async function forkStored({ dir, rollout, call, token }: RolloutPlace): Promise<void> {
   const from = call ?? await pickCall(dir, rollout);
   if (from === undefined) return;
-  const forks = await askHowMany(from);
+  const forks = await askHowMany({ call: from, ...(token !== undefined && { token }) });
   if (forks === undefined) return;
   await start({ name: vscode.l10n.t('Fork {0}', rollout), ...await originOf(dir), replay: { dir, rollout, untilCall: from, ...(token !== undefined && { untilToken: token }), forks } }, true);
 }
@@ -64,22 +40,17 @@ async function pickCall(dir: string, rollout: string): Promise<number | undefine
   return (await vscode.window.showQuickPick(items, { title: vscode.l10n.t('From which call on is it sampled anew?'), matchOnDetail: true }))?.index;
 }
 
-async function askHowMany(call: number): Promise<number | undefined> {
+async function askHowMany(from: ForkPoint): Promise<number | undefined> {
   const text = await vscode.window.showInputBox({
-    title: vscode.l10n.t('Fork from call {0}', call), prompt: vscode.l10n.t('How many times does it go on from there?'), value: '4',
+    title: vscode.l10n.t('Fork from {0}', pointText(from, vscode.l10n)), prompt: vscode.l10n.t('How many times does it go on from there?'), value: '4',
     validateInput: (typed) => (/^[1-9]\d{0,3}$/.test(typed.trim()) ? undefined : vscode.l10n.t('A whole number from 1 to 9999.')),
   });
   return text === undefined ? undefined : Number(text);
 }
 
-function callOfVariable(expression: string | undefined): number | undefined {
-  const match = /^calls\[(\d+)\]/.exec(expression ?? '');
-  return match === null ? undefined : Number(match[1]);
-}
-
-export async function tellForked({ dir, parent, call, rewards }: DebugEvents['tuningFork/forked']): Promise<void> {
+export async function tellForked({ dir, parent, rewards, ...from }: DebugEvents['tuningFork/forked']): Promise<void> {
   const told = rewards.map((reward) => (reward === null ? '–' : String(Number(reward.toPrecision(3))))).join(', ');
   const show = vscode.l10n.t('Show');
-  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('Forks of {0} from call {1} reached these rewards: {2}', parent, call, told), show);
+  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('Forks of {0} from {1} reached these rewards: {2}', parent, pointText(from, vscode.l10n), told), show);
   if (chosen === show) await execute('tuningFork.openRollout', { dir, rollout: `${parent}f1` });
 }

@@ -13,6 +13,8 @@ export interface HeldRollout {
 export class Held implements vscode.Disposable {
   /** Of ours that go on, the latest last. */
   readonly #sessions: vscode.DebugSession[] = [];
+  /** Sessions of js-debug by their id, with ours above them. */
+  readonly #children = new Map<string, string>();
   /** The latest last. */
   readonly #held: HeldRollout[] = [];
   readonly #released = new vscode.EventEmitter<HeldRollout>();
@@ -23,10 +25,16 @@ export class Held implements vscode.Disposable {
   constructor() {
     this.#subscriptions = [
       this.#released,
-      vscode.debug.onDidStartDebugSession((session) => { if (session.type === DEBUG_TYPE) this.#sessions.push(session); }),
+      vscode.debug.onDidStartDebugSession((session) => {
+        if (session.type === DEBUG_TYPE) this.#sessions.push(session);
+        else if (session.parentSession?.type === DEBUG_TYPE) this.#children.set(session.id, session.parentSession.id);
+        this.#tellContext();
+      }),
       vscode.debug.onDidTerminateDebugSession((session) => {
         this.#sessions.splice(0, this.#sessions.length, ...this.#sessions.filter(({ id }) => id !== session.id));
+        this.#children.delete(session.id);
         this.#drop((one) => one.session.id === session.id);
+        this.#tellContext();
       }),
       vscode.debug.onDidChangeActiveStackItem(() => this.#tellContext()),
     ];
@@ -50,6 +58,16 @@ export class Held implements vscode.Disposable {
 
   get all(): readonly HeldRollout[] {
     return this.#held;
+  }
+
+  /** Ours by its id, or by that of js-debug's below it. */
+  sessionOf(id: string): vscode.DebugSession | undefined {
+    const parent = this.#children.get(id);
+    return this.#sessions.find((session) => session.id === id || session.id === parent);
+  }
+
+  latestIn(session: vscode.DebugSession): HeldRollout | undefined {
+    return this.#held.findLast((one) => one.session.id === session.id);
   }
 
   /** The one whose frame is chosen, else the one that was held last. */
@@ -94,6 +112,7 @@ export class Held implements vscode.Disposable {
 
   #tellContext(): void {
     const { current } = this;
+    void vscode.commands.executeCommand('setContext', 'tuningFork.debugging', this.#sessions.length > 0);
     void vscode.commands.executeCommand('setContext', 'tuningFork.held', current !== undefined);
     void vscode.commands.executeCommand('setContext', 'tuningFork.heldBeforeCall', current?.stop.call !== undefined);
   }

@@ -13,7 +13,7 @@ import { recordedPolicy } from '../policy/recorded.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { Json, JsonObject } from '../protocol/json.ts';
-import { TRACE_VERSION, type RolloutRecord, type RunInfo } from '../protocol/trace.ts';
+import { TRACE_VERSION, type Replay, type RolloutRecord, type RunInfo } from '../protocol/trace.ts';
 import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
 import { openTasks } from '../tasks/open.ts';
 import type { TaskSource } from '../tasks/source.ts';
@@ -59,6 +59,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
   const config = await loadRunConfig(request, stored?.info);
   check(config);
   const replayed = stored?.record ?? (stored?.open && await openRecord(stored.open, config)) ?? tests?.[0]?.record;
+  if (request.replay !== undefined && replayed !== undefined) checkPoint(request.replay, replayed);
   const { rollout } = config.config;
   const split = replayed?.split ?? request.split ?? 'training';
   const tasks = replayed === undefined ? openTasks(config, split) : undefined;
@@ -72,6 +73,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
   const info: NewRun = {
     project: config.config.project_name, experiment: config.config.experiment_name, kind: request.kind,
     conf: config.file, config: config.shown, workflow: load.workflow.className, policy: '', planned: tests?.length ?? await planned(request, tasks, repeats), files: await sourceHashes(load),
+    ...(request.replay !== undefined && { replay: { ...request.replay, dir: stored!.dir } }),
     backbone: stampOf(process.pid), workers: [],
   };
   const root = runsRoot(project, config);
@@ -169,14 +171,24 @@ async function goOn(dir: string, info: NewRun, secrets: string[]): Promise<RunWr
 }
 
 /** Sealed, or still open: a rollout that is held can be forked too. */
-async function storedRollout(dir: string, rollout: string): Promise<{ info: RunInfo; record?: RolloutRecord; open?: InFlight }> {
+async function storedRollout(dir: string, rollout: string): Promise<{ dir: string; info: RunInfo; record?: RolloutRecord; open?: InFlight }> {
   const reader = await openRunReader(dir);
   const open = (await reader.inFlight()).find(({ place }) => place.rollout === rollout);
-  if (open !== undefined) return { info: reader.info, open };
+  if (open !== undefined) return { dir, info: reader.info, open };
   if (reader.find(rollout) < 0) {
     throw new TuningForkError('usage', `There is no rollout ${rollout} in run ${reader.info.run}.`, { next: `"tuning-fork runs show ${reader.info.run}" shows those that are.` });
   }
-  return { info: reader.info, record: await reader.read(rollout) };
+  return { dir, info: reader.info, record: await reader.read(rollout) };
+}
+
+/** Within an answer a fork goes on only where the model does: what a server answers comes whole. */
+function checkPoint({ rollout, untilCall, untilToken = 0 }: Replay, { calls }: RolloutRecord): void {
+  const call = untilCall === undefined ? undefined : calls[untilCall];
+  if (untilToken === 0 || call === undefined) return;
+  const next = `Fork from call ${call.index} itself.`;
+  const { sampled = [], logprobs } = call.tokens ?? {};
+  if (call.version === null || logprobs === undefined) throw new TuningForkError('usage', `The answer of call ${call.index} of ${rollout} can't be continued from one of its tokens: its model gives answers whole.`, { next });
+  if (untilToken >= sampled.length) throw new TuningForkError('usage', `The answer of call ${call.index} of ${rollout} has ${sampled.length} tokens: there is no token ${untilToken} in it.`, { next });
 }
 
 /** What is written of a rollout that goes on, and its task, which is written at its end. */

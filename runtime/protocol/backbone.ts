@@ -1,7 +1,7 @@
 import type { ChatMessage, Sampling } from './chat.ts';
 import type { ErrorInfo, Place } from './errors.ts';
 import type { Stopped, StopPoint } from './stops.ts';
-import type { IndexEntry, RunInfo, Split } from './trace.ts';
+import type { IndexEntry, Replay, RunInfo, Split } from './trace.ts';
 import type { TrainingEstimate, TrainingEvent, TrainingReport } from './training.ts';
 
 export const PROTOCOL_VERSION = 1;
@@ -28,8 +28,8 @@ export interface StartRun {
   stops?: StopPoint[];
   /** Hold each rollout at its first model call. */
   stopOnEntry?: boolean;
-  /** For a replay: the stored rollout, how many of its calls are served, and how many forks go on from there. */
-  replay?: { dir: string; rollout: string; untilCall?: number; untilToken?: number; forks: number };
+  /** For a replay. */
+  replay?: Replay;
   /** For a training: the folder of one to go on with; `force`: although what it depends on has changed. */
   training?: { resume?: string; force?: boolean; steps?: number };
   /** For a rejudge: the run whose stored rollouts are scored again. */

@@ -1,6 +1,6 @@
 /** What passes between VS Code and the rollout debug adapter beyond DAP's own requests and events. Tokens never go this way: they are read from the trace. */
 import type { CallDecision } from './backbone.ts';
-import type { Split } from './trace.ts';
+import type { Replay, Split } from './trace.ts';
 import type { Stopped } from './stops.ts';
 
 export const DEBUG_TYPE = 'tuning-fork';
@@ -25,8 +25,7 @@ export interface RolloutLaunch {
   train?: string[];
   temperature?: number;
   seed?: number;
-  /** A stored rollout to execute again: calls before `untilCall` come from its record, `forks` go on from there. */
-  replay?: { dir: string; rollout: string; untilCall?: number; untilToken?: number; forks: number };
+  replay?: Replay;
   /** A file that holds a rollout as a test: executed from its record. */
   test?: string;
   /** A stored rollout to walk through; nothing runs. */
@@ -39,6 +38,12 @@ export interface RolloutLaunch {
   node?: string;
 }
 
+/** Where forks begin to differ: at a call, or within its answer after so many tokens. */
+export interface ForkPoint {
+  call: number;
+  token?: number;
+}
+
 export interface DebugEvents {
   /** A worker waits for a debugger there: js-debug is to attach. */
   'tuningFork/inspector': { url: string; pid: number };
@@ -47,7 +52,7 @@ export interface DebugEvents {
   'tuningFork/stopped': { threadId: number; stop: Stopped };
   'tuningFork/released': { threadId: number; rollout: string };
   /** Forks of a rollout have ended. */
-  'tuningFork/forked': { run: string; dir: string; parent: string; call: number; rewards: (number | null)[] };
+  'tuningFork/forked': ForkPoint & { run: string; dir: string; parent: string; rewards: (number | null)[] };
 }
 
 /** name -> [arguments, answer body] */
@@ -56,8 +61,10 @@ export interface DebugRequests {
   'tuningFork/release': [{ threadId: number; decision?: CallDecision; step?: boolean; into?: boolean }, null];
   /** What a thread is stopped at. */
   'tuningFork/stop': [{ threadId: number }, Stopped | null];
-  /** Executes the rollout of a thread again from the record up to a call, and goes on `forks` times from there. */
-  'tuningFork/fork': [{ threadId: number; call: number; forks: number }, { run: string; dir: string }];
-  /** Where a frame of the semantic call stack points: rollout, call, token. */
-  'tuningFork/frame': [{ frameId: number }, { dir: string; rollout: string; call?: number } | null];
+  /** Executes the rollout of a thread again from the record up to a call, or a token of its answer, and goes on `forks` times from there. */
+  'tuningFork/fork': [ForkPoint & { threadId: number; forks: number }, { run: string; dir: string }];
+  /** Where the rollout of a thread is stored. */
+  'tuningFork/rollout': [{ threadId: number }, { dir: string; rollout: string }];
+  /** Where a frame of the semantic call stack points. */
+  'tuningFork/frame': [{ frameId: number }, { dir: string; rollout: string; call?: number; token?: number } | null];
 }

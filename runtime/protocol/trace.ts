@@ -163,6 +163,15 @@ export interface ProcessStamp {
   started: string;
 }
 
+/** A stored rollout that is executed again: calls before `untilCall` come from its record, and so many tokens of the next answer; `forks` go on from there. */
+export interface Replay {
+  dir: string;
+  rollout: string;
+  untilCall?: number;
+  untilToken?: number;
+  forks: number;
+}
+
 /** run.json, replaced whole. */
 export interface RunInfo {
   v: typeof TRACE_VERSION;
@@ -184,6 +193,8 @@ export interface RunInfo {
   files?: Record<string, string>;
   /** For a rejudge: the folder of the run whose rollouts were scored again. */
   source?: string;
+  /** For a replay. Its folder is absolute. */
+  replay?: Replay;
   error?: ErrorInfo;
   backbone?: ProcessStamp;
   workers?: ProcessStamp[];

@@ -2,7 +2,7 @@ import type { ChatMessage, Sampling, ToolCall, ToolDefinition } from '../protoco
 import type { ErrorInfo, Place } from '../protocol/errors.ts';
 import { TRACE_VERSION } from '../protocol/trace.ts';
 import type {
-  CallRecord, CallTokens, IndexEntry, JudgeRecord, ProcessStamp, RolloutPlace, RolloutRecord, RunInfo, ToolRecord,
+  CallRecord, CallTokens, IndexEntry, JudgeRecord, ProcessStamp, Replay, RolloutPlace, RolloutRecord, RunInfo, ToolRecord,
 } from '../protocol/trace.ts';
 import {
   count, either, flag, integer, json, jsonObject, list, nullable, number, numbers, object, oneOf, optional, problem, record, text,
@@ -218,6 +218,7 @@ export const runCheck = object<RunInfo>({
   planned: count,
   files: optional(record(text)),
   source: optional(text),
+  replay: optional(object<Replay>({ dir: text, rollout: text, untilCall: optional(count), untilToken: optional(count), forks: count })),
   error: optional(errorInfo),
   backbone: optional(stamp),
   workers: optional(list(stamp)),

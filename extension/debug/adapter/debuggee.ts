@@ -1,6 +1,7 @@
 /** What a session debugs: a run that goes on, or a stored rollout that is walked through. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { CallDecision } from '../../../runtime/protocol/backbone.ts';
+import type { ForkPoint } from '../../../runtime/protocol/debug.ts';
 import type { Stopped, StopPoint } from '../../../runtime/protocol/stops.ts';
 import type { Moment } from './moment.ts';
 
@@ -27,8 +28,10 @@ export interface Debuggee {
   pause(threadId: number): Promise<void>;
   /** Ends one thread. */
   cancel(threadId: number): Promise<void>;
-  /** Executes its rollout again up to a call and goes on from there. */
-  fork(threadId: number, call: number, forks: number): Promise<{ run: string; dir: string }>;
+  /** Where its rollout is stored. */
+  place(threadId: number): { dir: string; rollout: string };
+  /** Executes its rollout again up to a point and goes on from there. */
+  fork(threadId: number, from: ForkPoint, forks: number): Promise<{ run: string; dir: string }>;
   restart(stops: StopPoint[]): Promise<void>;
   /** Ends what runs; finished rollouts are kept. */
   end(): Promise<void>;

@@ -64,18 +64,22 @@ function readPath(text: string): (string | number)[] | undefined {
   return steps;
 }
 
-export type ReplCommand = { do: 'fork'; forks: number; call: number | undefined } | { do: 'help' };
+export type ReplCommand = { do: 'fork'; forks: number; call: number | undefined; token: number | undefined } | { do: 'help' };
 
 /** What can be typed into the debug console beside expressions. */
 export function replCommand(text: string): ReplCommand | undefined {
   if (/^(help|\?)$/.test(text.trim())) return { do: 'help' };
-  const match = /^fork\s*\(\s*(?:(\d+)\s*(?:,\s*(\d+)\s*)?)?\)$/.exec(text.trim());
-  return match === null ? undefined : { do: 'fork', forks: Number(match[1] ?? 4), call: match[2] === undefined ? undefined : Number(match[2]) };
+  const match = /^fork\s*\(\s*(?:(\d+)\s*(?:,\s*(\d+)\s*(?:,\s*(\d+)\s*)?)?)?\)$/.exec(text.trim());
+  return match === null ? undefined : { do: 'fork', forks: Number(match[1] ?? 4), call: given(match[2]), token: given(match[3]) };
+}
+
+function given(digits: string | undefined): number | undefined {
+  return digits === undefined ? undefined : Number(digits);
 }
 
 export function help(): string {
   return [
-    l10n.t('fork(n) executes the rollout again up to the call of the chosen frame and goes on n times from there; fork(n, call) names the call.'),
+    l10n.t('fork(n) executes the rollout again up to the call of the chosen frame and goes on n times from there; fork(n, call) names the call, fork(n, call, token) keeps so many tokens of its answer.'),
     l10n.t('Expressions: {0}; for example messages[0].content, tokens.length, sampling.temperature.', ROOTS.join(', ')),
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 /** A run that goes on at the backbone: its rollouts are the threads. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { CallDecision, RunEvent } from '../../../runtime/protocol/backbone.ts';
-import type { RolloutLaunch } from '../../../runtime/protocol/debug.ts';
+import type { ForkPoint, RolloutLaunch } from '../../../runtime/protocol/debug.ts';
 import { TuningForkError } from '../../../runtime/protocol/errors.ts';
 import type { Stopped, StopPoint } from '../../../runtime/protocol/stops.ts';
 import { openRunReader, type RunReader } from '../../../runtime/trace/index.ts';
@@ -9,6 +9,7 @@ import { ConsoleOutput } from './console.ts';
 import type { Asked, Debuggee, Tell, Way } from './debuggee.ts';
 import { l10n } from './l10n.ts';
 import { liveMoment, withoutTokens, type Edits, type Moment } from './moment.ts';
+import { pointText } from './point-text.ts';
 import type { Runs } from './runs.ts';
 import { stopLabel, stopText } from './stop-text.ts';
 import { tokenWords } from './token-words.ts';
@@ -34,7 +35,7 @@ interface FollowedRun {
   threads: Map<string, Thread>;
   reader?: Promise<RunReader>;
   /** For forks: the rollout they come from. */
-  fork?: { parent: string; call: number; rewards: (number | null)[] };
+  fork?: ForkPoint & { parent: string; rewards: (number | null)[] };
 }
 
 export class LiveRun implements Debuggee {
@@ -62,7 +63,7 @@ export class LiveRun implements Debuggee {
       kind: test !== undefined ? 'test' : replay === undefined ? 'rollout' : 'replay', conf, cwd, env, split, concurrency, workers: 1, model, train, temperature, seed, stopOnEntry,
       inspect: !noDebug, ...(stops.length > 0 && !noDebug && { stops }),
       ...(test !== undefined ? { test: { files: [test] } } : replay === undefined ? { repeats, tasks: task === undefined ? { first: tasks ?? 1 } : { ids: [task] } } : { replay }),
-    }, replay?.forks ?? repeats, replay === undefined || replay.forks === 0 ? undefined : { parent: replay.rollout, call: replay.untilCall ?? 0, rewards: [] });
+    }, replay?.forks ?? repeats, replay === undefined || replay.forks === 0 ? undefined : { parent: replay.rollout, call: replay.untilCall ?? 0, token: replay.untilToken, rewards: [] });
   }
 
   async setStops(stops: StopPoint[]): Promise<void> {
@@ -122,11 +123,16 @@ export class LiveRun implements Debuggee {
     await (await this.#runs).request('cancel', { run: of.run, rollout });
   }
 
-  async fork(threadId: number, call: number, forks: number): Promise<{ run: string; dir: string }> {
+  place(threadId: number): { dir: string; rollout: string } {
+    const { of: { dir }, rollout } = this.#known(threadId);
+    return { dir, rollout };
+  }
+
+  async fork(threadId: number, { call, token }: ForkPoint, forks: number): Promise<{ run: string; dir: string }> {
     const { of, rollout } = this.#known(threadId);
     const { conf, project, cwd = project, env = {} } = this.#launch;
     // Neither under a debugger nor with stops: what is asked for is where they lead to.
-    return this.#follow({ kind: 'replay', conf, cwd, env, workers: 1, replay: { dir: of.dir, rollout, untilCall: call, forks } }, forks, { parent: rollout, call, rewards: [] });
+    return this.#follow({ kind: 'replay', conf, cwd, env, workers: 1, replay: { dir: of.dir, rollout, untilCall: call, untilToken: token, forks } }, forks, { parent: rollout, call, token, rewards: [] });
   }
 
   async restart(stops: StopPoint[]): Promise<void> {
@@ -243,10 +249,10 @@ export class LiveRun implements Debuggee {
     if (this.#followed.every(({ ended }) => ended)) this.#finish();
   }
 
-  #forked({ run, dir, console }: FollowedRun, { parent, call, rewards }: NonNullable<FollowedRun['fork']>): void {
-    this.#tell('tuningFork/forked', { run, dir, parent, call, rewards });
+  #forked({ run, dir, console }: FollowedRun, { parent, rewards, ...from }: NonNullable<FollowedRun['fork']>): void {
+    this.#tell('tuningFork/forked', { run, dir, parent, ...from, rewards });
     const told = rewards.map((reward) => (reward === null ? '–' : number(reward))).join(', ');
-    console.line(l10n.t('Forks of {0} from call {1} reached these rewards: {2}', parent, call, told));
+    console.line(l10n.t('Forks of {0} from {1} reached these rewards: {2}', parent, pointText(from), told));
   }
 
   #lost(): void {

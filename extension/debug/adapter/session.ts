@@ -1,7 +1,7 @@
 /** The debug adapter: DAP requests on one side, what is debugged on the other. */
 import { DebugSession } from '@vscode/debugadapter';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { RolloutLaunch, DebugRequests } from '../../../runtime/protocol/debug.ts';
+import type { DebugRequests, ForkPoint, RolloutLaunch } from '../../../runtime/protocol/debug.ts';
 import { errorInfo, TuningForkError } from '../../../runtime/protocol/errors.ts';
 import type { StopPoint } from '../../../runtime/protocol/stops.ts';
 import type { Asked, Debuggee, Tell, Way } from './debuggee.ts';
@@ -12,6 +12,7 @@ import { checkLaunch } from './launch.ts';
 import { LiveRun } from './live.ts';
 import type { Moment } from './moment.ts';
 import { childrenOf, Handles } from './nodes.ts';
+import { pointText } from './point-text.ts';
 import type { ConnectRuns, Runs } from './runs.ts';
 import { scopesOf } from './scopes.ts';
 import { stopText } from './stop-text.ts';
@@ -81,7 +82,7 @@ export class RolloutSession extends DebugSession {
       await this.#configured.promise;
       this.#debuggee = launch.inspect === undefined
         ? new LiveRun(launch, this.#connected(), this.#tell)
-        : new StoredRollout(launch.inspect, this.#tell, (call, forks) => this.#forkStored(launch, call, forks));
+        : new StoredRollout(launch.inspect, this.#tell, (from, forks) => this.#forkStored(launch, from, forks));
       await this.#debuggee.start(this.#stops);
     });
   }
@@ -176,8 +177,9 @@ export class RolloutSession extends DebugSession {
       if (command?.do === 'fork') {
         const call = command.call ?? frame.call;
         if (call === undefined) throw new TuningForkError('usage', l10n.t('There is no call to fork from.'), { next: l10n.t('Choose a frame of a turn, or name the call: fork(4, 0).') });
-        const { dir } = await this.#need().fork(threadId, call, command.forks);
-        return { result: l10n.t('Going on from call {0}, as often as told: {1}. The traces are in {2}.', call, command.forks, dir), variablesReference: 0 };
+        const from = { call, token: command.token };
+        const { dir } = await this.#need().fork(threadId, from, command.forks);
+        return { result: l10n.t('Going on from {0}, as often as told: {1}. The traces are in {2}.', pointText(from), command.forks, dir), variablesReference: 0 };
       }
       const { value, type, variablesReference, indexedVariables } = this.#handles.variable(evaluate(expression, moment, frame.call), threadId);
       return { result: value, type, variablesReference, indexedVariables };
@@ -239,7 +241,7 @@ export class RolloutSession extends DebugSession {
   protected override restartFrameRequest(response: DebugProtocol.RestartFrameResponse, { frameId }: DebugProtocol.RestartFrameArguments): void {
     this.#answer(response, async () => {
       const { threadId, frame } = this.#frame(frameId);
-      await this.#need().fork(threadId, frame.call ?? 0, 1);
+      await this.#need().fork(threadId, { call: frame.call ?? 0 }, 1);
     });
   }
 
@@ -278,10 +280,13 @@ export class RolloutSession extends DebugSession {
       return null;
     },
     'tuningFork/stop': async ({ threadId }) => this.#need().stop(threadId) ?? null,
-    'tuningFork/fork': ({ threadId, call, forks }) => this.#need().fork(threadId, call, forks),
+    'tuningFork/fork': ({ threadId, forks, ...from }) => this.#need().fork(threadId, from, forks),
+    'tuningFork/rollout': async ({ threadId }) => this.#need().place(threadId),
     'tuningFork/frame': async ({ frameId }) => {
       const known = this.#frames.get(frameId);
-      return known === undefined ? null : { dir: known.moment.dir, rollout: known.moment.stop.rollout, call: known.frame.call };
+      if (known === undefined) return null;
+      const { frame, moment: { dir, stop } } = known;
+      return { dir, rollout: stop.rollout, call: frame.call, ...(frame.kind === 'here' && stop.token !== undefined && { token: stop.token.index }) };
     },
   };
 
@@ -303,9 +308,9 @@ export class RolloutSession extends DebugSession {
   }
 
   /** Of a stored rollout; the forks run on their own and only tell where they led to. */
-  async #forkStored(launch: RolloutLaunch, call: number, forks: number): Promise<{ run: string; dir: string }> {
+  async #forkStored(launch: RolloutLaunch, { call, token }: ForkPoint, forks: number): Promise<{ run: string; dir: string }> {
     const { dir, rollout } = launch.inspect!;
-    const forked = new LiveRun({ ...launch, noDebug: true, replay: { dir, rollout, untilCall: call, forks } }, this.#connected(), (event, body) => {
+    const forked = new LiveRun({ ...launch, noDebug: true, replay: { dir, rollout, untilCall: call, untilToken: token, forks } }, this.#connected(), (event, body) => {
       if (event === 'output' || event === 'tuningFork/forked') this.#tell(event, body);
     });
     return forked.start([]);

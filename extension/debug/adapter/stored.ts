@@ -1,6 +1,6 @@
 /** A stored rollout that is walked through, forwards and backwards. Nothing runs. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { RolloutLaunch } from '../../../runtime/protocol/debug.ts';
+import type { ForkPoint, RolloutLaunch } from '../../../runtime/protocol/debug.ts';
 import { TuningForkError } from '../../../runtime/protocol/errors.ts';
 import type { Stopped, StopPoint } from '../../../runtime/protocol/stops.ts';
 import { openRunReader } from '../../../runtime/trace/index.ts';
@@ -16,12 +16,12 @@ const THREAD = 1;
 export class StoredRollout implements Debuggee {
   readonly #place: NonNullable<RolloutLaunch['inspect']>;
   readonly #tell: Tell;
-  readonly #fork: (call: number, forks: number) => Promise<{ run: string; dir: string }>;
+  readonly #fork: (from: ForkPoint, forks: number) => Promise<{ run: string; dir: string }>;
   #moments: Moment[] = [];
   #at = 0;
   #stops: StopPoint[] = [];
 
-  constructor(place: NonNullable<RolloutLaunch['inspect']>, tell: Tell, fork: (call: number, forks: number) => Promise<{ run: string; dir: string }>) {
+  constructor(place: NonNullable<RolloutLaunch['inspect']>, tell: Tell, fork: (from: ForkPoint, forks: number) => Promise<{ run: string; dir: string }>) {
     this.#place = place;
     this.#tell = tell;
     this.#fork = fork;
@@ -84,8 +84,12 @@ export class StoredRollout implements Debuggee {
     await this.end();
   }
 
-  async fork(_threadId: number, call: number, forks: number): Promise<{ run: string; dir: string }> {
-    return this.#fork(call, forks);
+  place(): { dir: string; rollout: string } {
+    return this.#place;
+  }
+
+  async fork(_threadId: number, from: ForkPoint, forks: number): Promise<{ run: string; dir: string }> {
+    return this.#fork(from, forks);
   }
 
   async restart(): Promise<void> {

@@ -194,6 +194,8 @@ describe('the debug adapter', { timeout: 120_000 }, () => {
     const { threadId } = await client.event('stopped');
     const frames = await top(client, threadId);
     await client.request('tuningFork/frame', { frameId: frames[0]!.id });
+    await client.request('tuningFork/rollout', { threadId });
+    await client.refused('tuningFork/fork', { threadId, call: 0, token: 5, forks: 1 });
     await client.request('tuningFork/fork', { threadId, call: 1, forks: 2 });
     const { dir, rewards } = await client.event('tuningFork/forked');
     assert.deepEqual(rewards, [1, 1]);
@@ -205,6 +207,30 @@ describe('the debug adapter', { timeout: 120_000 }, () => {
     await client.request('continue', { threadId });
     await client.event('terminated');
     await golden('fork', client.transcript);
+  });
+
+  it('forks from a token of an answer: the tokens before it are kept', async () => {
+    const client = await world.session();
+    const embedded = await world.conf(['2 + 3 = 5'], { max_response_length_in_one_turn: 12, temperature: 20 }, { path: 'embedded' });
+    await client.launch(world.launch(embedded), { breakpoints: [{ name: 'answer' }], filters: [{ filterId: 'token', condition: '1' }] });
+    const { dir: parentDir } = await client.event('tuningFork/run');
+    const { threadId } = await client.event('stopped');
+    const [frame] = await top(client, threadId);
+    const { variables: [, answer] } = await client.request('variables', { variablesReference: await scope(client, frame!.id, 'Tokens') });
+    const { variables: [token] } = await client.request('variables', { variablesReference: answer.variablesReference, filter: 'indexed', start: 3, count: 1 });
+    assert.equal(token.evaluateName, 'calls[0].tokens[3]');
+    assert.deepEqual(await client.request('tuningFork/frame', { frameId: frame!.id }), { dir: parentDir, rollout: 's0t0n0', call: 0, token: 0 });
+    await client.request('tuningFork/fork', { threadId, call: 0, token: 3, forks: 4 });
+    const { dir, token: at } = await client.event('tuningFork/forked');
+    await client.request('evaluate', { expression: 'fork(1, 0, 2)', context: 'repl', frameId: frame!.id });
+    assert.equal((await client.event('tuningFork/forked')).token, 2);
+    await client.request('terminate');
+    const forks = await Promise.all([1, 2, 3, 4].map((fork) => recordOf(dir, `s0t0n0f${fork}`)));
+    const answers = forks.map(({ calls }) => calls[0]!.tokens!.sampled);
+    assert.deepEqual([at, ...forks.map(({ parent }) => parent)], [3, ...forks.map(() => ({ rollout: 's0t0n0', call: 0, token: 3 }))]);
+    assert.equal(new Set(answers.map((ids) => ids.slice(0, 3).join())).size, 1, 'what comes before is kept');
+    assert.ok(new Set(answers.map((ids) => ids.join())).size > 1, 'what comes after is not');
+    assert.deepEqual((await openRunReader(dir)).info.replay, { dir: parentDir, rollout: 's0t0n0', untilCall: 0, untilToken: 3, forks: 4 });
   });
 
   it('walks through a stored rollout, forwards and backwards, and forks it', async () => {

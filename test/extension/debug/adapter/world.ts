@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RolloutSession } from '../../../../extension/debug/adapter/session.ts';
 import type { BackboneClient } from '../../../../runtime/backbone/client.ts';
+import type { JsonObject } from '../../../../runtime/protocol/json.ts';
 import { Project, type ConfOptions } from '../../../runtime/backbone/project.ts';
 import { Client } from './client.ts';
 import { scriptedModel } from './scripted-model.ts';
@@ -28,14 +29,14 @@ export class World {
   }
 
   /** Task `n` asks for `tasks[n]`, and its label is what comes after `=`. */
-  async conf(tasks: string[], more: ConfOptions['rollout'] = {}): Promise<string> {
+  async conf(tasks: string[], more: ConfOptions['rollout'] = {}, model: JsonObject | undefined = { path: 'scripted', base_url: this.#model }): Promise<string> {
     const rows = tasks.map((text, index) => {
       const [query, answer = ''] = text.split(' = ');
       return { task_id: `sum-${index}`, main_query: query!, metadata: { answer } };
     });
     return this.project.conf({
       workflow: 'adder.ts->Adder', judge: 'adder.ts->Exact', tasks: rows, label: 'answer',
-      rollout: { max_response_length_in_one_turn: 40, max_env_worker: 1, ...more }, more: { model: { path: 'scripted', base_url: this.#model } },
+      rollout: { max_response_length_in_one_turn: 40, max_env_worker: 1, ...more }, more: { model },
     });
   }
 
