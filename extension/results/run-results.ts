@@ -1,6 +1,7 @@
 /** The figures of one run, brought up to date as it goes on. Rewards come from the index; calls from the newest records alone. */
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
-import { openRunReader, SPLITS, STATUSES, SUCCESSES, type RunReader } from '../../runtime/trace/index.ts';
+import { SPLITS, STATUSES, SUCCESSES, type RunReader } from '../../runtime/trace/index.ts';
+import { readerOf } from '../runs/readers.ts';
 import { digestOf, gather, noCalls, spreadOf, type Digest, type RunFigures, type Spread } from './figures.ts';
 
 /** Rollouts whose calls are looked at, and how many compressed bytes of them at most. */
@@ -30,7 +31,7 @@ export class RunResults {
   }
 
   static async open(dir: string): Promise<RunResults> {
-    return new RunResults(await openRunReader(dir));
+    return new RunResults(await readerOf(dir));
   }
 
   /** A call is worth telling before its rollout has ended, which may take minutes. */

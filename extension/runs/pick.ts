@@ -1,13 +1,14 @@
 /** Which run, or which rollout, where nobody has pointed at one. */
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
-import { findRuns, openRunReader } from '../../runtime/trace/index.ts';
+import { findRuns } from '../../runtime/trace/index.ts';
 import { join } from 'node:path';
 import type { RolloutPlace, RunPlace } from '../commands/table.ts';
 import type { Studio } from '../studio.ts';
 import { projectsOf } from '../views/projects.ts';
 import { stateOf, type RunState } from '../views/runs/library.ts';
 import { decimal } from './progress-text.ts';
+import { readerOf } from './readers.ts';
 
 /** As many as anybody looks through. */
 const CHOICES = 200;
@@ -28,7 +29,7 @@ export async function pickRun(studio: Studio, title: string, fits: (state: RunSt
 export async function pickRollout(studio: Studio, title: string): Promise<RolloutPlace | undefined> {
   const run = await pickRun(studio, title);
   if (run === undefined) return undefined;
-  const reader = await openRunReader(run.dir);
+  const reader = await readerOf(run.dir);
   const entries = Array.from({ length: Math.min(reader.count, CHOICES) }, (_, i) => reader.entry(i));
   const picked = await vscode.window.showQuickPick(entries.map(({ id, task, reward, status }) => ({
     label: id, description: `${task} · ${status === 'finished' && reward !== null ? decimal(reward) : status}`,

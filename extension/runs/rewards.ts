@@ -1,5 +1,5 @@
 /** Rewards of a stored run, from its index alone. */
-import { openRunReader } from '../../runtime/trace/index.ts';
+import { readerOf } from './readers.ts';
 
 export interface Rewards {
   rollouts: number;
@@ -9,7 +9,7 @@ export interface Rewards {
 }
 
 export async function rewardsOf(dir: string): Promise<Rewards> {
-  const reader = await openRunReader(dir);
+  const reader = await readerOf(dir);
   let sum = 0;
   let count = 0;
   for (const reward of reader.column('reward')) {

@@ -1,8 +1,8 @@
 /** A stored rollout as a read-only text document, with links to the code. Runs nothing, so it works in untrusted workspaces. */
-import { openRunReader } from '../../runtime/trace/index.ts';
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import type { RolloutPlace } from '../commands/table.ts';
+import { readerOf } from './readers.ts';
 import { MESSAGE, placesIn, rolloutText, SECTION, type RolloutText } from './rollout-text.ts';
 
 const SCHEME = 'tuning-fork-rollout';
@@ -55,7 +55,7 @@ export class RolloutDocuments implements vscode.TextDocumentContentProvider, vsc
 }
 
 async function readText({ dir, rollout }: RolloutPlace): Promise<RolloutText> {
-  const reader = await openRunReader(dir);
+  const reader = await readerOf(dir);
   if (reader.find(rollout) >= 0) return rolloutText(await reader.read(rollout), vscode.l10n);
   const running = (await reader.inFlight()).find(({ place }) => place.rollout === rollout);
   if (running === undefined) throw new TuningForkError('usage', vscode.l10n.t('There is no rollout {0} in run {1}.', rollout, reader.info.run));

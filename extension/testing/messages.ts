@@ -1,9 +1,9 @@
 /** What the Testing view says of a test that failed: the reason, at its line, with the rollouts one click away. */
 import * as vscode from 'vscode';
 import type { ErrorInfo, Place } from '../../runtime/protocol/errors.ts';
-import { openRunReader } from '../../runtime/trace/index.ts';
 import type { RolloutPlace } from '../commands/table.ts';
 import { decimal } from '../runs/progress-text.ts';
+import { readerOf } from '../runs/readers.ts';
 import type { Ended } from './outcome.ts';
 
 export function messageOf({ message, next }: ErrorInfo, rollout?: RolloutPlace): vscode.TestMessage {
@@ -14,7 +14,7 @@ export function messageOf({ message, next }: ErrorInfo, rollout?: RolloutPlace):
 
 export async function messageOfTask(dir: string, text: string, ended: readonly Ended[]): Promise<vscode.TestMessage> {
   const markdown = withLinks().appendText(text).appendMarkdown('\n\n');
-  const reader = await openRunReader(dir);
+  const reader = await readerOf(dir);
   for (const { entry: { id, reward, status }, error } of ended) {
     const reason = error?.message ?? (await reader.read(id)).judge?.reason ?? '';
     link(markdown.appendMarkdown('- '), { dir, rollout: id }).appendText(` ${reward === null ? status : decimal(reward)} ${reason.replace(/\s+/g, ' ')}`).appendMarkdown('\n');

@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path';
 import type * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
 import { errorInfo } from '../../runtime/protocol/errors.ts';
-import { deleteRun, difference, openRunReader, readRolloutTest, testNames, type RolloutTest } from '../../runtime/trace/index.ts';
+import { deleteRun, difference, readRolloutTest, testNames, type RolloutTest } from '../../runtime/trace/index.ts';
 import { launch } from '../runs/launch.ts';
+import { readerOf } from '../runs/readers.ts';
 import { saveDirty } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
 import { located, messageOf } from './messages.ts';
@@ -53,7 +54,7 @@ export async function runSaved(studio: Studio, conf: string, group: readonly Sav
 
 /** How many passed. */
 async function tellEach(dir: string, group: readonly SavedTest[], results: Results): Promise<number> {
-  const reader = await openRunReader(dir);
+  const reader = await readerOf(dir);
   let passed = 0;
   for (const [i, name] of testNames(group.map(({ test }) => test)).entries()) {
     const { item, test } = group[i]!;

@@ -4,16 +4,17 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
-import { openRunReader, rolloutTest, TEST_SUFFIX, writeRolloutTest } from '../../runtime/trace/index.ts';
+import { rolloutTest, TEST_SUFFIX, writeRolloutTest } from '../../runtime/trace/index.ts';
 import type { RolloutPlace } from '../commands/table.ts';
 import { pickRollout } from '../runs/pick.ts';
+import { readerOf } from '../runs/readers.ts';
 import type { Studio } from '../studio.ts';
 
 /** The file; undefined where nobody gave it a name. */
 export async function saveAsTest(studio: Studio, place?: RolloutPlace): Promise<string | undefined> {
   const which = place ?? await pickRollout(studio, vscode.l10n.t('Save which rollout as a test?'));
   if (which === undefined) return undefined;
-  const reader = await openRunReader(which.dir);
+  const reader = await readerOf(which.dir);
   const record = await reader.read(which.rollout);
   const folder = join(projectFolder(dirname(reader.info.conf)), 'tests', 'rollouts');
   const fileOf = (name: string): string => join(folder, `${name.trim()}${TEST_SUFFIX}`);

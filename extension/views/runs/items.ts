@@ -32,14 +32,14 @@ const STATE_ICONS: Record<RunState | 'paused', vscode.ThemeIcon> = {
   interrupted: new vscode.ThemeIcon('debug-disconnect', QUEUED),
 };
 
-export async function runItem(node: RunNode, live: RunStatus | undefined): Promise<vscode.TreeItem> {
+export function runItem(node: RunNode, live: RunStatus | undefined, tally: Tally | undefined): vscode.TreeItem {
   const { info } = node.stored;
   const state = runState(node, live);
   const item = new vscode.TreeItem(info.kind === 'rollout' ? info.workflow : `${info.workflow} · ${kindName(info.kind)}`, Collapsed);
   item.id = node.dir;
   item.iconPath = STATE_ICONS[state];
   item.contextValue = `run.${info.kind}.${state}`;
-  const counts = live === undefined || info.kind === 'training' ? tallyText(await node.tally().catch(() => undefined)) : progressText(live.progress, vscode.l10n);
+  const counts = live === undefined || info.kind === 'training' ? tallyText(tally) : progressText(live.progress, vscode.l10n);
   const words = [...(state === 'finished' || state === 'running' ? [] : [stateName(state)]), counts, when(info.created)].filter((word) => word !== '');
   item.description = words.join(' · ');
   item.accessibilityInformation = { label: [item.label as string, stateName(state), ...words].join(', ') };

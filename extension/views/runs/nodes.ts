@@ -1,8 +1,9 @@
 /** What the Runs tree is made of. Nodes are kept, so that a change redraws only what it touches. */
-import { openRunReader, type IndexEntry } from '../../../runtime/trace/index.ts';
+import type { IndexEntry } from '../../../runtime/trace/index.ts';
+import { readerOf } from '../../runs/readers.ts';
 import type { readFilter } from './filter.ts';
 import type { StoredRun } from './library.ts';
-import { RunIndex, type Growth, type StepGroup, type Tally, type TaskGroup } from './run-index.ts';
+import { RunIndex, tallyOf, type Growth, type StepGroup, type Tally, type TaskGroup } from './run-index.ts';
 
 /** Children of a node at first, and with each "Show more…". */
 export const PAGE = 200;
@@ -46,7 +47,7 @@ export class RunNode {
   #tally: Promise<Tally> | undefined;
   #growing: Promise<Growth | undefined> = Promise.resolve(undefined);
   #filter: Filter;
-  readonly #steps = new WeakMap<StepGroup, StepNode>();
+  readonly step = once((group: StepGroup) => new StepNode(this, group));
 
   constructor(stored: StoredRun) {
     this.stored = stored;
@@ -81,15 +82,15 @@ export class RunNode {
       }
       this.#index = undefined;
     }
-    this.#index ??= openRunReader(this.dir).then((reader) => (this.#opened = new RunIndex(reader, this.#filter)));
+    this.#index ??= readerOf(this.dir).then((reader) => (this.#opened = new RunIndex(reader, this.#filter)));
     this.#index.catch(() => void (this.#index = undefined));
     return this.#index;
   }
 
-  /** Counts for one line; the index of a run that nobody has opened is not kept. */
+  /** Counts for one line. */
   tally(): Promise<Tally> {
     if (this.#opened !== undefined) return Promise.resolve(this.#opened.tally);
-    this.#tally ??= openRunReader(this.dir).then((reader) => new RunIndex(reader).tally);
+    this.#tally ??= readerOf(this.dir).then(tallyOf);
     return this.#tally;
   }
 
@@ -105,13 +106,7 @@ export class RunNode {
   children(index: RunIndex): (StepNode | TaskNode | RolloutNode | MoreNode)[] {
     const [only] = index.steps;
     if (index.steps.length === 1) return this.step(only!).children(index);
-    return page(this, index.steps, (group) => this.step(group));
-  }
-
-  step(group: StepGroup): StepNode {
-    let node = this.#steps.get(group);
-    if (node === undefined) this.#steps.set(group, (node = new StepNode(this, group)));
-    return node;
+    return page(this, index.steps, this.step);
   }
 }
 
@@ -120,7 +115,7 @@ export class StepNode {
   readonly parent: RunNode;
   readonly group: StepGroup;
   shown = PAGE;
-  readonly #tasks = new WeakMap<TaskGroup, TaskNode>();
+  readonly task = once((group: TaskGroup) => new TaskNode(this, group));
 
   constructor(parent: RunNode, group: StepGroup) {
     this.parent = parent;
@@ -135,12 +130,6 @@ export class StepNode {
   children(index: RunIndex): (TaskNode | RolloutNode | MoreNode)[] {
     const { repeated, tasks } = this.group;
     return page(this.visible, tasks, (group) => (repeated ? this.task(group) : this.task(group).rollout(group.rollouts[0]!, index)));
-  }
-
-  task(group: TaskGroup): TaskNode {
-    let node = this.#tasks.get(group);
-    if (node === undefined) this.#tasks.set(group, (node = new TaskNode(this, group)));
-    return node;
   }
 }
 
@@ -165,8 +154,8 @@ export class TaskNode {
   }
 
   children(index: RunIndex): (RolloutNode | MoreNode)[] {
-    const sorted = this.entries(index).sort((a, b) => a.sample - b.sample || a.id.localeCompare(b.id, 'en', { numeric: true }));
-    return page(this, sorted, ({ id }) => this.rollout(index.reader.find(id), index));
+    const sorted = this.group.rollouts.map((i) => this.rollout(i, index)).sort(({ entry: a }, { entry: b }) => a.sample - b.sample || a.id.localeCompare(b.id, 'en', { numeric: true }));
+    return page(this, sorted, (node) => node);
   }
 
   rollout(i: number, index: RunIndex): RolloutNode {
@@ -202,6 +191,16 @@ export class RolloutNode {
   get rollout(): string {
     return this.entry.id;
   }
+}
+
+/** What is made of a thing the first time, and the same again each time after. */
+function once<K extends object, V>(make: (key: K) => V): (key: K) => V {
+  const made = new WeakMap<K, V>();
+  return (key) => {
+    let value = made.get(key);
+    if (value === undefined) made.set(key, (value = make(key)));
+    return value;
+  };
 }
 
 /** The first children of a node, and a way to the others. */

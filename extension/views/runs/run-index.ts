@@ -21,7 +21,7 @@ export interface TaskGroup {
 export class StepGroup {
   readonly split: Split;
   readonly step: number;
-  readonly tally: Tally = { rollouts: 0, failed: 0, rewards: 0, rewardSum: 0 };
+  readonly tally = emptyTally();
   /** Whether any task has more than one rollout: else tasks are no level of their own. */
   repeated = false;
   readonly #tasks = new Map<number, TaskGroup>();
@@ -53,13 +53,13 @@ export class StepGroup {
   }
 }
 
-/** What grew: the steps, and of each the tasks. */
-export type Growth = Map<StepGroup, Set<number>>;
+/** The steps that grew. */
+export type Growth = ReadonlySet<StepGroup>;
 
 export class RunIndex {
   readonly reader: RunReader;
   /** Of all, whatever the filter shows. */
-  readonly tally: Tally = { rollouts: 0, failed: 0, rewards: 0, rewardSum: 0 };
+  readonly tally = emptyTally();
   readonly #filter: ((reader: RunReader) => Predicate) | undefined;
   readonly #steps = new Map<string, StepGroup>();
   #ordered: StepGroup[] | undefined;
@@ -84,24 +84,20 @@ export class RunIndex {
 
   #take(): Growth {
     const { reader } = this;
-    const growth: Growth = new Map();
+    const growth = new Set<StepGroup>();
     const from = this.#taken;
     this.#taken = reader.count;
     if (from === this.#taken) return growth;
     const shown = this.#filter?.(reader);
     const [steps, splits, tasks, rewards, statuses] = [reader.column('step'), reader.column('split'), reader.column('taskIndex'), reader.column('reward'), reader.column('status')];
-    const failed = STATUSES.indexOf('failed');
     let group: StepGroup | undefined;
     for (let i = from; i < this.#taken; i++) {
-      count(this.tally, rewards[i]!, statuses[i] === failed);
+      count(this.tally, rewards[i]!, statuses[i]!);
       if (shown?.(i) === false) continue;
       const [split, step, taskIndex] = [SPLITS[splits[i]!]!, steps[i]!, tasks[i]!];
-      if (group?.step !== step || group.split !== split) group = this.#group(split, step);
+      if (group?.step !== step || group.split !== split) growth.add((group = this.#group(split, step)));
       group.add(i, taskIndex);
-      count(group.tally, rewards[i]!, statuses[i] === failed);
-      const grown = growth.get(group);
-      if (grown === undefined) growth.set(group, new Set([taskIndex]));
-      else grown.add(taskIndex);
+      count(group.tally, rewards[i]!, statuses[i]!);
     }
     return growth;
   }
@@ -117,9 +113,23 @@ export class RunIndex {
   }
 }
 
-function count(tally: Tally, reward: number, failed: boolean): void {
+/** Of all rollouts of a run, without sorting them. */
+export function tallyOf(reader: RunReader): Tally {
+  const tally = emptyTally();
+  const statuses = reader.column('status');
+  reader.column('reward').forEach((reward, i) => count(tally, reward, statuses[i]!));
+  return tally;
+}
+
+function emptyTally(): Tally {
+  return { rollouts: 0, failed: 0, rewards: 0, rewardSum: 0 };
+}
+
+const FAILED = STATUSES.indexOf('failed');
+
+function count(tally: Tally, reward: number, status: number): void {
   tally.rollouts++;
-  if (failed) tally.failed++;
+  if (status === FAILED) tally.failed++;
   if (Number.isNaN(reward)) return;
   tally.rewards++;
   tally.rewardSum += reward;

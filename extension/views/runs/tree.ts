@@ -1,4 +1,5 @@
 /** The view "Runs": run > step > task > rollouts, of all projects of the workspace, as they lie on the disk. */
+import { setTimeout as wait } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { ProjectEvent } from '../../backbone/backbones.ts';
 import type { Studio } from '../../studio.ts';
@@ -13,6 +14,8 @@ import { RunsWatcher } from './watcher.ts';
 /** A live run redraws what grew this often, and its own line, with all that is open below it, at most this often. */
 const GROW_MS = 200;
 const LINE_MS = 1_000;
+/** A run is shown without its counts where they take longer to read. */
+const COUNT_MS = 100;
 
 export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   readonly library = new Library();
@@ -82,7 +85,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   getTreeItem(node: Node): vscode.TreeItem | Thenable<vscode.TreeItem> {
     switch (node.kind) {
       case 'project': return projectItem(node);
-      case 'run': return runItem(node, this.#studio.backbones.live.find(({ dir }) => dir === node.dir)?.status);
+      case 'run': return this.#runItem(node);
       case 'step': return stepItem(node);
       case 'task': return taskItem(node, node.step.parent.opened!);
       case 'rollout': return rolloutItem(node);
@@ -114,6 +117,14 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   dispose(): void {
     clearTimeout(this.#timer);
     for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  async #runItem(node: RunNode): Promise<vscode.TreeItem> {
+    const counted = node.tally().catch(() => undefined);
+    let late = true;
+    const tally = await Promise.race([counted.finally(() => void (late = false)), wait(COUNT_MS, undefined)]);
+    if (late) void counted.then((counts) => counts && this.#changed.fire(node));
+    return runItem(node, this.#studio.backbones.live.find(({ dir }) => dir === node.dir)?.status, tally);
   }
 
   async #load(): Promise<void> {
@@ -231,6 +242,6 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
       return [node];
     }
     // Its own line is drawn with one of the next changes.
-    return [...growth.keys()].map((group) => node.step(group));
+    return [...growth].map(node.step);
   }
 }
