@@ -5,7 +5,7 @@ import { oldName, type Places } from './places.ts';
 import { join } from './yaml.ts';
 
 const SECRET_VARIABLE = /(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASS(?:WORD|WD)?|CREDENTIALS?|AUTH|PAT)S?$/i;
-const SECRET_KEY = /(?:^|[._])(?:api_?key|password|secret|auth_token|access_token)$/i;
+const SECRET_KEY = /(?:^|[._])(?:api_?key|password|secret|auth_token|access_token)$|^gpu\.token$/i;
 
 /**
  * Whether a value from the environment must never be stored. Model names, addresses, paths and numbers come from there

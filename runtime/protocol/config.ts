@@ -133,6 +133,29 @@ const taskJudge = z.strictObject({
   rubrics_auto_grader: later(anyMapping),
 }).prefault({}).describe('The judge.');
 
+/** AgentJet's keys. */
+const lora = z.strictObject({
+  lora_rank: count.optional().describe('Backbone gpu: rank of the adapters that are trained in place of the weights; 0 or absent: all weights are trained.'),
+  lora_alpha: z.number().gt(0).optional().describe('Scale of the adapters. Absent: twice the rank.'),
+  target_modules: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).default('all-linear').describe('Layers that get an adapter: all-linear, or a list of names such as [q_proj, v_proj].'),
+  load_format: later(z.string()),
+  layered_summon: later(z.boolean()),
+}).optional().describe('Backbone gpu: train low-rank adapters, which needs far less memory.');
+
+const gpu = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }).optional()
+    .describe('Address of a GPU runtime that runs already (tuning-fork gpu serve). Absent: one is started here. With ssh: as that machine sees it.'),
+  ssh: z.string().regex(/^[^\s-]\S*$/, { error: 'must be a host as ssh knows it, such as me@gpu-box' }).optional()
+    .describe('A host on which it runs, as you would give it to ssh: a tunnel is made to it, nothing has to listen to the network there.'),
+  token: z.string().min(1).optional().describe('Its token. Write ${NAME}, so that it comes from the environment and is stored nowhere. Absent: TUNING_FORK_GPU_TOKEN, else token_file.'),
+  token_file: z.string().min(1).optional().describe('The file its token lies in: here, or with ssh on that host. Absent: ~/.tuning-fork/gpu-token.'),
+  certificate: z.string().min(1).optional().describe('For https: a file with the certificate of the runtime (PEM), where no authority vouches for it.'),
+  python: z.string().min(1).optional().describe('The Python that runs it here. Absent: the one that "tuning-fork gpu setup" made.'),
+  device: z.string().min(1).optional().describe('auto, cpu, cuda or cuda:0. Absent: the first GPU, else the CPU.'),
+  dtype: z.enum(['auto', 'float32', 'bfloat16', 'float16']).optional().describe('Of the weights. Absent or auto: bfloat16 on a GPU, float32 on the CPU.'),
+  gradient_checkpointing: z.boolean().optional().describe('Compute activations a second time instead of keeping them: less memory, a third more time.'),
+}).prefault({}).describe('Backbone gpu: where the GPU runtime is, and how it holds the model.');
+
 const trainerCommon = z.strictObject({
   total_epochs: positive.default(50).describe('Passes over the training tasks.'),
   total_training_steps: positive.nullable().default(null).describe('Stops after so many steps; null: after total_epochs.'),
@@ -171,7 +194,13 @@ const trainerCommon = z.strictObject({
   kl_loss_coef: z.number().min(0).default(0.002).describe('Weight of that term.'),
   kl_loss_type: z.enum(['low_var_kl']).default('low_var_kl').describe('The k3 estimator.'),
   loss_agg_mode: z.enum(['rollout-mean', 'token-mean', 'seq-mean-token-mean']).default('rollout-mean').describe('How the losses of tokens are averaged.'),
-  fsdp_config: later(anyMapping),
+  max_staleness: count.optional()
+    .describe('By how many steps the weights that sampled a rollout may be behind those that learn from it. 0: rollouts and steps take turns. From 1 on the next rollouts run while the trainer learns. Absent: 0, with backbone gpu 1.'),
+  tis_imp_ratio_cap: z.number().min(0).optional().describe('Truncated importance sampling: a token weighs at most so much more than it was sampled for; 0: not truncated. Absent: 2.'),
+  fsdp_config: z.looseObject({
+    optimizer_offload: z.boolean().optional().describe('Backbone gpu: keep the state of the optimizer in the memory of the machine, not of the GPU.'),
+    param_offload: later(z.boolean()),
+  }).optional().describe('AgentJet’s key; of it optimizer_offload counts.'),
   logger: later(z.unknown()),
   nnodes: later(positive),
   n_gpus_per_node: later(positive),
@@ -192,7 +221,7 @@ export const configSchema = z.strictObject({
   experiment_name: folderName.default('read_yaml_name').describe('Second part of that folder. read_yaml_name: the YAML’s name without its ending.'),
   experiment_dir: z.string().min(1).default('auto').describe('Where runs are kept. auto: runs/<project_name>/<experiment_name>.'),
   backbone: z.enum(['debug', 'embedded', 'gpu', 'trinity', 'verl']).default('debug')
-    .describe('debug: run rollouts, train nothing. embedded: train on this machine. gpu, trinity, verl: train elsewhere.'),
+    .describe('debug: run rollouts, train nothing. embedded: train on this machine, without Python. gpu: train on a GPU, here or elsewhere. trinity, verl: not here yet.'),
   trainable_targets: z.array(z.string().min(1)).refine((roles) => roles.length > 0, {
     error: 'is [], which would train nothing; leave the key out to train every role',
   }).optional().describe('The roles to train, in place of the workflow’s own trainableTargets. Absent: what the workflow says.'),
@@ -210,7 +239,8 @@ export const configSchema = z.strictObject({
     debug_tensor_parallel_size: later(z.number()),
   }).prefault({}).describe('Only for the call `tuning-fork --conf … --backbone debug`.'),
   context_tracker: later(anyMapping),
-  lora: later(anyMapping),
+  lora,
+  gpu,
   task_runner: later(anyMapping),
   interchange_server: later(anyMapping),
   enable_experimental_interchange_server: later(z.boolean()),
