@@ -36,6 +36,8 @@ export interface Commands {
   'tuningFork.newWorkflow': [];
   'tuningFork.createConfig': [workflow?: RunTarget['workflow']];
   'tuningFork.openExample': [name?: string];
+  /** For the project of a file. */
+  'tuningFork.addPackage': [file?: string];
   // run
   'tuningFork.runRollouts': [target?: RunTarget];
   'tuningFork.debugRollouts': [target?: RunTarget];

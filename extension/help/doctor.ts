@@ -1,14 +1,15 @@
 /** "Doctor": what this machine has and lacks for running workflows, each lack with its cause and what helps. Starts nothing but Nodes that tell their version. */
 import { homedir, release } from 'node:os';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { BackboneClient } from '../../runtime/backbone/client.ts';
-import { hasBackbone, Location } from '../../runtime/backbone/location.ts';
+import { hasBackbone, Location, projectFolder } from '../../runtime/backbone/location.ts';
 import { VERSION } from '../../runtime/backbone/version.ts';
 import { loadConfig } from '../../runtime/config/load.ts';
 import { errorInfo, formatPlace, type ErrorInfo } from '../../runtime/protocol/errors.ts';
 import { missingKey } from '../../runtime/protocol/providers.ts';
 import { nodeForRuns } from '../backbone/node.ts';
+import { findsPackage } from '../scaffold/package.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { backbones } from '../training/preflight.ts';
@@ -19,7 +20,7 @@ import { foundNodes, loadOnnx } from './nodes.ts';
 const PATIENCE_MS = 2_000;
 /** What the page may ask the editor to do. */
 const COMMANDS = [
-  'tuningFork.doctor', 'tuningFork.showLog', 'tuningFork.setApiKey', 'tuningFork.createConfig', 'tuningFork.openExample', 'tuningFork.copyDoctorReport',
+  'tuningFork.doctor', 'tuningFork.addPackage', 'tuningFork.showLog', 'tuningFork.setApiKey', 'tuningFork.createConfig', 'tuningFork.openExample', 'tuningFork.copyDoctorReport',
   'workbench.action.openSettings', 'workbench.trust.manage', 'vscode.open',
 ];
 
@@ -139,7 +140,16 @@ async function configurations({ discovery, secrets }: Studio): Promise<Finding[]
       return all.map((each) => finding(title, 'failed', each));
     }
   }));
-  return [counted, ...checked.flat()];
+  return [counted, ...packages(workflows.map(({ file }) => file)), ...checked.flat()];
+}
+
+/** Runs bring the package along; TypeScript has its types from the project alone. */
+function packages(files: readonly string[]): Finding[] {
+  const byProject = new Map(files.map((file) => [projectFolder(dirname(file)), file]));
+  return [...byProject].filter(([project]) => !findsPackage(project)).map(([project, file]) => ({
+    title: vscode.l10n.t('Package of {0}', basename(project)), verdict: 'warning', message: vscode.l10n.t('tuning-fork is not in node_modules: it runs, but TypeScript knows no types of it.'),
+    fixes: [{ title: vscode.l10n.t('Add tuning-fork to This Project'), command: 'tuningFork.addPackage', args: [file] }],
+  }));
 }
 
 function finding(title: string, verdict: Finding['verdict'], { message, next, where, ...rest }: ErrorInfo): Finding {

@@ -81,14 +81,30 @@ async function dependency(dir: string): Promise<string> {
   return `file:${relative(await realpath(dir), packageRoot).split(sep).join('/')}`;
 }
 
-/** For a project whose copy of the package is gone: this one takes its place. */
-export async function relink(dir: string): Promise<void> {
+/** For a project that lacks the package, or names a copy that is gone: this one takes its place. */
+export async function addPackage(dir: string): Promise<void> {
   const file = join(dir, 'package.json');
-  const text = await readFile(file, 'utf8');
-  const { dependencies } = JSON.parse(text) as { dependencies: Record<string, string> };
-  await writeFile(file, text.replace(JSON.stringify(dependencies['tuning-fork']), JSON.stringify(await dependency(dir))));
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{ "private": true, "type": "module" }\n';
+    throw error;
+  });
+  await writeFile(file, dependingOn(file, text, await dependency(dir)));
   for (const made of ['tuning-fork', '.bin/tuning-fork', '.bin/tuning-fork.cmd']) await rm(join(dir, 'node_modules', made), { force: true });
   await link(dir);
+}
+
+/** What else the file says, and how it is indented, stays as it is. */
+function dependingOn(file: string, text: string, place: string): string {
+  let project: { dependencies?: Record<string, string> };
+  try {
+    project = JSON.parse(text) as typeof project;
+  } catch (error) {
+    throw new TuningForkError('usage', `${file} can't be read: ${(error as Error).message}`, { cause: error, next: 'Mend it; nothing was changed.', where: { file } });
+  }
+  const named = project.dependencies?.['tuning-fork'];
+  if (named !== undefined) return text.replace(JSON.stringify(named), JSON.stringify(place));
+  const dependencies = { ...project.dependencies, 'tuning-fork': place };
+  return `${JSON.stringify({ ...project, dependencies }, null, /^[ \t]+(?=")/m.exec(text)?.[0] ?? 2)}\n`;
 }
 
 async function writeJson(file: string, value: object): Promise<void> {
