@@ -1,6 +1,6 @@
 /** The trainer protocol from the side of the training loop. */
 import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
-import type { Checkpoint, CheckpointBody, LoadBody, ScoreRequest, StepAnswer, StepLine, StepMetrics, TrainerInfo } from '../protocol/trainer.ts';
+import type { Checkpoint, CheckpointBody, CheckpointFile, LoadBody, ModelFile, ScoreRequest, StepAnswer, StepLine, StepMetrics, TrainerInfo } from '../protocol/trainer.ts';
 import { TrainerConnection, type AddressSource, type CallOptions } from './connection.ts';
 import { decodeScores, encodeScore, type Scores, type WirePack } from './packs.ts';
 
@@ -49,6 +49,24 @@ export class TrainerClient {
   load(name: string, directory?: string, options?: CallOptions): Promise<Checkpoint> {
     const body: LoadBody = { directory };
     return this.#connection.json('POST', `/v1/checkpoints/${encodeURIComponent(name)}/load`, { json: body }, options);
+  }
+
+  /** Undefined: the model has none of this name. */
+  async file(name: ModelFile, options?: CallOptions): Promise<Buffer | undefined> {
+    try {
+      return await this.#connection.bytes('GET', `/v1/files/${name}`, undefined, options);
+    } catch (error) {
+      if (error instanceof TuningForkError && error.code === 'trainer') return undefined;
+      throw error;
+    }
+  }
+
+  checkpointFiles(name: string, options?: CallOptions): Promise<CheckpointFile[]> {
+    return this.#connection.json('GET', `/v1/checkpoints/${encodeURIComponent(name)}/files`, undefined, options);
+  }
+
+  downloadFile(name: string, path: string, file: string, options?: CallOptions): Promise<void> {
+    return this.#connection.download(`/v1/checkpoints/${encodeURIComponent(name)}/files/${path.split('/').map(encodeURIComponent).join('/')}`, file, options);
   }
 
   async shutdown(): Promise<void> {

@@ -1,5 +1,8 @@
 /** HTTP to a trainer: connections are kept, silence has an end, refusals become errors. */
-import { Agent, request as send, type IncomingMessage } from 'node:http';
+import { Agent, request as sendPlain, type IncomingMessage } from 'node:http';
+import { Agent as SecureAgent, request as sendSecurely } from 'node:https';
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
 import type { TrainerAddress, TrainerRefusal } from '../protocol/trainer.ts';
 
@@ -18,7 +21,8 @@ export type AddressSource = TrainerAddress | (() => TrainerAddress);
 export class TrainerConnection {
   readonly #address: () => TrainerAddress;
   readonly #silenceMs: number;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #plain = new Agent({ keepAlive: true });
+  readonly #secure = new SecureAgent({ keepAlive: true });
 
   constructor(address: AddressSource, { silenceMs = SILENCE_MS }: { silenceMs?: number } = {}) {
     this.#address = typeof address === 'function' ? address : () => address;
@@ -34,6 +38,16 @@ export class TrainerConnection {
     const chunks: Buffer[] = [];
     await this.#read(answer, options, (chunk) => void chunks.push(chunk));
     return Buffer.concat(chunks);
+  }
+
+  /** An answer too large for memory: it goes into a file. */
+  async download(path: string, file: string, options?: CallOptions): Promise<void> {
+    const answer = await this.open('GET', path, undefined, options);
+    try {
+      await pipeline(answer, createWriteStream(file));
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).path === undefined ? this.#explain(error, options?.signal) : error;
+    }
   }
 
   /** An answer of JSON lines, until `onLine` says `true` or the answer ends. */
@@ -53,13 +67,14 @@ export class TrainerConnection {
 
   /** Rejects for a refusal, and where nothing answers. */
   open(method: 'GET' | 'POST', path: string, body?: Body, { signal }: CallOptions = {}): Promise<IncomingMessage> {
-    const { url, token } = this.#address();
+    const { url, token, certificate } = this.#address();
+    const secure = url.startsWith('https:');
     const bytes = body === undefined ? undefined : 'json' in body ? Buffer.from(JSON.stringify(body.json)) : body.bytes;
     const type = body !== undefined && 'json' in body ? 'application/json' : 'application/octet-stream';
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const request = send(`${url}${path}`, {
-        method, signal, agent: this.#agent, timeout: this.#silenceMs,
+      const request = (secure ? sendSecurely : sendPlain)(`${url}${path}`, {
+        method, signal, agent: secure ? this.#secure : this.#plain, timeout: this.#silenceMs, ...(certificate !== undefined && { ca: certificate }),
         headers: { authorization: `Bearer ${token}`, ...(bytes && { 'content-type': type, 'content-length': bytes.length }) },
       });
       request.once('timeout', () => request.destroy(silent(url, this.#silenceMs)));
@@ -73,7 +88,8 @@ export class TrainerConnection {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#plain.destroy();
+    this.#secure.destroy();
   }
 
   /** `true` from `take`: enough. */

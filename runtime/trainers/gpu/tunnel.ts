@@ -1,0 +1,81 @@
+/** A port of this machine that is a port of another one, by the `ssh` a person has set up already: keys, agents, jump hosts and names are its business. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { stampOf } from '../../backbone/stamp.ts';
+import { TuningForkError } from '../../protocol/errors.ts';
+import type { ProcessStamp } from '../../protocol/trace.ts';
+import { lastLine } from './process.ts';
+
+const OPEN_MS = 30_000;
+const TRY_MS = 100;
+/** Nobody sits at it who could type a password. */
+const OPTIONS = ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15', '-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=4'];
+const run = promisify(execFile);
+
+export interface Tunnel {
+  /** Of this end. */
+  port: number;
+  stamp: ProcessStamp;
+  /** Resolves with what ssh said when it is gone. */
+  closed: Promise<string>;
+  close(): void;
+}
+
+export async function openTunnel(host: string, to: { host: string; port: number }): Promise<Tunnel> {
+  const port = await freePort();
+  const child = spawn('ssh', ['-N', '-o', 'ExitOnForwardFailure=yes', ...OPTIONS, '-L', `127.0.0.1:${port}:${to.host}:${to.port}`, host], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const closed = watch(child);
+  let gone: string | undefined;
+  void closed.then((told) => void (gone = told));
+  for (const deadline = performance.now() + OPEN_MS; performance.now() < deadline; await sleep(TRY_MS)) {
+    if (gone !== undefined) throw failed(host, gone);
+    if (await reaches(port)) return { port, closed, stamp: stampOf(child.pid!) ?? { pid: child.pid!, started: 'unknown' }, close: () => void child.kill() };
+  }
+  child.kill();
+  throw failed(host, `no connection within ${OPEN_MS / 1_000} seconds`);
+}
+
+/** A small file of that machine. */
+export async function readOver(host: string, path: string): Promise<string> {
+  try {
+    // The shell there expands ~; quotes would keep it from that, so only what needs none is let through.
+    if (!/^[\w./~@+=-]+$/.test(path)) throw new Error(`${path} has characters that are not passed on`);
+    const { stdout } = await run('ssh', [...OPTIONS, host, 'cat', path], { timeout: OPEN_MS });
+    return stdout.trim();
+  } catch (cause) {
+    const { stderr = '', message } = cause as { stderr?: string; message: string };
+    throw new TuningForkError('trainer', `The token of the GPU runtime could not be read from ${path} on ${host}: ${stderr.trim().split('\n').at(-1) || message.split('\n')[0]}.`, {
+      next: 'Start "tuning-fork gpu serve" there, name its file at gpu.token_file, or give the token in TUNING_FORK_GPU_TOKEN.',
+    });
+  }
+}
+
+function watch(child: ChildProcess): Promise<string> {
+  let told = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => void (told = (told + text).slice(-2_000)));
+  return new Promise((resolve) => {
+    child.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ENOENT' ? 'there is no program "ssh" on this machine' : error.message));
+    child.once('close', (code) => resolve(told.trim() || `exit code ${code}`));
+  });
+}
+
+function failed(host: string, told: string): TuningForkError {
+  return new TuningForkError('trainer', `There is no tunnel to ${host}.${lastLine(told)}`, { next: `Try "ssh ${host}" in a terminal: it must connect without asking for anything.` });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}
+
+function reaches(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  }).finally(() => socket.destroy()) as Promise<boolean>;
+}

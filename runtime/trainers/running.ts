@@ -1,0 +1,24 @@
+/** A trainer that can be used, wherever its weights are. */
+import type { ErrorInfo } from '../protocol/errors.ts';
+import type { ProcessStamp } from '../protocol/trace.ts';
+import type { TrainerAddress } from '../protocol/trainer.ts';
+import type { TrainerClient } from './client.ts';
+
+export interface RunningTrainer {
+  readonly address: TrainerAddress;
+  readonly client: TrainerClient;
+  /** On another machine: its paths mean nothing here. */
+  readonly elsewhere: boolean;
+  /** What of it runs here, to be ended if we die. */
+  readonly stamps: readonly ProcessStamp[];
+  /** What was started for it ends; a trainer that was there before stays. */
+  stop(): Promise<void>;
+  /** At once, where it hangs. */
+  kill(): void;
+}
+
+/** What is told while a trainer starts, and later. */
+export interface TrainerListener {
+  progress?(text: string): void;
+  notice?(notice: ErrorInfo): void;
+}
