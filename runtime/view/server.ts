@@ -9,6 +9,7 @@ import { checkDashboardParams } from '../protocol/dashboard-requests.ts';
 import { checkViewerParams } from '../protocol/viewer-requests.ts';
 import type { ViewFocus } from '../protocol/viewer.ts';
 import type { Dashboard } from './dashboard.ts';
+import { Downloads } from './download.ts';
 import type { RunViewer } from './viewer.ts';
 import { encode } from './wire.ts';
 
@@ -46,10 +47,13 @@ const TYPES: Record<string, string> = { js: 'text/javascript', css: 'text/css' }
 
 export async function serveViewer({ viewer, dashboard, assets, focus, port = 0 }: ViewServerOptions): Promise<ViewServer> {
   const token = randomBytes(24).toString('base64url');
-  const pages = new Map([['/', serve('viewer', viewer, (method, params) => {
+  const shown = serve('viewer', viewer, async (method, params) => {
     const asked = checkViewerParams(method, params);
+    if (asked.method === 'export') return downloads.offer(asked.params);
     return asked.method === 'open' ? viewer.view(view.focus) : (viewer.requests[asked.method] as Ask)(asked.params);
-  })]]);
+  });
+  const downloads = new Downloads(viewer.run, (event) => shown.listeners.forEach((listener) => listener(event)));
+  const pages = new Map([['/', shown]]);
   if (dashboard !== undefined) {
     pages.set('/dashboard/', serve('dashboard', dashboard, (method, params) => {
       const asked = checkDashboardParams(method, params);
@@ -74,8 +78,14 @@ export async function serveViewer({ viewer, dashboard, assets, focus, port = 0 }
     const served = pages.get(at);
     const path = pathname.slice(at.length);
     if (served === undefined) return fail(response, 404, { code: 'usage', message: `There is no ${pathname} here.` });
-    if (request.method === 'GET' && path === '') return page(response, served);
+    if (request.method === 'GET' && path === '') {
+      // Read while the browser reads the page. What is wrong with it is told when the page asks.
+      if (view.focus !== undefined && served.name === 'viewer') viewer.requests.timeline(view.focus).catch(() => {});
+      return page(response, served);
+    }
     if (request.method === 'GET' && /^[\w-]+\.(js|css)$/.test(path)) return asset(response, path);
+    const download = request.method === 'GET' && served === shown && path.startsWith('download/') ? downloads.take(path.slice('download/'.length)) : undefined;
+    if (download !== undefined) return downloads.send(download, response);
     if (!authorized(request, token)) return fail(response, 401, { code: 'auth', message: 'The token of this viewer is missing or wrong.', next: 'Open the address that "tuning-fork view" printed, whole.' });
     if (request.method === 'GET' && path === 'events') return events(request, response, served);
     if (request.method === 'POST' && path.startsWith('rpc/')) return call(request, response, served, path.slice('rpc/'.length));

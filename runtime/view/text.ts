@@ -16,27 +16,37 @@ export function textOf(ids: Int32Array, vocabulary: Vocabulary | undefined, brea
   const count = ids.length;
   const flags = new Uint8Array(count);
   const byteStart = new Uint32Array(count + 1);
-  const pieces: Uint8Array[] = [];
+  const words: Word[] = [];
+  const places = new Map<number, number>();
+  const which = new Uint32Array(count);
   let length = 0;
   for (let i = 0; i < count; i++) {
     const id = ids[i]!;
-    const piece = vocabulary?.bytes(id);
-    if (piece !== undefined && vocabulary!.isSpecial(id)) flags[i]! |= TOKEN.special;
-    if (piece === undefined) flags[i]! |= TOKEN.invalid;
-    pieces.push(piece ?? new Uint8Array(0));
+    let place = places.get(id);
+    if (place === undefined) {
+      places.set(id, place = words.length);
+      words.push(wordOf(id, vocabulary));
+    }
+    const word = words[place]!;
+    which[i] = place;
+    flags[i] = word.flags;
     byteStart[i] = length;
-    length += pieces[i]!.length;
+    length += word.bytes.length;
   }
   byteStart[count] = length;
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < count; i++) bytes.set(pieces[i]!, byteStart[i]);
+  for (let i = 0, at = 0; i < count; i++) {
+    const own = words[which[i]!]!.bytes;
+    // So short that a call to copy them takes longer.
+    for (let k = 0; k < own.length; k++) bytes[at++] = own[k]!;
+  }
 
   const start = new Uint32Array(count + 1);
-  const parts: string[] = [];
+  /** UTF-16: never more units than bytes. */
+  const units = new Uint16Array(length);
   let written = 0;
   const write = (text: string): void => {
-    parts.push(text);
-    written += text.length;
+    for (let k = 0; k < text.length; k++) units[written++] = text.charCodeAt(k);
   };
   /** Where the character under way begins, and the tokens that have a part of it. */
   let open = -1;
@@ -47,8 +57,13 @@ export function textOf(ids: Int32Array, vocabulary: Vocabulary | undefined, brea
     open = -1;
   };
   for (let i = 0; i < count; i++) {
-    if (breaks.has(i) || isSpecial(flags, i) || isSpecial(flags, i - 1)) abandon();
+    if (open !== -1 && (breaks.has(i) || isSpecial(flags, i) || isSpecial(flags, i - 1))) abandon();
     start[i] = written;
+    const { text } = words[which[i]!]!;
+    if (open === -1 && text !== undefined) {
+      write(text);
+      continue;
+    }
     const from = byteStart[i]!;
     const to = byteStart[i + 1]!;
     for (let at = open === -1 ? from : open; at < to;) {
@@ -65,7 +80,7 @@ export function textOf(ids: Int32Array, vocabulary: Vocabulary | undefined, brea
         flags[i]! |= TOKEN.invalid;
         at++;
       } else {
-        write(size === 1 ? String.fromCharCode(bytes[at]!) : decoder.decode(bytes.subarray(at, at + size)));
+        write(characterOf(bytes, at, size));
         at += size;
         if (open === -1) continue;
         for (const token of [...pending, i]) flags[token]! |= TOKEN.partial;
@@ -76,7 +91,31 @@ export function textOf(ids: Int32Array, vocabulary: Vocabulary | undefined, brea
   }
   abandon();
   start[count] = written;
-  return { text: parts.join(''), start, bytes, byteStart, flags };
+  return { text: wide.decode(units.subarray(0, written)), start, bytes, byteStart, flags };
+}
+
+/** What an id stands for wherever it comes. */
+interface Word {
+  bytes: Uint8Array;
+  /** Undefined: its bytes are no whole characters, so its neighbours have a say. */
+  text: string | undefined;
+  flags: number;
+}
+
+const UNKNOWN: Word = { bytes: new Uint8Array(0), text: '', flags: TOKEN.invalid };
+
+function wordOf(id: number, vocabulary: Vocabulary | undefined): Word {
+  const bytes = vocabulary?.bytes(id);
+  return bytes === undefined ? UNKNOWN : { bytes, text: wholeText(bytes), flags: vocabulary!.isSpecial(id) ? TOKEN.special : 0 };
+}
+
+function wholeText(bytes: Uint8Array): string | undefined {
+  for (let at = 0; at < bytes.length;) {
+    const size = characterSize(bytes, at, bytes.length);
+    if (size <= 0) return undefined;
+    at += size;
+  }
+  return decoder.decode(bytes);
 }
 
 function isSpecial(flags: Uint8Array, i: number): boolean {
@@ -84,6 +123,7 @@ function isSpecial(flags: Uint8Array, i: number): boolean {
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const wide = new TextDecoder('utf-16le', { ignoreBOM: true });
 const INCOMPLETE = 0;
 const INVALID = -1;
 
@@ -102,4 +142,11 @@ function characterSize(bytes: Uint8Array, at: number, to: number): number {
     if (byte < low || byte > high) return INVALID;
   }
   return size;
+}
+
+/** Of bytes that were found to be one: a call of the decoder for each would take longer. */
+function characterOf(bytes: Uint8Array, at: number, size: number): string {
+  let code = size === 1 ? bytes[at]! : bytes[at]! & (0x7f >> size);
+  for (let i = 1; i < size; i++) code = (code << 6) | (bytes[at + i]! & 0x3f);
+  return String.fromCodePoint(code);
 }

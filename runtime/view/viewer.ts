@@ -1,22 +1,24 @@
 /** Answers what a viewer's page asks about one run, from its files alone: it works while the run goes on, and never in its way. */
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import type { KeptCheckpoint } from '../protocol/training.ts';
-import { TOKEN, VIEWER_PROTOCOL, type Alternative, type HostCapability, type Timeline, type ViewedRun, type ViewerAction, type ViewerEvent, type ViewerRequests, type ViewFocus } from '../protocol/viewer.ts';
+import { TOKEN, VIEWER_PROTOCOL, type Alternative, type ExportChoice, type HostCapability, type Timeline, type ViewedRun, type ViewerAction, type ViewerEvent, type ViewerRequests, type ViewFocus } from '../protocol/viewer.ts';
 import { callOf, openRunReader, promptIds, type InFlight, type RunReader } from '../trace/index.ts';
 import { conversationOf } from './conversation.ts';
 import { advantagesOf } from './learned.ts';
 import { inFlightColumns, rolloutColumns } from './rollouts.ts';
 import { sampledPlaces, timelineOf } from './timeline.ts';
-import { openVocabulary, type Vocabulary } from './vocabulary.ts';
+import { vocabularyOfRun, type Vocabulary } from './vocabulary.ts';
 
 /** What the place that shows the page can do beyond reading. */
 export interface ViewerHost {
   capabilities: HostCapability[];
   language: string;
   act(action: ViewerAction): Promise<string | null>;
+  /** Absent: whoever serves the page offers a download. */
+  export?(choice: ExportChoice): Promise<string | null>;
   /** Of each call that sampled something, in the order of its answer. */
   score?(dir: string, rollout: string, checkpoint: string): Promise<{ call: number; logprobs: number[] }[]>;
 }
@@ -33,14 +35,14 @@ export class RunViewer {
   readonly #host: ViewerHost;
   readonly #vocabulary: Vocabulary | undefined;
   readonly #problems: ErrorInfo[] = [];
-  readonly #opened = new Map<string, Opened>();
+  readonly #opened = new Map<string, Promise<Opened>>();
   readonly #calls = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
   static async open(dir: string, host: ViewerHost): Promise<RunViewer> {
     const run = await openRunReader(dir);
     const problems: ErrorInfo[] = [];
-    const vocabulary = await vocabularyOf(run, problems);
+    const vocabulary = await vocabularyOfRun(run, problems);
     return new RunViewer(run, host, vocabulary, problems);
   }
 
@@ -76,6 +78,10 @@ export class RunViewer {
         if (row !== undefined) sampledPlaces(timeline, row).forEach((place, i) => (logprob[place] = logprobs[i] ?? NaN));
       }
       return { checkpoint, logprob };
+    },
+    export: async (choice) => {
+      if (this.#host.export === undefined) throw new TuningForkError('usage', 'Nothing here can export a run.', { next: 'tuning-fork runs export' });
+      return this.#host.export(choice);
     },
     act: (action) => this.#host.act(action),
   };
@@ -129,18 +135,23 @@ export class RunViewer {
     return changed.slice(0, NAMED_AT_MOST);
   }
 
-  async #rollout(rollout: string): Promise<Opened> {
+  #rollout(rollout: string): Promise<Opened> {
     const known = this.#opened.get(rollout);
     if (known !== undefined) return known;
-    const sealed = this.#run.find(rollout) >= 0;
-    const record = sealed ? await this.#run.read(rollout) : (await this.#run.inFlight()).find(({ place }) => place.rollout === rollout);
-    if (record === undefined) throw new TuningForkError('trace', `There is no rollout ${rollout} in this run.`, { where: { file: this.#run.dir } });
-    const opened = { record, timeline: timelineOf(rollout, record, this.#vocabulary) };
+    const opened = this.#read(rollout);
     // One in flight grows.
-    if (!sealed) return opened;
+    if (this.#run.find(rollout) < 0) return opened;
     if (this.#opened.size >= KEPT) this.#opened.delete(this.#opened.keys().next().value!);
     this.#opened.set(rollout, opened);
+    // What can't be read now may be there the next time.
+    opened.catch(() => this.#opened.delete(rollout));
     return opened;
+  }
+
+  async #read(rollout: string): Promise<Opened> {
+    const record = this.#run.find(rollout) >= 0 ? await this.#run.read(rollout) : (await this.#run.inFlight()).find(({ place }) => place.rollout === rollout);
+    if (record === undefined) throw new TuningForkError('trace', `There is no rollout ${rollout} in this run.`, { where: { file: this.#run.dir } });
+    return { record, timeline: timelineOf(rollout, record, this.#vocabulary) };
   }
 
   #alternatives({ record, timeline }: Opened, token: number): Alternative[] {
@@ -187,17 +198,3 @@ export class RunViewer {
     }
   }
 }
-
-/** Kept beside the runs, under the hash that the run names. */
-async function vocabularyOf(run: RunReader, problems: ErrorInfo[]): Promise<Vocabulary | undefined> {
-  const { tokenizer } = run.info;
-  if (tokenizer === undefined) return undefined;
-  const root = dirname(dirname(dirname(run.dir)));
-  try {
-    return await openVocabulary(join(root, '.tokenizers', tokenizer.sha256.slice(0, 16), 'tokenizer.json'));
-  } catch (error) {
-    problems.push(errorInfo(error));
-    return undefined;
-  }
-}
-

@@ -342,6 +342,7 @@ describe('the trace viewer in Chromium', () => {
     await writer.close();
     const { page } = await open(writer.dir, { language: 'zh-cn' });
     assert.match((await page.locator('.banner').textContent())!, /词表/);
+    await page.locator('.table-row').first().waitFor();
     await page.keyboard.press('Enter');
     await page.locator('.token-pane .t').first().waitFor();
     assert.equal(await page.locator('.token-pane .t').first().textContent(), '#256');

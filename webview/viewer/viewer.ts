@@ -46,7 +46,7 @@ export class Viewer {
   run: ViewedRun;
   readonly table = new RolloutTable();
   state: ViewerState;
-  readonly #timelines = new Map<string, Timeline>();
+  readonly #timelines = new Map<string, Promise<Timeline>>();
   readonly #themed: (() => void)[] = [];
   readonly #head = h('header', { class: 'page-head' });
   readonly #bar = h('div', { class: 'rollout-bar' });
@@ -85,18 +85,23 @@ export class Viewer {
     this.#stage.id = 'stage';
     this.#stage.setAttribute('role', 'tabpanel');
     root.replaceChildren(this.#head, this.#banner, this.#bar, this.#stage, this.#toast);
-    this.#reveal('rollouts');
+    const { focus } = this.run;
+    // A page that comes again is asked to begin where it began: it has moved on since.
+    const asked = JSON.stringify(focus);
+    const led = focus !== undefined && this.state.begun !== asked ? focus : undefined;
+    const rollout = led?.rollout ?? this.state.rollout;
+    // Asked for before the index: what one came for need not wait for the table of all. If it can't be had, opening it tells.
+    if (rollout !== undefined) this.timeline(rollout).catch(() => {});
+    const view = led !== undefined ? 'tokens' : rollout === undefined ? 'rollouts' : this.state.view;
+    this.#reveal(view);
     document.addEventListener('keydown', (event) => this.#key(event));
     this.host.onEvent((event) => void this.#told(event));
     this.#tellProblems();
     await this.#refresh(0);
-    markPainted('rollouts');
-    const { focus } = this.run;
-    // A page that comes again is asked to begin where it began: it has moved on since.
-    const asked = JSON.stringify(focus);
-    if (focus !== undefined && this.state.begun !== asked) {
+    if (view === 'rollouts') markPainted(view);
+    if (led !== undefined) {
       this.remember({ begun: asked });
-      await this.#focusOn(focus);
+      await this.#focusOn(led);
     } else if (this.state.rollout !== undefined && this.table.place(this.state.rollout) !== -1) await this.open(this.state.rollout, { view: this.state.view, token: this.state.token });
     else await this.show('rollouts');
     if (this.state.view !== 'rollouts') markPainted(this.state.view);
@@ -115,12 +120,13 @@ export class Viewer {
     for (const listener of this.#themed) listener();
   }
 
-  async timeline(rollout: string): Promise<Timeline> {
+  timeline(rollout: string): Promise<Timeline> {
     const known = this.#timelines.get(rollout);
     if (known !== undefined) return known;
-    const timeline = await this.host.request('timeline', { rollout });
+    const timeline = this.host.request('timeline', { rollout });
     if (this.#timelines.size >= TIMELINES_KEPT) this.#timelines.delete(this.#timelines.keys().next().value!);
     this.#timelines.set(rollout, timeline);
+    timeline.catch(() => this.#timelines.delete(rollout));
     return timeline;
   }
 

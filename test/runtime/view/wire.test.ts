@@ -18,3 +18,10 @@ test('a part of a larger buffer, at any place, is encoded as that part, and deco
   shifted.set(bytes, 3);
   assert.deepEqual(decode(shifted.subarray(3)), { part: Float64Array.of(2, 3) });
 });
+
+test('a column with one value throughout does not travel, and comes back whole', () => {
+  const value = { missing: new Float32Array(1_000).fill(NaN), none: new Uint8Array(1_000), almost: new Float64Array(3).with(2, -0) };
+  const bytes = encode(value);
+  assert.ok(bytes.length < 300, String(bytes.length));
+  assert.deepEqual(decode(bytes), value);
+});

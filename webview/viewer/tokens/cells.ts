@@ -106,8 +106,36 @@ function textPieces(text: string, special: boolean): Piece[] {
   return pieces;
 }
 
-/** Width of a token of printable ASCII, or of one that shows its bytes alone; -1 for all others: most tokens need no pieces to be measured. */
-export function plainCells({ text, start, flags, byteStart }: Timeline, token: number): number {
+export interface Measure {
+  /** Width of a token of printable ASCII, or of one that shows its bytes alone; -1 for all others: most tokens need no pieces to be measured. */
+  plain(token: number): number;
+  pieces(token: number): readonly Piece[];
+}
+
+/** Of all tokens of a timeline: an id that stands for whole characters is as wide wherever it comes. */
+export function measureOf(timeline: Timeline): Measure {
+  const widths = new Map<number, number>();
+  const known = new Map<number, Piece[]>();
+  const same = (token: number): boolean => (timeline.flags[token]! & (TOKEN.partial | TOKEN.invalid)) === 0;
+  return {
+    plain(token) {
+      if (!same(token)) return plainCells(timeline, token);
+      const id = timeline.id[token]!;
+      let cells = widths.get(id);
+      if (cells === undefined) widths.set(id, cells = plainCells(timeline, token));
+      return cells;
+    },
+    pieces(token) {
+      if (!same(token)) return piecesOf(timeline, token);
+      const id = timeline.id[token]!;
+      let pieces = known.get(id);
+      if (pieces === undefined) known.set(id, pieces = piecesOf(timeline, token));
+      return pieces;
+    },
+  };
+}
+
+function plainCells({ text, start, flags, byteStart }: Timeline, token: number): number {
   const from = start[token]!;
   const to = start[token + 1]!;
   const bytes = byteStart[token + 1]! - byteStart[token]!;

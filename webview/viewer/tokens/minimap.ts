@@ -13,6 +13,7 @@ export interface Mapped {
 
 const WIDTH = 84;
 const ROW_PIXELS = 3;
+const AT_LATEST_MS = 100;
 
 export class Minimap {
   readonly element: HTMLElement;
@@ -35,16 +36,20 @@ export class Minimap {
     this.element.addEventListener('pointermove', (event) => this.element.hasPointerCapture(event.pointerId) && go(event));
   }
 
-  /** Drawn when the text stands: it is what one waits for. */
   show(mapped: Mapped): void {
     this.#mapped = mapped;
     this.#measure();
+    this.soon();
+  }
+
+  /** Drawn when the text stands: it is what one waits for. Also after its size or the theme changed. */
+  soon(): void {
     if (this.#waiting) return;
     this.#waiting = true;
-    requestAnimationFrame(() => setTimeout(() => {
+    requestIdleCallback(() => {
       this.#waiting = false;
-      this.draw();
-    }));
+      this.#draw();
+    }, { timeout: AT_LATEST_MS });
   }
 
   #measure(): void {
@@ -52,8 +57,7 @@ export class Minimap {
     this.#scale = Math.min(ROW_PIXELS, this.#height / Math.max(1, this.#mapped!.rows.count));
   }
 
-  /** Also after its size or the theme changed. */
-  draw(): void {
+  #draw(): void {
     const mapped = this.#mapped;
     this.#height = this.element.clientHeight;
     const height = this.#height;

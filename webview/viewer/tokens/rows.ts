@@ -1,7 +1,7 @@
 /** Lays a timeline out in rows of cells, as typed arrays: a hundred thousand tokens in some tens of milliseconds. */
 import type { Timeline } from '../../../runtime/protocol/viewer.ts';
 import type { Block } from './blocks.ts';
-import { piecesOf, plainCells } from './cells.ts';
+import { measureOf, type Measure } from './cells.ts';
 
 export const ROW = { text: 0, head: 1, gap: 2 } as const;
 
@@ -47,20 +47,20 @@ export function layOut(timeline: Timeline, blocks: readonly Block[], columns: nu
   const rows = new Builder();
   const row = new Uint32Array(timeline.count);
   const column = new Uint16Array(timeline.count);
+  const measure = measureOf(timeline);
   for (const [place, block] of blocks.entries()) {
     if (!block.continues) {
       if (place > 0) rows.add(ROW.gap, place);
       rows.add(ROW.head, place);
     }
-    layOutBlock(timeline, block, columns, rows, row, column);
+    layOutBlock(timeline, measure, block, columns, rows, row, column);
   }
   const { count } = rows;
   return { count, kind: rows.kind.subarray(0, count), token: rows.token.subarray(0, count), piece: rows.piece.subarray(0, count), row, column, columns };
 }
 
 /** A row ends at a newline, or where the next token has no place; a word is kept whole if a row can hold it. */
-function layOutBlock(timeline: Timeline, block: Block, columns: number, rows: Builder, row: Uint32Array, column: Uint16Array): void {
-  const { text, start } = timeline;
+function layOutBlock({ text, start }: Timeline, measure: Measure, block: Block, columns: number, rows: Builder, row: Uint32Array, column: Uint16Array): void {
   let x = 0;
   let open = false;
   /** Where the row may be broken: a token of it that begins with a space. */
@@ -74,7 +74,7 @@ function layOutBlock(timeline: Timeline, block: Block, columns: number, rows: Bu
   };
   for (let token = block.from; token < block.to; token++) {
     if (!open) begin(token);
-    const cells = plainCells(timeline, token);
+    const cells = measure.plain(token);
     if (cells >= 0 && cells <= columns) {
       const spaced = start[token]! < start[token + 1]! && text.charCodeAt(start[token]!) === 0x20;
       if (x + cells > columns) {
@@ -99,7 +99,7 @@ function layOutBlock(timeline: Timeline, block: Block, columns: number, rows: Bu
       x += cells;
       continue;
     }
-    const pieces = piecesOf(timeline, token);
+    const pieces = measure.pieces(token);
     // A token that fits a row stands in one, up to its newline.
     let width = 0;
     for (const piece of pieces) {

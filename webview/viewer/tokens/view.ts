@@ -77,10 +77,8 @@ export class TokensView {
     this.#mode.value = viewer.state.mode;
     this.#setGlyphs(viewer.state.glyphs);
     this.#setTable(viewer.state.table);
-    new ResizeObserver(() => this.#minimap.draw()).observe(this.#minimap.element);
-    viewer.onTheme(() => {
-      this.#minimap.draw();
-    });
+    new ResizeObserver(() => this.#minimap.soon()).observe(this.#minimap.element);
+    viewer.onTheme(() => this.#minimap.soon());
   }
 
   get cursor(): number {
