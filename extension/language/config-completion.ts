@@ -5,7 +5,7 @@ import { BUILTIN_JUDGES } from '../../runtime/protocol/config.ts';
 import { providers } from '../../runtime/protocol/providers.ts';
 import { belowRoot, defaultOf, helpOf, isMapping, keysAt, kindOf, schemaAt, TOP_KEYS, wordsOf } from './config-schema.ts';
 import { posix, type Named } from './named.ts';
-import type { L10n, Span } from './problem.ts';
+import type { L10n, Span } from '../../runtime/contracts/problem.ts';
 import { cursorAt, keyPathAt } from './yaml-cursor.ts';
 
 export interface Suggestion {

@@ -6,7 +6,7 @@ import { nearest } from '../../runtime/protocol/suggest.ts';
 import { posix, type Named } from './named.ts';
 import { allKeyPaths, isMapping, keysAt, schemaAt, wordsOf } from './config-schema.ts';
 import type { ConfigText } from './config-text.ts';
-import { indentAt, insert, replace, wholeLine, type Edit, type Fix, type L10n } from './problem.ts';
+import { indentAt, insert, replace, wholeLine, type Edit, type Fix, type L10n } from '../../runtime/contracts/problem.ts';
 
 /** `key`: the path the mistake is at. */
 export function fixesFor(key: string, config: ConfigText, workflows: readonly (Named & { from: string })[], l10n: L10n): Fix[] {

@@ -14,7 +14,7 @@ import { posix, type Named } from './named.ts';
 import { fixesFor } from './config-fixes.ts';
 import { ConfigText } from './config-text.ts';
 import type { Exports } from './exports.ts';
-import { replace, type Fix, type L10n, type Problem } from './problem.ts';
+import { replace, type Fix, type L10n, type Problem } from '../../runtime/contracts/problem.ts';
 
 export interface ConfigProblem extends Problem {
   /** What it is about does nothing: shown faded. */

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { allKeyPaths, isMapping, isWhole, keysAt, schemaAt, unwrap } from '../../runtime/config/schema.ts';
 import { hasNoEffectYet, KEPT_TREES, ROOTS } from '../../runtime/protocol/config.ts';
-import type { L10n } from './problem.ts';
+import type { L10n } from '../../runtime/contracts/problem.ts';
 
 export { allKeyPaths, isMapping, keysAt, schemaAt };
 

@@ -3,7 +3,7 @@ import { join, readYaml, type YamlTree } from '../../runtime/config/yaml.ts';
 import { RENAMED, ROOTS } from '../../runtime/protocol/config.ts';
 import type { Place } from '../../runtime/protocol/errors.ts';
 import type { Json } from '../../runtime/protocol/json.ts';
-import type { Span } from './problem.ts';
+import type { Span } from '../../runtime/contracts/problem.ts';
 
 export class ConfigText {
   readonly text: string;

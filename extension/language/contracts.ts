@@ -1,7 +1,8 @@
 /** What a workflow or a judge must be, checked as it is written: everything here would else be told by a rollout that fails. */
-import { indentAt, insert, type L10n, type Problem } from './problem.ts';
+import { indentAt, insert, type L10n, type Problem } from '../../runtime/contracts/problem.ts';
 import { callableOf, methodProblems, nameSpan } from './method-contract.ts';
-import { inheritedMember, readModule, type OwnClass, type SourceModule } from './module.ts';
+import { inheritedMember, readModule, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
+import { tunedProblems } from '../../runtime/contracts/tuned.ts';
 import { outputRewardProblems, verdictProblems } from './rewards.ts';
 import { roleProblems } from './roles.ts';
 import type * as t from '@babel/types';
@@ -13,7 +14,7 @@ export function contractProblems(text: string, file: string, l10n: L10n): Proble
   const ofClasses = module.classes.flatMap((own) => [
     ...exportProblems(module, own, l10n), ...nameProblems(module, own, l10n), ...methodProblems(module, own, l10n), ...roleProblems(module, own, l10n),
   ]);
-  return [...ofClasses, ...outputRewardProblems(module, l10n), ...verdictProblems(module, l10n)]
+  return [...ofClasses, ...tunedProblems(module, l10n), ...outputRewardProblems(module, l10n), ...verdictProblems(module, l10n)]
     // A node of the tree serves as a span, and would keep the whole tree alive.
     .map((problem) => ({ ...problem, span: { start: problem.span.start, end: problem.span.end } }))
     .sort((a, b) => a.span.start - b.span.start);

@@ -1,5 +1,5 @@
 /** The classes a file can give to a configuration. */
-import { parseTypeScript } from './syntax.ts';
+import { parseTypeScript } from '../../runtime/contracts/syntax.ts';
 
 export interface Exports {
   classes: string[];

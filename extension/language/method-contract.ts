@@ -1,9 +1,9 @@
 /** What is asked of `execute(task, tuner)` and of `judge(task, output)`: a method, its parameters, whether it is async. */
 import type * as t from '@babel/types';
-import { nameFor } from './imports.ts';
-import { importedName, inheritedMember, memberOf, type Kind, type Member, type OwnClass, type SourceModule } from './module.ts';
-import { indentAt, insert, replace, type Edit, type L10n, type Problem, type Span } from './problem.ts';
-import { visit } from './syntax.ts';
+import { nameFor } from '../../runtime/contracts/imports.ts';
+import { importedName, inheritedMember, memberOf, type Kind, type Member, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
+import { indentAt, insert, replace, type Edit, type L10n, type Problem, type Span } from '../../runtime/contracts/problem.ts';
+import { visit } from '../../runtime/contracts/syntax.ts';
 
 interface Contract {
   method: string;

@@ -1,9 +1,9 @@
 /** Rewards that can't be numbers, as far as the text alone tells. */
 import type * as t from '@babel/types';
-import { importedName, type SourceModule } from './module.ts';
+import { importedName, type SourceModule } from '../../runtime/contracts/module.ts';
 import { callableOf } from './method-contract.ts';
-import { insert, replace, type Fix, type L10n, type Problem, type Span } from './problem.ts';
-import { bare, keyName, visit } from './syntax.ts';
+import { insert, replace, type Fix, type L10n, type Problem, type Span } from '../../runtime/contracts/problem.ts';
+import { bare, keyName, visit } from '../../runtime/contracts/syntax.ts';
 
 interface NoNumber extends Span {
   what: string;

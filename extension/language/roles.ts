@@ -2,9 +2,9 @@
 import type * as t from '@babel/types';
 import { nearest } from '../../runtime/protocol/suggest.ts';
 import { callableOf } from './method-contract.ts';
-import { inheritedMember, memberOf, textOf, type OwnClass, type SourceModule } from './module.ts';
-import { insert, replace, wholeLine, type Fix, type L10n, type Problem, type Span } from './problem.ts';
-import { bare, keyName, visit, type Node } from './syntax.ts';
+import { inheritedMember, memberOf, textOf, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
+import { insert, replace, wholeLine, type Fix, type L10n, type Problem, type Span } from '../../runtime/contracts/problem.ts';
+import { bare, keyName, visit, type Node } from '../../runtime/contracts/syntax.ts';
 import { roleCalls, targetsOf, targetsValue, type RoleCall } from './workflows.ts';
 
 /** The role of a tuner that is used as a model itself. */

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { bodyOfExecute, contractProblems } from './contracts.ts';
 import { exportsOf } from './exports.ts';
-import type { L10n } from './problem.ts';
+import type { L10n } from '../../runtime/contracts/problem.ts';
 import type { Answer, Question } from './sources.ts';
 import { classesIn, gradesOf } from './workflows.ts';
 

@@ -1,8 +1,8 @@
 /** What the rest of the extension wants to know of a file. */
 import type * as t from '@babel/types';
 import type { FoundWorkflow } from '../discovery/discovery.ts';
-import { importedName, inheritedMember, memberOf, readModule, textOf, visitCode, type OwnClass, type SourceModule } from './module.ts';
-import { bare, keyName, type Node } from './syntax.ts';
+import { importedName, inheritedMember, memberOf, readModule, textOf, visitCode, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
+import { bare, keyName, type Node } from '../../runtime/contracts/syntax.ts';
 
 export interface FoundClasses {
   workflows: FoundWorkflow[];

@@ -1,5 +1,5 @@
 /** Where a place in a YAML is, told by lines and indents: that also works for a text which is half written and no YAML yet. */
-import type { Span } from './problem.ts';
+import type { Span } from '../../runtime/contracts/problem.ts';
 
 export interface YamlCursor {
   at: 'key' | 'value';

@@ -21,6 +21,7 @@ import { openRunReader, readRolloutTest, type InFlight } from '../trace/index.ts
 import { createRun, openRun, type NewRun, type RunWriter } from '../trace/writer.ts';
 import { checkpointFolder } from './checkpoints.ts';
 import { plannedJobs, replayJobs, testJobs, type Job } from './jobs.ts';
+import { checkFunctions } from './functions.ts';
 import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
 import { sourceHashes } from './sources.ts';
@@ -69,6 +70,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
   const concurrency = Math.max(workers, request.concurrency ?? (request.inspect ? 1 : rollout.max_env_worker));
   const spec = modelSpec(request, config);
   const load = workerLoad(config, judge, request, project);
+  await checkFunctions(load);
 
   const info: NewRun = {
     project: config.config.project_name, experiment: config.config.experiment_name, kind: request.kind,
@@ -105,6 +107,8 @@ export async function prepareRun(request: StartRun, project: string, check: (con
 export function loadRunConfig(request: StartRun, replayed?: RunInfo): Promise<LoadedConfig> {
   const { conf, env, cwd, temperature } = request;
   const asked: Record<string, Json | undefined> = {
+    ...request.set,
+    ...(request.workflow !== undefined && { 'rollout.user_workflow': fromCommand(request.workflow, cwd) }), ...(request.judge !== undefined && { 'task_judge.judge_protocol': fromCommand(request.judge, cwd) }),
     trainable_targets: request.train, 'rollout.seed': request.seed, 'trainer_common.total_training_steps': request.training?.steps,
     'rollout.temperature': temperature, 'rollout.val_kwargs.temperature': temperature, 'rollout.val_kwargs.do_sample': temperature === undefined ? undefined : temperature > 0,
     'model.path': request.model === undefined ? undefined : findPath({ dir: cwd, cwd }, request.model) ?? request.model,
@@ -112,6 +116,12 @@ export function loadRunConfig(request: StartRun, replayed?: RunInfo): Promise<Lo
   const then = replayed?.conf === resolve(cwd, conf) ? replayed.config : {};
   const overrides = Object.fromEntries(Object.entries(asked).map(([key, value]) => [key, value ?? at(then, key)]));
   return loadConfig(conf, overrides, { env, cwd });
+}
+
+/** A file named in a command is meant from where it was typed; `builtin->…` is no file. */
+function fromCommand(target: string, cwd: string): string {
+  const [file = '', name] = target.split('->');
+  return name === undefined || findPath({ dir: cwd, cwd }, file) === undefined ? target : `${resolve(cwd, file)}->${name}`;
 }
 
 function at(config: JsonObject, key: string): Json | undefined {

@@ -55,6 +55,11 @@ export class Args {
     return value?.flatMap((each) => each.split(',')).map((each) => each.trim()).filter((each) => each !== '');
   }
 
+  /** Of an option that may be given more than once, each as it was written. */
+  each(name: string): string[] {
+    return (this.values[name] as string[] | undefined) ?? [];
+  }
+
   number(name: string): number | undefined {
     const value = this.text(name);
     return value === undefined ? undefined : Number(value);

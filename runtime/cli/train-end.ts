@@ -1,5 +1,7 @@
 /** What a person reads when a training is over: before and after, where the weights are, what to type next. */
-import { join, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
+import type { TuningForkConfig } from '../protocol/config.ts';
+import type { RunInfo } from '../protocol/trace.ts';
 import { reportLines } from '../training/report.ts';
 import type { Followed } from './follow.ts';
 import { COMMAND } from './invocation.ts';
@@ -22,11 +24,17 @@ export async function endOfTraining(view: TrainView, { status, state, error }: F
     if (weights !== null) {
       const folder = shown(join(status.dir, weights));
       print(`\n${t('Use what it has learned:')}`);
-      print(`  ${COMMAND} rollout --conf ${shown(status.info.conf)} --split validation --model ${folder}`);
+      print(`  ${COMMAND} rollout --conf ${shown(status.info.conf)}${workflowOption(status.info)} --split validation --model ${folder}`);
       print(`  ${COMMAND} serve ${folder}`);
     }
   }
   if (state !== 'finished') print(`\n${t('Go on with it:')}\n  ${COMMAND} train --resume --run ${name}`);
+}
+
+/** Where the workflow came from the command line, and so isn't in the configuration: its file is absolute then. */
+function workflowOption({ config }: RunInfo): string {
+  const [file = '', name] = (config as unknown as TuningForkConfig).rollout.user_workflow.split('->');
+  return isAbsolute(file) ? ` --workflow '${shown(file)}->${name}'` : '';
 }
 
 function shown(path: string): string {

@@ -84,6 +84,7 @@ const MAPPED: readonly [theirs: string, ours: string, translate?: Translate][] =
   ['explorer.rollout_model.seed', 'rollout.seed', unlessNull],
   ['explorer.eval_interval', 'trainer_common.test_freq', unlessZero],
   ['explorer.eval_on_startup', 'trainer_common.val_before_train'],
+  ['monitor.monitor_type', 'trainer_common.logger', curves],
   ['trainer.save_interval', 'trainer_common.save_freq', (value) => (value === 0 ? -1 : value)],
   ['trainer.total_steps', 'trainer_common.total_training_steps', unlessZero],
   ['trainer.grad_clip', 'trainer_common.optim.grad_clip', unlessNull],
@@ -172,6 +173,11 @@ function advantage(type: Json, { problem }: Told): Json | undefined {
   if (typeof type === 'string' && Object.hasOwn(known, type)) return known[type];
   problem(`\`algorithm.algorithm_type\` is ${JSON.stringify(type)}, which can’t be trained here.`, `Known here: ${Object.keys(known).join(', ')}.`);
   return undefined;
+}
+
+/** Nothing to choose: TensorBoard's files are always written. */
+function curves(type: Json, { warn }: Told): undefined {
+  if (type !== 'tensorboard') warn(`\`monitor.monitor_type\` is ${JSON.stringify(type)}; curves are written as files of TensorBoard.`);
 }
 
 /** `train_batch_size` counts rollouts of one optimizer step. */

@@ -1,5 +1,6 @@
 import type { ChatMessage, Sampling } from './chat.ts';
 import type { ErrorInfo, Place } from './errors.ts';
+import type { Json } from './json.ts';
 import type { Stopped, StopPoint } from './stops.ts';
 import type { IndexEntry, Replay, RunInfo, Split } from './trace.ts';
 import type { TrainingEstimate, TrainingEvent, TrainingReport } from './training.ts';
@@ -20,6 +21,11 @@ export interface StartRun {
   concurrency?: number;
   workers?: number;
   model?: string;
+  /** In place of the configuration's own; `file.ts->name`, the name of a class or a function. */
+  workflow?: string;
+  judge?: string;
+  /** Values in place of those in the configuration, by key path. */
+  set?: Record<string, Json>;
   train?: string[];
   temperature?: number;
   seed?: number;
@@ -116,6 +122,8 @@ export type RunEventBody =
   | { type: 'held'; stop: Stopped }
   | { type: 'released'; rollout: string }
   | { type: 'paused'; paused: boolean }
+  /** What a trainer does until it answers. */
+  | { type: 'trainer'; text: string }
   | { type: 'estimate'; estimate: TrainingEstimate }
   | { type: 'training'; event: TrainingEvent }
   | { type: 'report'; report: TrainingReport; files: { json: string; html: string } }

@@ -1,7 +1,7 @@
 /// <reference types="node" />
 export { Workflow, WorkflowOutput, type WorkflowOutputOptions, type WorkflowTask } from './workflow.ts';
 export { ModelTuner, DEFAULT_ROLE, type DefaultModel, type TunerOptions } from './tuner.ts';
-export type { CallOptions, ChatModel, ChatReply } from './model.ts';
+export type { CallOptions, ChatModel, ChatModel as TrinityChatModel, ChatReply } from './model.ts';
 export type { CallableModel, LocalAnswer } from './local-model.ts';
 export { Judge } from './judge.ts';
 export type { Environment, Evaluable, Step } from './environment.ts';
@@ -11,6 +11,8 @@ export { tool, Toolkit, type Tool, type ToolContext, type ToolOptions, type Tool
 export { runCode, type RunCodeOptions } from './run-code.ts';
 export { ReActAgent, type ReActAgentOptions } from './react-agent.ts';
 export { currentRollout, runInRollout, ToolError, type RolloutContext, type ToolRecorder } from './context.ts';
+export { tune, type AlgorithmConfig, type DatasetConfig, type TuneOptions, type TunerModelConfig } from './tune.ts';
+export type { FunctionExtras, FunctionOutput, JudgeFunction, JudgeOutput, WorkflowFunction } from './functions.ts';
 export type { Schema, Validated } from './schema.ts';
 export { z } from './zod.mjs';
 

@@ -3,7 +3,9 @@ import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { WorkerLoad } from '../protocol/worker.ts';
+import { judgeOf, workflowOf, type AuxiliaryModels, type JudgeFunction, type WorkflowFunction } from '../sdk/functions.ts';
 import type { Judge, Workflow } from '../sdk/index.ts';
+import { receiveTuned, type Tuned } from '../sdk/tune.ts';
 import { userPlace, userStack } from './stack.ts';
 
 export interface UserCode {
@@ -18,7 +20,9 @@ export async function loadUserCode(load: WorkerLoad): Promise<UserCode> {
 }
 
 async function loadWorkflow(load: WorkerLoad): Promise<new () => Workflow> {
-  const WorkflowClass = await importClass(load.workflow, load.projectDir, 'workflow');
+  const found = await importTarget(load.workflow, load.projectDir, 'workflow');
+  if (found.kind === 'function') return workflowOf(found.run as WorkflowFunction, found.auxiliaryModels);
+  const WorkflowClass = found.Class;
   if (typeof WorkflowClass.prototype.execute !== 'function') {
     throw new TuningForkError('workflow', `${load.workflow.className} has no method execute(task, tuner).`, {
       where: { file: load.workflow.file },
@@ -29,7 +33,8 @@ async function loadWorkflow(load: WorkerLoad): Promise<new () => Workflow> {
 }
 
 async function loadJudge(judge: { file: string; className: string }, projectDir: string): Promise<Judge> {
-  const JudgeClass = await importClass(judge, projectDir, 'judge');
+  const found = await importTarget(judge, projectDir, 'judge');
+  const JudgeClass = found.kind === 'function' ? judgeOf(found.run as JudgeFunction) as unknown as AnyClass : found.Class;
   if (typeof JudgeClass.prototype.judge !== 'function') {
     throw new TuningForkError('judge', `${judge.className} has no method judge(task, output).`, {
       where: { file: judge.file },
@@ -41,7 +46,12 @@ async function loadJudge(judge: { file: string; className: string }, projectDir:
 
 type AnyClass = { new (): object; prototype: Record<string, unknown> };
 
-async function importClass(target: { file: string; className: string }, projectDir: string, code: 'workflow' | 'judge'): Promise<AnyClass> {
+type Found = { kind: 'class'; Class: AnyClass } | { kind: 'function'; run: WorkflowFunction | JudgeFunction; auxiliaryModels?: AuxiliaryModels };
+
+/** What files gave to `tune`, which takes their functions whether they are exported or not. */
+const tuned = new Map<string, Tuned>();
+
+async function importTarget(target: { file: string; className: string }, projectDir: string, code: 'workflow' | 'judge'): Promise<Found> {
   if (!existsSync(target.file)) {
     throw new TuningForkError(code, `The file ${relative(projectDir, target.file)} does not exist.`, {
       where: { file: target.file },
@@ -50,17 +60,37 @@ async function importClass(target: { file: string; className: string }, projectD
   }
   let module: Record<string, unknown>;
   try {
-    module = (await import(pathToFileURL(target.file).href)) as Record<string, unknown>;
+    module = await importModule(target.file);
   } catch (error) {
     throw importError(error, target.file, code);
   }
   const value = module[target.className] ?? (target.className === 'default' ? module.default : undefined);
-  if (isClass(value)) return value;
+  if (isClass(value)) return { kind: 'class', Class: value };
+  const given = tuned.get(target.file);
+  const run = typeof value === 'function' ? value as WorkflowFunction : code === 'workflow' ? given?.workflowFunc : given?.judgeFunc;
+  if (run !== undefined) return { kind: 'function', run, ...(given?.auxiliaryModels && { auxiliaryModels: given.auxiliaryModels }) };
   const classes = Object.entries(module).filter(([, each]) => isClass(each)).map(([name]) => name);
   throw new TuningForkError(code, `There is no exported class ${target.className} in ${relative(projectDir, target.file)}.`, {
     where: { file: target.file },
     next: classes.length === 0 ? `Write "export class ${target.className}".` : `It exports ${classes.join(', ')}.`,
   });
+}
+
+const modules = new Map<string, Promise<Record<string, unknown>>>();
+
+/** A file that calls `tune` and waits for it would never end: it is taken as far as it has come. A second import would find it waiting. */
+function importModule(file: string): Promise<Record<string, unknown>> {
+  const known = modules.get(file);
+  if (known !== undefined) return known;
+  const called = Promise.withResolvers<Record<string, unknown>>();
+  receiveTuned((given) => {
+    tuned.set(file, given);
+    // A file that doesn't wait ends, and has its exports.
+    setImmediate(() => called.resolve({}));
+  });
+  const module = Promise.race([import(pathToFileURL(file).href) as Promise<Record<string, unknown>>, called.promise]);
+  modules.set(file, module);
+  return module;
 }
 
 function isClass(value: unknown): value is AnyClass {

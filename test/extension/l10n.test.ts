@@ -11,8 +11,9 @@ const placeholders = (text: string): string[] => [...text.matchAll(/\{\w+\}/g)].
 /** The texts of `l10n.t('…')` as they are written; a text put together at run time could not be translated. */
 function texts(): Map<string, string> {
   const found = new Map<string, string>();
-  for (const file of readdirSync(join(root, 'extension'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))) {
-    const source = readFileSync(join(root, 'extension', file), 'utf8');
+  const files = ['extension', 'runtime/contracts'].flatMap((dir) => readdirSync(join(root, dir), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).map((name) => join(dir, name)));
+  for (const file of files) {
+    const source = readFileSync(join(root, file), 'utf8');
     for (const [call, quote, text] of source.matchAll(/\bl10n\.t\(\s*(?:(['"`])((?:\\.|(?!\1)[^\\])*)\1)?/g)) {
       assert.ok(quote === "'" || quote === '"', `${file}: ${call} must begin with a plain text in quotes`);
       found.set(text!.replace(/\\(.)/g, '$1'), file);

@@ -10,6 +10,7 @@ import type { Split } from '../../protocol/trace.ts';
 import { openTasks } from '../../tasks/open.ts';
 import { openRunReader } from '../../trace/index.ts';
 import type { Args, Command } from '../args.ts';
+import { asked, overridesOf, runOptions } from '../asked.ts';
 import { startAndFollow, type Watcher } from '../follow.ts';
 import { count, decimal, duration } from '../format.ts';
 import { spinner } from '../frame.ts';
@@ -19,7 +20,6 @@ import { plural, t } from '../l10n.ts';
 import { LiveRegion } from '../live-region.ts';
 import { nearby } from '../report.ts';
 import { padEnd, visible, wrap } from '../terminal.ts';
-import { runOptions } from './rollout.ts';
 
 export const check: Command = {
   name: 'check',
@@ -86,7 +86,7 @@ class Check implements Watcher {
     const name = 'configuration';
     const title = t('configuration');
     try {
-      const config = await loadConfig(this.#args.text('conf')!, { trainable_targets: this.#args.list('train') });
+      const config = await loadConfig(this.#args.text('conf')!, overridesOf(this.#args));
       this.#tell(name, title, 'ok', nearby({ file: config.file }).file);
       for (const warning of config.warnings) this.#tell(name, title, 'warning', warning.message, warning.next);
       return config;
@@ -157,8 +157,8 @@ class Check implements Watcher {
     const title = t('dry rollout');
     try {
       const { error, status, interrupted } = await startAndFollow(this.#args, {
-        kind: 'check', conf: config.file, model: this.#args.text('model'), train: this.#args.list('train'),
-        temperature: this.#args.number('temperature'), seed: this.#args.number('seed'), tasks: { first: 1 }, repeats: 1, concurrency: 1,
+        kind: 'check', conf: config.file, ...asked(this.#args),
+        temperature: this.#args.number('temperature'), tasks: { first: 1 }, repeats: 1, concurrency: 1,
       }, this);
       if (interrupted) return EXIT.cancelled;
       if (error !== undefined) {

@@ -4,6 +4,7 @@ import { loadConfig } from '../../config/load.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import { readPass, readPasses, type Pass } from '../../training/passes.ts';
 import { wholeNumber, type Args, type Command } from '../args.ts';
+import { asked, overridesOf, runOptions } from '../asked.ts';
 import { printEvaluation, type EvaluatedPass } from '../eval-report.ts';
 import { runNamed } from '../find-run.ts';
 import { startAndFollow, type Followed } from '../follow.ts';
@@ -11,7 +12,7 @@ import { decimal } from '../format.ts';
 import { errPaint, EXIT, note } from '../io.ts';
 import { plural, t } from '../l10n.ts';
 import { describeError } from '../report.ts';
-import { exitCode, runOptions, viewFor } from './rollout.ts';
+import { exitCode, viewFor } from './rollout.ts';
 
 /** Enough for an interval of some 5 % on each side, in a minute or two on a small model. */
 const FIRST_TASKS = 200;
@@ -47,7 +48,7 @@ export const evaluate: Command = {
     workers: { value: 'n', help: 'Worker processes they are shared out among (default: rollout.workers)', number: wholeNumber(1) },
   },
   run: async (args) => {
-    const { config } = await loadConfig(args.text('conf')!);
+    const { config } = await loadConfig(args.text('conf')!, overridesOf(args));
     const plans = plansOf(args, config.rollout.temperature);
     const compared = args.text('compare');
     const otherModel = compared !== undefined && isModel(compared) ? compared : undefined;
@@ -104,8 +105,8 @@ async function measure(args: Args, { temperature, repeats }: Plan, model: string
   const first = args.number('tasks') ?? FIRST_TASKS;
   if (!args.on('json')) note(errPaint.bold(temperature === 0 ? t('Greedy:') : t('At temperature {0}, {1} of each task:', decimal(temperature, 1), plural(repeats, '{0} rollout', '{0} rollouts'))));
   const followed: Followed = await startAndFollow(args, {
-    kind: 'rollout', conf: args.text('conf')!, split: 'validation', tasks: first === 0 ? {} : { first }, repeats, temperature, model,
-    train: args.list('train'), seed: args.number('seed'), concurrency: args.number('concurrency'), workers: args.number('workers'),
+    kind: 'rollout', conf: args.text('conf')!, split: 'validation', tasks: first === 0 ? {} : { first }, repeats, temperature,
+    ...asked(args), model, concurrency: args.number('concurrency'), workers: args.number('workers'),
   }, viewFor(args));
   const { status, error } = followed;
   if (error !== undefined && !args.on('json')) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);

@@ -1,8 +1,9 @@
 import { loadConfig } from '../../config/load.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { Command } from '../args.ts';
+import { overridesOf, runOptions } from '../asked.ts';
 import { t } from '../l10n.ts';
-import { runOptions, runRollouts } from './rollout.ts';
+import { runRollouts } from './rollout.ts';
 import { runTraining } from './train.ts';
 
 /** `tuning-fork --conf <yaml> --backbone debug`: the call as AgentJet has it. */
@@ -19,7 +20,7 @@ export const launch: Command = {
     backbone: { value: 'backbone', help: 'debug runs rollouts; the others train (default: backbone in the configuration)', choices: ['debug', 'embedded', 'gpu', 'trinity', 'verl'] },
   },
   run: async (args) => {
-    const { config } = await loadConfig(args.text('conf')!);
+    const { config } = await loadConfig(args.text('conf')!, overridesOf(args));
     const backbone = args.text('backbone') ?? config.backbone;
     if (backbone === 'embedded') return runTraining(args, args.text('conf')!);
     if (backbone !== 'debug') throw notHereYet(backbone);

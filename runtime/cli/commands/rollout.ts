@@ -1,5 +1,6 @@
 import type { StartRun } from '../../protocol/backbone.ts';
-import { wholeNumber, type Args, type Command, type Options } from '../args.ts';
+import { wholeNumber, type Args, type Command } from '../args.ts';
+import { asked, runOptions } from '../asked.ts';
 import { startAndFollow, type Followed, type Watcher } from '../follow.ts';
 import { doneOf } from '../frame.ts';
 import { EXIT, printJson } from '../io.ts';
@@ -7,15 +8,6 @@ import { JsonView } from '../json-view.ts';
 import { exitCodeOf } from '../report.ts';
 import { RunView } from '../run-view.ts';
 import { summarize } from '../summary.ts';
-
-/** What `rollout`, `check` and `--backbone debug` have in common. */
-export const runOptions: Options = {
-  conf: { value: 'yaml', short: 'c', help: 'The configuration', required: true },
-  model: { value: 'path|provider:model', short: 'm', help: 'Another model than the one in the configuration, e.g. embedded, ./weights or ollama:qwen3' },
-  train: { value: 'roles', help: 'Roles to train, comma separated, instead of the ones the workflow names', many: true },
-  temperature: { value: 't', help: 'Sampling temperature; 0 is greedy', number: { integer: false, least: 0 } },
-  seed: { value: 'n', help: 'Seed; the same one gives the same rollouts', number: wholeNumber(0) },
-};
 
 /** Ten tasks tell most in seconds; the whole data set is a word away. */
 const FIRST_TASKS = 10;
@@ -61,7 +53,7 @@ function chosenTasks(args: Args): StartRun['tasks'] {
 export async function runRollouts(args: Args, request: Partial<StartRun>): Promise<number> {
   const view = viewFor(args);
   const followed = await startAndFollow(args, {
-    kind: 'rollout', conf: args.text('conf')!, model: args.text('model'), train: args.list('train'), seed: args.number('seed'), ...request,
+    kind: 'rollout', conf: args.text('conf')!, ...asked(args), ...request,
   }, view);
   if (view instanceof RunView) await summarize(followed, [...view.failures.values()]);
   else tellSummary(followed);

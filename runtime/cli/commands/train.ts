@@ -1,8 +1,10 @@
 import { connectBackbone } from '../../backbone/client.ts';
+import type { TuningForkConfig } from '../../protocol/config.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { RunInfo } from '../../protocol/trace.ts';
 import { findRun, type RunPlace } from '../../trace/index.ts';
 import { wholeNumber, type Args, type Command } from '../args.ts';
+import { asked, runOptions } from '../asked.ts';
 import { startAndFollow, watch, type Followed } from '../follow.ts';
 import { EXIT } from '../io.ts';
 import { JsonView } from '../json-view.ts';
@@ -11,7 +13,7 @@ import { projectOf, runsOf } from '../project.ts';
 import { exitCodeOf } from '../report.ts';
 import { endOfTraining } from '../train-end.ts';
 import { TrainView } from '../train-view.ts';
-import { runOptions, tellSummary } from './rollout.ts';
+import { tellSummary } from './rollout.ts';
 
 const { temperature: _sampling, conf, ...options } = runOptions;
 
@@ -42,17 +44,23 @@ export const train: Command = {
     const resumed = args.on('resume') ? await trainingNamed(args) : undefined;
     const file = args.text('conf') ?? resumed?.info.conf;
     if (file === undefined) throw new TuningForkError('usage', t('--{0} <{1}> is missing.', 'conf', 'yaml'), { next: t('Run "{0}".', 'tuning-fork train --help') });
-    return runTraining(args, file, resumed?.dir);
+    return runTraining(args, file, resumed);
   },
 };
 
-export async function runTraining(args: Args, conf: string, resume?: string): Promise<number> {
+export async function runTraining(args: Args, conf: string, resumed?: RunPlace): Promise<number> {
   const view = viewFor(args);
   const followed = await startAndFollow(args, {
-    kind: 'training', conf, model: args.text('model'), train: args.list('train'), seed: args.number('seed'),
-    training: { resume, force: args.on('force') || undefined, steps: args.number('steps') },
+    kind: 'training', conf, ...(resumed && codeOf(resumed.info)), ...asked(args),
+    training: { resume: resumed?.dir, force: args.on('force') || undefined, steps: args.number('steps') },
   }, view);
   return end(view, followed);
+}
+
+/** Whose code it is may have been said on the command line then, and need not be again. */
+function codeOf({ config }: RunInfo): { workflow?: string; judge?: string } {
+  const { rollout, task_judge: judge } = config as unknown as TuningForkConfig;
+  return { workflow: rollout.user_workflow, ...(judge.judge_protocol !== null && { judge: judge.judge_protocol }) };
 }
 
 async function watchTraining(args: Args): Promise<number> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { hoverAt, suggestions, type Suggestion } from '../../../extension/language/config-completion.ts';
 import { keysAt } from '../../../extension/language/config-schema.ts';
-import type { L10n } from '../../../extension/language/problem.ts';
+import type { L10n } from '../../../runtime/contracts/problem.ts';
 
 const english: L10n = { t: (message, ...args) => message.replace(/\{(\d+)\}/g, (_, i: string) => String(args[Number(i)])) };
 const dir = mkdtempSync(join(tmpdir(), 'tf-completion-'));

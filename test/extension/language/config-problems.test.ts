@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { exportsOf } from '../../../extension/language/exports.ts';
 import { configProblems, type ConfigProblem } from '../../../extension/language/config-problems.ts';
-import { applyEdits, type L10n } from '../../../extension/language/problem.ts';
+import { applyEdits, type L10n } from '../../../runtime/contracts/problem.ts';
 
 const english: L10n = { t: (message, ...args) => message.replace(/\{(\d+)\}/g, (_, i: string) => String(args[Number(i)])) };
 const dir = mkdtempSync(join(tmpdir(), 'tf-config-problems-'));

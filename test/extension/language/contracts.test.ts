@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bodyOfExecute, contractProblems } from '../../../extension/language/contracts.ts';
-import { applyEdits, type L10n, type Problem } from '../../../extension/language/problem.ts';
+import { applyEdits, type L10n, type Problem } from '../../../runtime/contracts/problem.ts';
 
 const english: L10n = { t: (message, ...args) => message.replace(/\{(\d+)\}/g, (_, i: string) => String(args[Number(i)])) };
 const problems = (text: string): Problem[] => contractProblems(text, 'a.ts', english)!;

@@ -121,8 +121,21 @@ test('export writes every record, as JSON lines or CSV', async () => {
   assert.equal(jsonl.code, 0, jsonl.err);
   assert.equal(jsonl.out.trimEnd().split('\n').map((line) => (JSON.parse(line) as { calls: unknown[] }).calls.length).length, 6);
   const csv = await person.type('runs export latest --format csv');
-  assert.match(csv.out, /^id,attempt,/);
+  assert.match(csv.out, /^run,rollout,step,/);
   assert.equal(csv.out.trimEnd().split('\r\n').length, 7);
+});
+
+test('what a filter keeps becomes a file, which is not replaced unasked', async () => {
+  const file = join(person.cwd, 'some.csv');
+  const some = await person.type('runs export latest --filter id=s0t0n1 --to some.csv');
+  assert.equal(some.code, 0, some.err);
+  assert.match(some.out, /^✓ 1 rollout written to some\.csv\n$/);
+  assert.match(readFileSync(file, 'utf8').split('\r\n')[1]!, /^[^,]+,s0t0n1,/);
+  const again = await person.type('runs export latest --to some.csv');
+  assert.equal(again.code, 2);
+  assert.match(again.err, /some\.csv is there already\.\n.*--force/);
+  const { lines } = await person.json('runs export latest --to some.csv --force');
+  assert.deepEqual([lines[0]!.type, lines[0]!.rollouts, lines[0]!.rows], ['exported', 6, 6]);
 });
 
 test('a damaged record is told of, and costs only itself', async () => {

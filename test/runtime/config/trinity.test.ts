@@ -87,7 +87,7 @@ test('what has no effect is told in one warning, mappings as a whole; a data set
   const { warnings } = parse(EXAMPLE);
   assert.deepEqual(warnings.map(({ message, where }) => [where?.line, message]), [
     [22, '`buffer.explorer_input.taskset.path` names a data set; its tasks are read from the file openai/gsm8k/train.jsonl.'],
-    [3, 'checkpoint_root_dir, cluster, explorer.rollout_model.tensor_parallel_size, synchronizer, monitor have no effect here.'],
+    [3, 'checkpoint_root_dir, cluster, explorer.rollout_model.tensor_parallel_size, synchronizer have no effect here.'],
   ]);
 });
 
