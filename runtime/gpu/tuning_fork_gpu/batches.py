@@ -1,0 +1,87 @@
+"""Rows as tensors on the device, in the form that a model's attention takes them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .rows import Ints, Row
+
+Attention = Literal["dense", "blocks", "causal"]
+"""
+dense: rows padded to the longest, and a mask of length times length each (PyTorch's own attention, any device);
+blocks: all rows in one sequence, and a mask whose empty blocks cost nothing (FlexAttention, on a GPU);
+causal: paths only, no mask: for models that take nothing else.
+"""
+BLOCK = 128
+
+
+class Batch(NamedTuple):
+    id: Tensor
+    position: Tensor
+    mask: Any
+    """Of 4 dimensions, or a BlockMask; None: plain causal."""
+    parent: Tensor
+    """Over all rows."""
+    wanted: Tensor
+    at: Tensor
+
+
+def batch(rows: Sequence[Row], attention: Attention, device: torch.device) -> Batch:
+    columns = flat(rows) if attention == "blocks" else rectangle(rows)
+
+    def put(values: Ints) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(device, non_blocking=True)
+
+    ids, position, end, parent = (put(column) for column in columns)
+    mask = {"dense": dense_mask, "blocks": block_mask, "causal": lambda _: None}[attention](end)
+    wanted, at = (put(np.concatenate(values)) for values in ([row.wanted for row in rows], [row.at for row in rows]))
+    return Batch(ids, position, mask, parent, wanted, at)
+
+
+def rectangle(rows: Sequence[Row]) -> tuple[Ints, Ints, Ints, Ints]:
+    """Padding goes on as a path would, so that nothing takes it for the start of another sequence; nothing sees it."""
+    length = max(len(row) for row in rows)
+    ids = np.zeros((len(rows), length), np.int64)
+    position, end = np.zeros_like(ids), np.broadcast_to(np.arange(1, length + 1), ids.shape).copy()
+    for index, row in enumerate(rows):
+        size = len(row)
+        ids[index, :size], end[index, :size] = row.id, row.end
+        position[index, :size] = row.position
+        position[index, size:] = np.arange(length - size) + (row.position[-1] + 1)
+    parent = np.concatenate([row.parent + index * length for index, row in enumerate(rows)])
+    return ids, position, end, parent
+
+
+def flat(rows: Sequence[Row]) -> tuple[Ints, Ints, Ints, Ints]:
+    starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    used = int(starts[-1])
+    length = -(-used // BLOCK) * BLOCK
+    ids, position = np.zeros((1, length), np.int64), np.zeros((1, length), np.int64)
+    end = np.arange(1, length + 1)[None].copy()
+    ids[0, :used] = np.concatenate([row.id for row in rows])
+    position[0, :used] = np.concatenate([row.position for row in rows])
+    end[0, :used] = np.concatenate([row.end + start for row, start in zip(rows, starts[:-1], strict=True)])
+    parent = np.concatenate([row.parent + start for row, start in zip(rows, starts[:-1], strict=True)])
+    return ids, position, end, parent
+
+
+def dense_mask(end: Tensor) -> Tensor:
+    """True where row i sees column j. [rows, 1, length, length]"""
+    index = torch.arange(end.shape[1], device=end.device)
+    return ((index[None, None, :] <= index[None, :, None]) & (index[None, :, None] < end[:, None, :]))[:, None]
+
+
+def block_mask(end: Tensor) -> Any:
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    def visible(row: Tensor, _head: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        return (j <= i) & (i < end[row, j])
+
+    rows, length = end.shape
+    make: Callable[..., Any] = create_block_mask
+    return make(visible, rows, None, length, length, device=str(end.device), BLOCK_SIZE=BLOCK, _compile=end.is_cuda)

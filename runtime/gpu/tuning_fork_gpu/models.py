@@ -1,0 +1,210 @@
+"""Models of Hugging Face: where they lie, what of them can be trained how, and low-rank adapters."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
+
+from .batches import Attention
+from .errors import Refusal
+
+TREES = ("qwen2", "qwen3", "llama")
+"""Architectures that are tried with trees: plain causal attention, and positions as they are given."""
+LENGTH_DEPENDENT = ("dynamic", "longrope")
+"""Kinds of RoPE that turn by more than the position."""
+WANTED = ["*.json", "*.safetensors", "*.jinja", "*.model", "merges.txt", "vocab.txt"]
+MODELSCOPE = "modelscope:"
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    rank: int = 32
+    alpha: float = 64.0
+    targets: str = "all-linear"
+
+
+def locate(model: str) -> Path:
+    """The folder of a model: a directory as it is, a hub's copy on this machine, downloaded where it is missing."""
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if (path / "config.json").is_file():
+            return path.resolve()
+        if (path / "adapter_config.json").is_file():
+            raise refused(f"{path} holds an adapter, not a model.", "Start with the model it belongs to, then load it as a checkpoint.")
+        raise refused(f"{path} has no config.json.", "Give the directory of a model in Hugging Face format.")
+    if model.startswith((".", "/", "~")):
+        raise refused(f"There is no directory {path}.", "Give the directory of a model in Hugging Face format, or the id of one on a hub.")
+    return from_modelscope(model.removeprefix(MODELSCOPE)) if model.startswith(MODELSCOPE) else from_hub(model)
+
+
+def from_hub(model: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=WANTED))
+    except Exception as error:
+        hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+        raise refused(
+            f"The model {model} cannot be had from {hub}: {first_line(error)}",
+            "Check its id and the network; set HF_ENDPOINT to a mirror, HF_TOKEN where the model asks for it, or give a directory.",
+        ) from error
+
+
+def from_modelscope(model: str) -> Path:
+    if importlib.util.find_spec("modelscope") is None:
+        raise refused("The package modelscope is not installed here.", "Install it beside this runtime: pip install modelscope")
+    from modelscope import snapshot_download  # type: ignore[import-not-found]
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=WANTED))
+    except Exception as error:
+        raise refused(f"The model {model} cannot be had from ModelScope: {first_line(error)}", "Check its id and the network, or give a directory.") from error
+
+
+def load(directory: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
+    """Without dropout: what is trained is what was sampled."""
+    disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(directory)
+        for key in ("attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop"):
+            if hasattr(config, key):
+                setattr(config, key, 0.0)
+        model = AutoModelForCausalLM.from_pretrained(directory, config=config, dtype=dtype, attn_implementation="sdpa")
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise refused(f"The model in {directory} cannot be loaded: {first_line(error)}", "Give a causal language model that this version of transformers knows.") from error
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    check_finite(model, directory)
+    model.config.use_cache = True
+    return model.to(device).eval()
+
+
+def check_finite(model: PreTrainedModel, directory: Path) -> None:
+    for name, weight in model.named_parameters():
+        if not bool(weight.isfinite().all()):
+            raise refused(f"{directory}: the weight {name} holds numbers that are not finite.", "Copy the model again.")
+
+
+def is_tree_capable(config: PretrainedConfig) -> str | None:
+    """None where it is, else why not."""
+    if config.model_type not in TREES:
+        return f"{config.model_type} is not among the architectures tried with trees ({', '.join(TREES)})"
+    if any(kind != "full_attention" for kind in getattr(config, "layer_types", None) or []):
+        return "some of its layers look at a sliding window only"
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") in LENGTH_DEPENDENT:
+        return f"its positions turn with the length of the text ({rope['rope_type']})"
+    return None
+
+
+def attention_of(config: PretrainedConfig, device: torch.device) -> tuple[Attention, list[str]]:
+    """How it is trained, and what a person should know of that."""
+    why = is_tree_capable(config)
+    if why is not None:
+        return "causal", [f"This model is trained on linear rows, without shared prefixes: {why}."]
+    return ("blocks" if device.type == "cuda" else "dense"), []
+
+
+def with_lora(model: PreTrainedModel, settings: LoraSettings, seed: int) -> Any:
+    """A PeftModel: the layers of `model` have adapters from now on, and only those are trained."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(seed)
+    config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=settings.targets, task_type="CAUSAL_LM")
+    # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
+    return get_peft_model(model, config, autocast_adapter_dtype=False)
+
+
+def load_stored(folder: Path, base: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
+    """A model, or an adapter on the base's weights."""
+    if not (folder / "adapter_config.json").is_file():
+        return load(locate(str(folder)), device, dtype)
+    from peft import PeftModel
+
+    model: PreTrainedModel = PeftModel.from_pretrained(load(base, device, dtype), folder, autocast_adapter_dtype=False).merge_and_unload()
+    return model
+
+
+@contextmanager
+def adapter_of(folder: Path, adapter: Any) -> Iterator[None]:
+    """Another adapter of the same shape, for a while."""
+    from peft import set_peft_model_state_dict
+
+    own = {name: weight.detach().clone() for name, weight in trainable(adapter).items()}
+    try:
+        set_peft_model_state_dict(adapter, load_file(folder / "adapter_model.safetensors"))
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise refused(f"The adapter in {folder} cannot be used: {first_line(error)}", "Name a checkpoint of this training.") from error
+    finally:
+        with torch.no_grad():
+            for name, weight in trainable(adapter).items():
+                weight.copy_(own[name])
+
+
+def merged(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
+    """Its weights under the names they have without adapters, and with what the adapters add."""
+    added = {
+        f"{name}.base_layer.weight": module.get_delta_weight("default") for name, module in model.named_modules() if hasattr(module, "get_delta_weight")
+    }
+    for name, weight in model.named_parameters():
+        if ".lora_" in name:
+            continue
+        yield name.replace(".base_layer.", "."), weight + added[name] if name in added else weight
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def head_of(model: PreTrainedModel) -> nn.Module:
+    head = model.get_output_embeddings()
+    if head is None:
+        raise refused(f"{model.config.model_type} has no head that gives logits.", "Give a causal language model.")
+    return head
+
+
+def check_head(model: PreTrainedModel) -> None:
+    """Logits are computed from hidden states at the targets alone; a model that does more with them than its head says is refused."""
+    ids = torch.arange(5, device=model.device)[None] % model.config.get_text_config().vocab_size
+    with torch.no_grad():
+        theirs: Tensor = model(input_ids=ids, use_cache=False).logits
+        ours: Tensor = head_of(model)(model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state)
+    if not torch.allclose(theirs.float(), ours.float(), rtol=1e-2, atol=1e-2):
+        raise refused(f"{model.config.model_type} changes its logits after its head, which this trainer does not.", "Give a model of the Qwen or Llama families.")
+
+
+def tokenizer_sha256(directory: Path) -> str:
+    file = directory / "tokenizer.json"
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
+def first_line(error: BaseException) -> str:
+    text = str(error).strip().split("\n")[0][:300] or type(error).__name__
+    return text if text.endswith(".") else f"{text}."
+
+
+def refused(message: str, next: str) -> Refusal:
+    return Refusal(422, "trainer", message, next)

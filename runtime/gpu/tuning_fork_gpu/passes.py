@@ -1,0 +1,164 @@
+"""Passes over packs with one model: scores, or gradients. What does not fit into memory is tried again in smaller batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from . import memory
+from .batches import Attention, batch
+from .errors import cannot
+from .metrics import Found, Part
+from .models import is_out_of_memory
+from .packs import Pack, Scores
+from .predict import Predicted
+from .rows import Row, fill, rows_of, small_enough
+from .train_step import Objective, Targets
+
+Heartbeat = Callable[[], None]
+IMPLEMENTATIONS = {"dense": "sdpa", "blocks": "flex_attention", "causal": "sdpa"}
+
+
+class Columns:
+    """Targets, those of all packs one after the other, on the device."""
+
+    def __init__(self, targets: Sequence[Targets], device: torch.device) -> None:
+        self.sizes = [len(one.node) for one in targets]
+        self.all = Targets(*(torch.cat(column).to(device) for column in zip(*targets, strict=True)))
+
+    def at(self, chosen: Tensor) -> Targets:
+        return Targets(*(column.index_select(0, chosen) for column in self.all))
+
+    def fill_old(self, at: Tensor, logprobs: Tensor) -> None:
+        """Where they are absent."""
+        old = self.all.old_logprob.index_select(0, at)
+        self.all.old_logprob.index_copy_(0, at, torch.where(old.isnan(), logprobs, old))
+
+    def lacks_old(self, pack: int) -> bool:
+        start = sum(self.sizes[:pack])
+        return bool(self.all.old_logprob[start : start + self.sizes[pack]].isnan().any())
+
+    def split(self, values: Tensor) -> tuple[Tensor, ...]:
+        return values.split(self.sizes)
+
+
+class Passes:
+    """How this device computes: attention, and the tokens of a batch, which shrink when memory runs out."""
+
+    def __init__(self, attention: Attention, device: torch.device, budget: int, tell: Callable[[str], None]) -> None:
+        self.attention = attention
+        self.device = device
+        self.budget = budget
+        self.tell = tell
+
+    def score(self, model: PreTrainedModel, packs: Sequence[Pack], temperature: float, heartbeat: Heartbeat) -> list[Scores]:
+        columns = Columns([pack.targets for pack in packs], self.device)
+        logprobs, entropies = (torch.full((sum(columns.sizes),), torch.nan) for _ in range(2))
+        at, logprob, entropy = self.score_rows(model, rows_of(packs, range(len(packs))), temperature, heartbeat)
+        logprobs[at.cpu()], entropies[at.cpu()] = logprob.cpu(), entropy.cpu()
+        return [Scores(*of_pack) for of_pack in zip(columns.split(logprobs), columns.split(entropies), strict=True)]
+
+    def score_rows(self, model: PreTrainedModel, rows: Sequence[Row], temperature: float, heartbeat: Heartbeat) -> tuple[Tensor, Tensor, Tensor]:
+        """(which targets, their logprobs, their entropies)"""
+        self.attend(model, training=False)
+        parts: list[tuple[Tensor, Tensor, Tensor]] = []
+
+        def one(chosen: Sequence[Row]) -> None:
+            given = batch(chosen, self.attention, self.device)
+            parts.append((given.at, *Predicted(model, given, temperature).score()))
+
+        with torch.no_grad():
+            self.each(rows, one, parts.clear, heartbeat)
+        if not parts:
+            empty = torch.zeros(0, device=self.device)
+            return empty.long(), empty, empty
+        at, logprob, entropy = (torch.cat(values) for values in zip(*parts, strict=True))
+        return at, logprob, entropy
+
+    def gradients(
+        self, model: PreTrainedModel, rows: Sequence[Row], columns: Columns, given: Objective, clear: Callable[[], None], heartbeat: Heartbeat
+    ) -> tuple[Part, list[tuple[Tensor, Tensor]]]:
+        """Adds them up. `clear` forgets them. (metrics, log-probabilities of which targets)"""
+        found: list[Found] = []
+        given = Objective(*(value.to(self.device) for value in given))
+
+        def again() -> None:
+            clear()
+            found.clear()
+
+        self.each(rows, lambda chosen: found.append(self.once(model, chosen, columns, given)), again, heartbeat)
+        return Part.of(found), [(one.at, one.logprob) for one in found]
+
+    def once(self, model: PreTrainedModel, rows: Sequence[Row], columns: Columns, given: Objective) -> Found:
+        """Adds the gradients of one batch, however large."""
+        self.attend(model, training=True)
+        of = batch(rows, self.attention, self.device)
+        targets = columns.at(of.at)
+        logprob, metrics = Predicted(model, of, float(given.temperature)).backward(targets, given)
+        old = torch.where(targets.old_logprob.isnan(), logprob, targets.old_logprob)
+        return Found(of.at, logprob, old - targets.sampled_logprob, logprob - old, metrics)
+
+    def attend(self, model: PreTrainedModel, training: bool) -> None:
+        wanted = IMPLEMENTATIONS[self.attention]
+        if model.config._attn_implementation != wanted:
+            model.set_attn_implementation(wanted)
+        model.train(training)  # layers forget and recompute their insides in training only; there is no dropout
+
+    def each(self, rows: Sequence[Row], one: Callable[[Sequence[Row]], None], again: Callable[[], None], heartbeat: Heartbeat) -> None:
+        """Does `one` for batches of the rows. When memory runs out, from the beginning with smaller ones: half a batch may have been done."""
+        while True:
+            failed: Sequence[Row] = []
+            for chosen in self.batches(rows):
+                try:
+                    one(chosen)
+                except (torch.OutOfMemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    failed = chosen
+                    break
+                heartbeat()
+            if not failed:
+                return
+            again()
+            memory.release(self.device)
+            self.shrink(failed)
+
+    def batches(self, rows: Sequence[Row]) -> list[list[Row]]:
+        if self.attention == "causal":
+            rows = [path for row in rows for path in row.paths()]
+        return fill(small_enough(rows, self.budget), self.budget, padded=self.attention != "blocks")
+
+    def shrink(self, failed: Sequence[Row]) -> None:
+        tokens = tokens_of(failed, self.attention)
+        if len(failed) == 1 and (failed[0].is_path or failed[0].halves() is None):
+            raise cannot(
+                f"One text of {tokens} tokens does not fit into the memory of this device.",
+                "Make answers or prompts shorter, or start the runtime with gradient checkpointing, LoRA or a smaller model.",
+            )
+        self.budget = max(1, tokens // 2)
+        self.tell(f"Memory ran out at {tokens} tokens at once; from now on a batch has at most {self.budget}.")
+
+
+def tokens_of(rows: Sequence[Row], attention: Attention) -> int:
+    sizes = [len(row) for row in rows]
+    return sum(sizes) if attention == "blocks" else len(sizes) * max(sizes)
+
+
+def synthetic(tokens: int, vocabulary: int) -> tuple[list[Row], Targets]:
+    """As many tokens as a dry run wants, half of them targets."""
+    starts = [*range(0, tokens, 1024), tokens]
+    rows: list[Row] = []
+    count = 0
+    for begin, end in pairwise(starts):
+        length = end - begin
+        parent = np.arange(0, length - 1, 2)
+        ids = np.arange(length) % vocabulary
+        rows.append(Row(ids, np.arange(length), np.full(length, length), parent, ids[parent + 1], count + np.arange(len(parent))))
+        count += len(parent)
+    zeros, ones = torch.zeros(count), torch.ones(count, dtype=torch.float64)
+    return rows, Targets(zeros.int(), zeros, zeros * torch.nan, zeros, ones, ones, ones * 0)

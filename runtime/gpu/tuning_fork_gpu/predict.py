@@ -1,0 +1,66 @@
+"""Log-probabilities at the targets, and the loss over them, a few targets at a time: the logits of all are never there at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from .batches import Batch
+from .fused import token_logprobs
+from .models import head_of
+from .train_step import METRICS, Objective, Targets, objective
+
+LOGIT_BYTES = {"cpu": 2**26, "cuda": 2**30}
+"""Of the float32 logits of one chunk; computing with them takes some four times as much."""
+
+
+class Predicted:
+    """The targets of a batch, by a model."""
+
+    def __init__(self, model: PreTrainedModel, batch: Batch, temperature: float) -> None:
+        self.head = head_of(model)
+        self.batch = batch
+        self.temperature = temperature
+        out = model.get_decoder()(input_ids=batch.id, position_ids=batch.position, attention_mask=batch.mask, use_cache=False)
+        hidden: Tensor = out.last_hidden_state
+        self.at_parent = hidden.flatten(0, 1).index_select(0, batch.parent)
+        self.chunk = max(1, LOGIT_BYTES.get(hidden.device.type, 2**26) // (4 * model.config.get_text_config().vocab_size))
+
+    def chunks(self) -> Iterator[tuple[slice, Tensor]]:
+        for start in range(0, len(self.at_parent), self.chunk):
+            part = slice(start, start + self.chunk)
+            yield part, self.at_parent.detach()[part]
+
+    def logprobs(self, hidden: Tensor, part: slice) -> tuple[Tensor, Tensor]:
+        return predict(self.head, hidden, self.batch.wanted[part], self.temperature)
+
+    def score(self) -> tuple[Tensor, Tensor]:
+        parts = [self.logprobs(hidden, part) for part, hidden in self.chunks()]
+        return torch.cat([logprob for logprob, _ in parts]), torch.cat([entropy for _, entropy in parts])
+
+    def backward(self, targets: Targets, given: Objective) -> tuple[Tensor, Tensor]:
+        """Adds the gradients of the loss. (log-probabilities, METRICS)"""
+        logprobs: list[Tensor] = []
+        to_hidden: list[Tensor] = []
+        totals = torch.zeros(len(METRICS), dtype=torch.float64, device=self.at_parent.device)
+        for part, hidden in self.chunks():
+            hidden.requires_grad_()
+            logprob, entropy = self.logprobs(hidden, part)
+            # the loss is a sum over targets, so each chunk's is a part of it
+            loss, metrics = objective(logprob, entropy, Targets(*(column[part] for column in targets)), given)
+            loss.backward()
+            assert hidden.grad is not None
+            to_hidden.append(hidden.grad)
+            logprobs.append(logprob.detach())
+            totals += metrics
+        self.at_parent.backward(torch.cat(to_hidden))
+        return torch.cat(logprobs), totals
+
+
+def predict(head: nn.Module, hidden: Tensor, wanted: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """(log-probability of each wanted id, entropy of what it was drawn from), in float32 whatever the model computes in."""
+    logits: Tensor = head(hidden).float()
+    return token_logprobs(logits / temperature, wanted)
