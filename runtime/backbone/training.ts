@@ -1,8 +1,6 @@
 /** A training as a run: the loop of runtime/training, its rollouts run here, its weights owned by a trainer process. */
-import { availableParallelism } from 'node:os';
-import { findPath } from '../config/files.ts';
-import type { LoadedConfig } from '../config/load.ts';
-import { embedded } from '../policy/open.ts';
+import { createHash } from 'node:crypto';
+import { availableParallelism, hostname } from 'node:os';
 import type { TokenPolicy } from '../policy/policy.ts';
 import { trainerPolicy } from '../policy/trainer.ts';
 import type { RunStatus, StartRun } from '../protocol/backbone.ts';
@@ -11,7 +9,8 @@ import type { Task } from '../protocol/task.ts';
 import type { ProcessStamp, RolloutRecord, Split } from '../protocol/trace.ts';
 import { openTasks } from '../tasks/open.ts';
 import { openRunReader } from '../trace/index.ts';
-import { startEmbeddedTrainer, type TrainerProcess } from '../trainers/embedded/process.ts';
+import { TrainerElsewhere } from '../trainers/elsewhere.ts';
+import type { RunningTrainer } from '../trainers/running.ts';
 import { TrainingControl } from '../training/control.ts';
 import { estimateTraining, measurementOf } from '../training/estimate.ts';
 import { fingerprintOf } from '../training/fingerprint.ts';
@@ -21,27 +20,31 @@ import type { Trainer } from '../training/trainer.ts';
 import type { Backbone } from './backbone.ts';
 import { BaseRun } from './base-run.ts';
 import type { Job } from './jobs.ts';
-import { modelSpec, prepareRun, type Prepared } from './prepare.ts';
+import { prepareRun, type Prepared } from './prepare.ts';
 import { keepTokenizer } from './tokenizers.ts';
+import { trainerPlan, type TrainerPlan } from './trainers.ts';
 
 export class TrainingRun extends BaseRun {
   readonly #stop = new AbortController();
   readonly #control = new TrainingControl((paused) => this.events.emit({ type: 'paused', paused }));
   readonly #request: StartRun;
-  readonly #model: string;
-  #trainer: TrainerProcess | undefined;
+  readonly #plan: TrainerPlan;
+  #trainer: RunningTrainer | undefined;
+  /** Of the model, on this machine. */
+  #files = '';
   #threads = availableParallelism();
 
   static async prepare(request: StartRun, backbone: Backbone): Promise<TrainingRun> {
-    let model = '';
-    const prepared = await prepareRun(request, backbone.project, (config) => void (model = modelFolder(request, config)));
-    return new TrainingRun(request, prepared, backbone, model);
+    const asked = await withBackbone(request);
+    let plan: TrainerPlan | undefined;
+    const prepared = await prepareRun(asked, backbone.project, (config) => void (plan = trainerPlan(asked, config)));
+    return new TrainingRun(asked, prepared, backbone, plan!);
   }
 
-  private constructor(request: StartRun, prepared: Prepared, backbone: Backbone, model: string) {
+  private constructor(request: StartRun, prepared: Prepared, backbone: Backbone, plan: TrainerPlan) {
     super(prepared, backbone);
     this.#request = request;
-    this.#model = model;
+    this.#plan = plan;
   }
 
   override status(): RunStatus {
@@ -73,7 +76,7 @@ export class TrainingRun extends BaseRun {
   }
 
   protected override get others(): ProcessStamp[] {
-    return this.#trainer === undefined ? [] : [this.#trainer.stamp];
+    return [...this.#trainer?.stamps ?? []];
   }
 
   protected override async work(): Promise<boolean> {
@@ -85,9 +88,11 @@ export class TrainingRun extends BaseRun {
     const [trainer, workflow, training, validation] = await Promise.all([
       this.#startTrainer(), this.rollouts.start(), this.#tasks('training'), this.#tasks('validation'),
     ]);
-    const policy = await trainerPolicy(() => this.#trainer!.address, { label: this.#label });
+    this.#files = await this.#plan.files(this.#trainer!);
+    const policy = await trainerPolicy(() => this.#trainer!.address, { label: this.#plan.label, directory: this.#files });
     this.events.emit({ type: 'model-ready', label: policy.label, milliseconds: performance.now() - opening });
-    await keepTokenizer(runsRoot, policy.tokenizer.sha256, this.#model);
+    await keepTokenizer(runsRoot, policy.tokenizer.sha256, this.#files);
+    this.#checkModel(policy);
     await this.update({ policy: policy.label, workflow: workflow.name, tokenizer: { sha256: policy.tokenizer.sha256, template: policy.format.sha256 } });
     const files = [load.workflow.file, ...(load.judge === undefined ? [] : [load.judge.file])];
     const info = await trainer.info();
@@ -96,8 +101,9 @@ export class TrainingRun extends BaseRun {
     this.events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts) });
     const end = await train({
       dir: this.dir, run: this.id, workflow: workflow.name, config: config.config, tasks: { training, validation }, trainer,
-      fingerprint: await fingerprintOf({ config: config.shown, files, root: config.dir, training, validation, model: this.#model, threads: this.#threads }),
-      revive: () => this.#startTrainer(),
+      fingerprint: await fingerprintOf({ config: config.shown, files, root: config.dir, training, validation, model: this.#plan.model, ...(this.#plan.backbone === 'embedded' && { threads: this.#threads }) }),
+      revive: () => this.#startTrainer(true),
+      staleness: config.config.trainer_common.max_staleness ?? (this.#plan.backbone === 'gpu' ? 1 : 0),
       collect: (batch) => this.#collect(batch, policy),
       stored: (rollouts) => this.#stored(rollouts),
       emit: (event) => {
@@ -114,14 +120,30 @@ export class TrainingRun extends BaseRun {
     return end.state === 'stopped';
   }
 
-  get #label(): string {
-    return this.#model === embedded ? 'embedded' : this.#model;
+  /** `again`: there was one before, and it is gone. */
+  async #startTrainer(again = false): Promise<Trainer> {
+    // One that has only fallen silent still holds the memory that the next one needs.
+    this.#trainer?.kill();
+    this.#trainer = await this.#plan.open({
+      threads: this.#threads, patient: again, signal: this.#stop.signal,
+      progress: (text) => this.events.emit({ type: 'trainer', text }),
+      notice: (notice) => this.events.emit({ type: 'notice', level: 'warning', notice }),
+    });
+    await this.update({ workers: [...(this.prepared.writer.info.workers ?? []), ...this.#trainer.stamps] });
+    return this.#trainer.elsewhere ? new TrainerElsewhere(this.#trainer.client, nameElsewhere(this.dir, this.id)) : this.#trainer.client;
   }
 
-  async #startTrainer(): Promise<Trainer> {
-    this.#trainer = await startEmbeddedTrainer({ model: this.#model, threads: this.#threads });
-    await this.update({ workers: [...(this.prepared.writer.info.workers ?? []), this.#trainer.stamp] });
-    return this.#trainer.client;
+  /** What would break every prompt, or the going on. */
+  #checkModel({ tokenizer, contextLength }: TokenPolicy): void {
+    const { config, writer } = this.prepared;
+    const before = this.#request.training?.resume === undefined ? undefined : writer.info.tokenizer?.sha256;
+    if (before !== undefined && before !== tokenizer.sha256) {
+      throw new TuningForkError('usage', 'The trainer has a model with another tokenizer than the one this training began with.', { next: 'Give it the model it had, or start a new training.' });
+    }
+    const { max_model_len: asked } = config.config.rollout;
+    if (asked !== undefined && asked > contextLength) {
+      throw new TuningForkError('config', `\`rollout.max_model_len\` is ${asked}, and the model holds ${contextLength} tokens.`, { where: config.place('rollout.max_model_len'), next: `Set it to ${contextLength} or less, or leave it out.` });
+    }
   }
 
   async #tasks(split: Split): Promise<Task[]> {
@@ -136,7 +158,7 @@ export class TrainingRun extends BaseRun {
     const { door, openDefault } = this.prepared;
     const { policies } = this.backbone;
     const records: RolloutRecord[] = [];
-    const model = checkpoint === undefined ? policy : await trainerPolicy(() => this.#trainer!.address, { label: this.#label, checkpoint });
+    const model = checkpoint === undefined ? policy : await trainerPolicy(() => this.#trainer!.address, { label: this.#plan.label, checkpoint, directory: this.#files });
     const begun = new Map(this.prepared.writer.recovered.map(({ place, attempt }) => [place.rollout, attempt]));
     const repeats = Map.groupBy(rollouts, ({ place }) => place.taskIndex);
     const run = this.id;
@@ -171,13 +193,15 @@ export class TrainingRun extends BaseRun {
   }
 }
 
-/** Training moves weights, so it needs them: a folder, or the model that ships. */
-function modelFolder(request: StartRun, config: LoadedConfig): string {
-  const spec = modelSpec(request, config);
-  if (spec === 'embedded') return embedded;
-  const folder = typeof spec === 'string' ? findPath({ dir: request.cwd, cwd: config.dir }, spec) : undefined;
-  if (folder !== undefined) return folder;
-  throw new TuningForkError('config', `Training needs the weights of a model, and "${typeof spec === 'string' ? spec : spec.model}" is not a folder.`, {
-    where: config.place('model.path'), next: 'Set model.path to "embedded" or to a folder with config.json, model.safetensors and the exported graphs.',
-  });
+/** A training goes on where it began: a configuration may name another place, or the command that began it did. */
+async function withBackbone(request: StartRun): Promise<StartRun> {
+  const { resume } = request.training ?? {};
+  if (resume === undefined || request.set?.backbone !== undefined) return request;
+  const { config } = (await openRunReader(resume)).info;
+  return config.backbone === 'gpu' || config.backbone === 'embedded' ? { ...request, set: { ...request.set, backbone: config.backbone } } : request;
+}
+
+/** Several people may train on one machine, each with runs of the same name. */
+function nameElsewhere(dir: string, run: string): string {
+  return `${run}-${createHash('sha256').update(`${hostname()} ${dir}`).digest('hex').slice(0, 8)}`;
 }

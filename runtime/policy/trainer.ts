@@ -9,6 +9,8 @@ export interface TrainerPolicyOptions {
   label?: string;
   /** Sample from a stored checkpoint and not from the weights in training. */
   checkpoint?: string;
+  /** Of its tokenizer and chat template, for a trainer on another machine. */
+  directory?: string;
 }
 
 /** A policy that samples in a trainer, from the weights it is training. */
@@ -16,11 +18,12 @@ export async function trainerPolicy(address: AddressSource, options: TrainerPoli
   const connection = new TrainerConnection(address);
   try {
     const info = await connection.json<TrainerInfo>('GET', '/v1/info');
-    const tokenizer = await loadTokenizer(info.directory);
+    const directory = options.directory ?? info.directory;
+    const tokenizer = await loadTokenizer(directory);
     if (tokenizer.sha256 !== info.tokenizerSha256) {
-      throw new TuningForkError('trainer', 'The trainer uses another tokenizer than the one in its folder.', { where: { file: info.directory }, next: 'Restart the trainer.' });
+      throw new TuningForkError('trainer', 'The trainer uses another tokenizer than the one in its folder.', { where: { file: directory }, next: 'Restart the trainer.' });
     }
-    return new TrainerPolicy(connection, info, tokenizer, await loadChatFormat(info.directory, tokenizer), options);
+    return new TrainerPolicy(connection, info, tokenizer, await loadChatFormat(directory, tokenizer), options);
   } catch (error) {
     connection.close();
     throw error;

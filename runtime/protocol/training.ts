@@ -40,6 +40,8 @@ export interface StepRow {
 
   sampledTokens: number;
   trainedTokens: number;
+  /** By how many versions the weights that sampled a trained token are behind those that learn from it, in the mean; absent while rollouts and steps take turns. */
+  staleness?: number;
   /** Sampled tokens of trained roles that were not trained, by reason. */
   untrained: Partial<Record<UntrainedReason, number>>;
   targets: number;
@@ -75,10 +77,11 @@ export interface StepRow {
   time: StepTime;
 }
 
-/** Milliseconds, but for the first and the last. */
+/** Milliseconds where nothing else is said. */
 export interface StepTime {
   /** When the step was done, in milliseconds since 1970. */
   at: number;
+  /** Until the rollouts were there: those that ran ahead were sooner. */
   collect: number;
   /** Advantages, trees, packs, and their bytes. */
   prepare: number;
@@ -87,6 +90,9 @@ export interface StepTime {
   learn: number;
   total: number;
   sampledPerSecond: number;
+  /** Shares of the step in which no rollout was under way, and in which the trainer had nothing to do. Absent in older rows. */
+  samplerIdle?: number;
+  trainerIdle?: number;
 }
 
 /** One line of metrics.jsonl for each validation. */

@@ -18,8 +18,10 @@ export interface BatchOptions {
   /** Updates one pass over the batch is split into, by groups; and passes. */
   minibatches: number;
   epochs: number;
-  /** Weights that the rollouts must have been sampled with; others are `stale`. */
+  /** Weights that will learn from the rollouts; calls sampled with others are `stale`. */
   version: number;
+  /** Unless they are only so many versions behind. */
+  maxStaleness?: number;
   /** Bounds of a rollout in tokens; what goes beyond is over-long. */
   maxPrompt?: number;
   maxResponse?: number;
@@ -44,7 +46,7 @@ export type BatchCounts = Pick<StepRow,
   | 'tasks' | 'rollouts' | 'lost' | 'failed' | 'rewardMean' | 'rewardStd' | 'rewardMin' | 'rewardMax' | 'success'
   | 'callsPerRollout' | 'sampledPerRollout' | 'truncated' | 'malformed'
   | 'groups' | 'groupsWithSpread' | 'groupsWithoutSpread' | 'groupsOfOne'
-  | 'sampledTokens' | 'trainedTokens' | 'untrained' | 'targets' | 'naiveTokens' | 'sharedTokens' | 'computedTokens' | 'saved' | 'packs' | 'updates'>;
+  | 'staleness' | 'sampledTokens' | 'trainedTokens' | 'untrained' | 'targets' | 'naiveTokens' | 'sharedTokens' | 'computedTokens' | 'saved' | 'packs' | 'updates'>;
 
 /** Groups keep the order in which `records` has them; inside a group the order of records doesn't matter. */
 export function makeBatch(records: readonly RolloutRecord[], options: BatchOptions): TrainingBatch {
@@ -74,7 +76,8 @@ export function makeBatch(records: readonly RolloutRecord[], options: BatchOptio
   const updates = Array.from({ length: options.epochs }, () => pass).flat();
   const rollouts = scored.map(({ record }) => record.rollout).sort();
   return {
-    packs, updates, counts: count({ records, scored, lost, advantages, trees, packs, updates, sharedTokens }),
+    packs, updates,
+    counts: { ...count({ records, scored, lost, advantages, trees, packs, updates, sharedTokens }), ...(options.maxStaleness && { staleness: stalenessOf(records, trees, options.version) }) },
     advantages: { rollouts, advantages: rollouts.map((rollout) => advantages.of(rollout) ?? null) },
   };
 }
@@ -89,7 +92,8 @@ function creditOf(members: readonly RolloutRecord[], advantages: Advantages, opt
   return ({ rollout, call: index }) => {
     const { record, lengths, calls, tooLong } = known.get(rollout)!;
     const call = calls.get(index)!;
-    if (call.version !== options.version) return 'stale';
+    const behind = call.version === null ? NaN : options.version - call.version;
+    if (!(behind >= 0 && behind <= (options.maxStaleness ?? 0))) return 'stale';
     if (tooLong || isOverLong(record, call) || lengths.get(index)!.whole > options.maxTokens) return 'over-long';
     return advantages.of(rollout) ?? 'no-spread';
   };
@@ -166,6 +170,15 @@ function count({ records, scored, lost, advantages, trees, packs, updates, share
     saved: naiveTokens === 0 ? null : 1 - sharedTokens / naiveTokens,
     packs: packs.length, updates: updates.length,
   };
+}
+
+/** Mean over the tokens of trained calls: by how many versions what sampled them is behind what learns from them. */
+function stalenessOf(records: readonly RolloutRecord[], trees: readonly WeighedTree[], version: number): number {
+  const sampledBy = new Map(records.flatMap(({ rollout, calls }) => calls.map((call) => [`${rollout}/${call.index}`, call.version ?? version])));
+  const trained = trees.flatMap(({ tree }) => tree.calls).filter(({ why }) => why === undefined);
+  const tokens = trained.reduce((sum, { begin, end }) => sum + end - begin, 0);
+  const behind = trained.reduce((sum, { rollout, call, begin, end }) => sum + (end - begin) * (version - sampledBy.get(`${rollout}/${call}`)!), 0);
+  return tokens === 0 ? 0 : behind / tokens;
 }
 
 function lengthOf({ nodes }: TokenTree, { last }: PlacedCall): number {

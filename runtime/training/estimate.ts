@@ -21,12 +21,14 @@ const BYTES_PER_PARAMETER = 4 * 5;
 const TRAINER_BASE = 560e6;
 /** Weights for Hugging Face, weights in ONNX, two moments. */
 const CHECKPOINT_BYTES_PER_PARAMETER = 4 * 4;
+const WIDTH: Readonly<Record<string, number>> = { float32: 4, bfloat16: 2, float16: 2 };
+type EstimatedTrainer = Pick<TrainerInfo, 'parameters'> & Partial<TrainerInfo>;
 /** A sealed rollout of the examples took 1.5 kB with its index; a logprob of four bytes can't be compressed. */
 const TRACE_BYTES = { rollout: 1500, token: 5 };
 /** A target with its node in the body of a step; sharing makes it less. */
 const BODY_BYTES_PER_TOKEN = 70;
 
-export function estimateTraining(config: TuningForkConfig, info: Pick<TrainerInfo, 'parameters'>, tasks: { training: number; validation: number }, measured?: Measurement): TrainingEstimate {
+export function estimateTraining(config: TuningForkConfig, info: EstimatedTrainer, tasks: { training: number; validation: number }, measured?: Measurement): TrainingEstimate {
   const { data, rollout, trainer_common: trainer } = config;
   const schedule = scheduleOf(tasks.training, data.train_batch_size);
   const steps = trainer.val_only ? 0 : totalSteps(config, schedule);
@@ -37,18 +39,29 @@ export function estimateTraining(config: TuningForkConfig, info: Pick<TrainerInf
 
   // Those of save_freq, and the best and the last where they are others.
   const count = steps === 0 ? 0 : (trainer.save_freq > 0 ? Math.floor(steps / trainer.save_freq) : 0) + 2;
-  const bytes = count * info.parameters * CHECKPOINT_BYTES_PER_PARAMETER;
+  const bytes = count * checkpointBytes(info);
   const perRollout = measured?.sampledPerRollout ?? 0;
   const bodies = Math.min(steps, trainer.save_freq > 0 ? trainer.save_freq : steps) * perStep * perRollout * BODY_BYTES_PER_TOKEN;
-  const copies = BYTES_PER_PARAMETER + (stepSettings(config, info.parameters, 1, steps).klCoef > 0 ? 4 : 0);
   return {
     steps, rollouts,
     sampledTokens: measured === undefined ? null : Math.round(all * perRollout),
     minutes: measured === undefined ? null : (all * measured.perRollout + steps * measured.perStep) / 60_000,
-    trainerMemory: info.parameters * copies + TRAINER_BASE,
+    trainerMemory: memoryOf(info, stepSettings(config, info, 1, steps).klCoef > 0),
     disk: bytes + all * (TRACE_BYTES.rollout + perRollout * TRACE_BYTES.token) + bodies,
     checkpoints: { count, bytes },
   };
+}
+
+/** Weights, of adapters only those; two moments for each that learns. */
+function checkpointBytes({ parameters, training, dtype }: EstimatedTrainer): number {
+  if (training === undefined) return parameters * CHECKPOINT_BYTES_PER_PARAMETER;
+  return training.parameters * (WIDTH[dtype ?? 'float32'] ?? 4) + training.parameters * 8;
+}
+
+/** The GPU runtime says what it holds already; gradients and moments of what learns come on top. */
+function memoryOf({ parameters, training, memory = 0 }: EstimatedTrainer, referenced: boolean): number {
+  if (training === undefined) return parameters * (BYTES_PER_PARAMETER + (referenced ? 4 : 0)) + TRAINER_BASE;
+  return memory + training.parameters * 12 + (referenced && training.method === 'full' ? parameters * 4 : 0);
 }
 
 /** What one step of a training tells of all the others. */

@@ -5,11 +5,13 @@ import type { TuningForkConfig } from '../protocol/config.ts';
 import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { Task } from '../protocol/task.ts';
 import type { RolloutRecord, Split } from '../protocol/trace.ts';
-import type { StepMetrics, StepSettings, TrainerInfo } from '../protocol/trainer.ts';
+import { START_CHECKPOINT, type StepMetrics, type StepSettings, type TrainerInfo } from '../protocol/trainer.ts';
 import type { EvaluationRow, KeptCheckpoint, StepRow, TrainingEvent, TrainingPhase, TrainingPlan, TrainingReport } from '../protocol/training.ts';
 import { encodeStep } from '../trainers/packs.ts';
 import type { Pack } from '../tracker/index.ts';
+import { Ahead, type Gathered } from './ahead.ts';
 import { makeBatch, type BatchOptions } from './batch.ts';
+import { Busy } from './busy.ts';
 import { signsOf, type Sign } from './collapse.ts';
 import { TrainingControl } from './control.ts';
 import { evaluationOf, type Evaluation } from './evaluate.ts';
@@ -43,6 +45,8 @@ export interface TrainOptions {
   signal: AbortSignal;
   /** Pauses it, and asks it for checkpoints. */
   control?: TrainingControl;
+  /** Steps that the weights which sample may be behind those that learn; 0: rollouts and steps take turns. */
+  staleness?: number;
   /** Goes on with the training in `dir`; 'anyway': although what it depends on has changed. */
   resume?: boolean | 'anyway';
   /** For measurements: `{ trees: false }` shares nothing. */
@@ -86,8 +90,10 @@ async function prepared(options: TrainOptions, control: TrainingControl): Promis
   checkTrainable(options.config);
   if (options.tasks.training.length === 0) throw new TuningForkError('data', 'There is no task to train on.', { next: 'Name a JSONL file with one task a line at task_reader.' });
   const info = await options.trainer.info();
+  // One that runs longer than a training may have learned something in another.
+  if (!options.resume && info.version !== 0) await options.trainer.load(START_CHECKPOINT);
   const store = options.resume ? await TrainingStore.open(options.dir, options.fingerprint, { anyway: options.resume === 'anyway' })
-    : await TrainingStore.create(options.dir, info.directory, info.version, options.fingerprint);
+    : await TrainingStore.create(options.dir, info.directory, 0, options.fingerprint);
   if (options.resume) {
     options.emit({ type: 'phase', step: store.state.step, phase: 'recover' });
     await restore(options.trainer, store);
@@ -108,6 +114,10 @@ class Training {
   readonly #told = new Map<Sign['kind'], ErrorInfo>();
   readonly #control: TrainingControl;
   readonly #started: number;
+  readonly #staleness: number;
+  readonly #ahead = new Ahead((step) => this.#gatherStep(step));
+  readonly #sampling: Busy;
+  readonly #learning: Busy;
 
   constructor(options: TrainOptions, store: TrainingStore, info: TrainerInfo, events: EventFile, control: TrainingControl) {
     const { config, tasks } = options;
@@ -117,11 +127,14 @@ class Training {
     this.#events = events;
     this.#control = control;
     this.#started = control.now();
+    this.#staleness = options.staleness ?? 0;
+    this.#sampling = new Busy(() => control.now());
+    this.#learning = new Busy(() => control.now());
     this.#trainer = new Reviving(options.trainer, store, options.revive);
     this.#schedule = scheduleOf(tasks.training.length, config.data.train_batch_size);
     this.#total = totalSteps(config, this.#schedule);
     this.#validation = validationTasks(tasks.validation.length, config.trainer_common.val_max_num_task_each_validation, config.rollout.seed);
-    this.#batch = { ...batchOptions(config, info), ...options.batch };
+    this.#batch = { ...batchOptions(config, info), maxStaleness: this.#staleness, ...options.batch };
     const steps = this.#steps;
     for (let end = 1; end <= steps.length; end++) for (const sign of signsOf(steps.slice(0, end), info.dtype)) this.#told.set(sign.kind, sign.notice);
   }
@@ -167,14 +180,17 @@ class Training {
   }
 
   async #step(step: number): Promise<void> {
-    const { config, tasks, emit } = this.#options;
+    const { config, emit } = this.#options;
     const { state } = this.#store;
-    const settings = stepSettings(config, this.#info.parameters, step, this.#total);
-    const { epoch, indices } = tasksOfStep(step, tasks.training.length, config.rollout.seed, this.#schedule);
+    const settings = stepSettings(config, this.#info, step, this.#total);
+    const { epoch } = this.#tasksOf(step);
+    const learn = <T>(work: () => Promise<T>): Promise<T> => this.#learning.during(() => this.#ahead.during(step + 1, Math.min(this.#total, step + this.#staleness), work));
 
     const watch = new Stopwatch(this.#control);
+    this.#sampling.take();
+    this.#learning.take();
     this.#phase(step, 'collect');
-    const records = await this.#gather({ step, split: 'training', rollouts: planStep(step, indices, tasks.training, config.rollout.num_repeat) });
+    const { records, milliseconds } = await this.#ahead.take(step);
     await this.#safePoint('paused');
     watch.lap('collect');
     const { packs, updates, counts, advantages } = makeBatch(records, { ...this.#batch, version: state.version });
@@ -182,7 +198,7 @@ class Training {
     watch.lap('prepare');
     if (settings.klCoef > 0 && updates.length > 0) {
       this.#phase(step, 'score');
-      await this.#scoreReference(packs, settings);
+      await learn(() => this.#scoreReference(packs, settings));
       watch.lap('score');
     }
 
@@ -193,7 +209,7 @@ class Training {
       await this.#store.keepBody(step, body);
       watch.lap('prepare');
       this.#phase(step, 'learn');
-      ({ metrics, version } = await this.#trainer.run((trainer) => trainer.step(body)));
+      ({ metrics, version } = await learn(() => this.#trainer.run((trainer) => trainer.step(body))));
       watch.lap('learn');
     } else {
       emit({ type: 'notice', level: 'info', notice: { code: 'training', message: `Step ${step} had nothing to learn from: ${nothingLearned(counts)}. The weights stay as they are.` } });
@@ -201,7 +217,7 @@ class Training {
 
     const row: StepRow = {
       kind: 'step', step, epoch, version, stepped: metrics !== undefined, ...counts, learningRate: settings.learningRate,
-      ...measured(metrics, settings.klCoef > 0), time: watch.time(counts.sampledTokens),
+      ...measured(metrics, settings.klCoef > 0), time: watch.time(counts.sampledTokens, { sampling: milliseconds, sampler: this.#sampling.take(), trainer: this.#learning.take() }),
     };
     await this.#store.stepped(row);
     await this.#events.add(row);
@@ -211,6 +227,19 @@ class Training {
       this.#told.set(kind, notice);
       emit({ type: 'notice', level: 'warning', notice });
     }
+  }
+
+  #tasksOf(step: number): { epoch: number; indices: number[] } {
+    const { config, tasks } = this.#options;
+    return tasksOfStep(step, tasks.training.length, config.rollout.seed, this.#schedule);
+  }
+
+  async #gatherStep(step: number): Promise<Gathered> {
+    const { config, tasks } = this.#options;
+    const began = this.#control.now();
+    const rollouts = planStep(step, this.#tasksOf(step).indices, tasks.training, config.rollout.num_repeat);
+    const records = await this.#gather({ step, split: 'training', rollouts });
+    return { records, milliseconds: this.#control.now() - began };
   }
 
   /** The validation and the checkpoint that are due after a step; those done before the process ended are not done again. */
@@ -233,6 +262,7 @@ class Training {
   /** A validation of the weights of a step, or of those the training began with. */
   async #evaluateOnce(step: number): Promise<void> {
     if (this.#validation.length === 0 || this.#store.state.evaluated.includes(step)) return;
+    await this.#ahead.still();
     const start = this.#control.now();
     this.#phase(step, 'evaluate');
     const { tasks, greedy, sampled } = await this.#evaluation(step);
@@ -265,7 +295,7 @@ class Training {
     for (const record of await stored(wanted.rollouts.map(({ place }) => place.rollout))) found.set(record.rollout, record);
     const missing = wanted.rollouts.filter(({ place }) => !found.has(place.rollout));
     if (missing.length > 0) {
-      const collected = await collect({ ...wanted, rollouts: missing, signal, recover: (cause) => this.#trainer.recover(cause) });
+      const collected = await this.#sampling.during(() => collect({ ...wanted, rollouts: missing, signal, recover: (cause) => this.#trainer.recover(cause) }));
       for (const record of collected) found.set(record.rollout, record);
     }
     signal.throwIfAborted();
@@ -281,6 +311,7 @@ class Training {
     const { signal } = this.#options;
     if (when === 'paused' && !this.#control.paused) return;
     const { step } = this.#store.state;
+    if (this.#control.paused) await this.#ahead.still();
     await this.#control.safePoint(step === 0 ? undefined : () => this.#save(step, { asked: true }), signal);
     if (when === 'paused') signal.throwIfAborted();
   }
@@ -335,7 +366,7 @@ class Training {
 
   #plan(): TrainingPlan {
     const { config, tasks } = this.#options;
-    const { learningRate, entropyCoef, klCoef } = stepSettings(config, this.#info.parameters, Math.max(1, config.trainer_common.optim.lr_warmup_steps), this.#total);
+    const { learningRate, entropyCoef, klCoef } = stepSettings(config, this.#info, Math.max(1, config.trainer_common.optim.lr_warmup_steps), this.#total);
     return {
       steps: this.#total, ...this.#schedule, repeats: config.rollout.num_repeat, trainingTasks: tasks.training.length,
       validationTasks: this.#validation.length, validationRollouts: this.#validation.length * (1 + config.trainer_common.val_pass_n),
@@ -383,11 +414,14 @@ class Stopwatch {
     this.#last = now;
   }
 
-  time(sampledTokens: number): StepRow['time'] {
+  /** `sampling`: how long the rollouts took, before this step began too; `sampler` and `trainer`: how long each worked since it began. */
+  time(sampledTokens: number, busy: { sampling: number; sampler: number; trainer: number }): StepRow['time'] {
     const { collect, prepare, score, learn } = this.#laps;
+    const total = this.#clock.now() - this.#begin;
+    const idle = (milliseconds: number): number => rounded(Math.max(0, 1 - milliseconds / total));
     return {
-      at: Date.now(), collect: rounded(collect), prepare: rounded(prepare), score: rounded(score), learn: rounded(learn), total: rounded(this.#clock.now() - this.#begin),
-      sampledPerSecond: rounded(sampledTokens / (collect / 1000)),
+      at: Date.now(), collect: rounded(collect), prepare: rounded(prepare), score: rounded(score), learn: rounded(learn), total: rounded(total),
+      sampledPerSecond: rounded(sampledTokens / (busy.sampling / 1000)), samplerIdle: idle(busy.sampler), trainerIdle: idle(busy.trainer),
     };
   }
 }

@@ -19,6 +19,8 @@ export const OWN_SETTINGS = [
 
 /** Of exp(trainer - sampler): a token the sampler found far less likely than the trainer must not outweigh all others. */
 const IMPORTANCE_CAP = 2;
+/** Adapters take about ten times the rate of the weights they stand in for. */
+const ADAPTER_RATE = 10;
 const ADAM_EPSILON = 1e-8;
 /** Sequences may be as long as the model's context, and trees this long where that is shorter. */
 const LONGEST_TREE = 2048;
@@ -27,12 +29,16 @@ export function ownSettings(parameters: number): (typeof OWN_SETTINGS)[number] {
   return OWN_SETTINGS.find((row) => parameters <= row.parameters)!;
 }
 
+/** What decides how fast a model may learn. */
+export type Learner = Pick<TrainerInfo, 'parameters' | 'training'>;
+
 /** `step` counts from 1, up to `total`. */
-export function stepSettings({ rollout, trainer_common: trainer }: TuningForkConfig, parameters: number, step: number, total: number): StepSettings {
+export function stepSettings({ rollout, trainer_common: trainer }: TuningForkConfig, { parameters, training }: Learner, step: number, total: number): StepSettings {
   const own = ownSettings(parameters);
+  const ownRate = own.learningRate * (training?.method === 'lora' ? ADAPTER_RATE : 1);
   const { optim } = trainer;
   return {
-    learningRate: (optim.lr ?? own.learningRate) * shareOfRate(optim, step, total),
+    learningRate: (optim.lr ?? ownRate) * shareOfRate(optim, step, total),
     betas: optim.betas,
     eps: ADAM_EPSILON,
     weightDecay: optim.weight_decay,
@@ -40,7 +46,7 @@ export function stepSettings({ rollout, trainer_common: trainer }: TuningForkCon
     clipLow: trainer.clip_ratio_low,
     clipHigh: trainer.clip_ratio_high,
     dualClip: trainer.clip_ratio_c,
-    importanceCap: IMPORTANCE_CAP,
+    importanceCap: trainer.tis_imp_ratio_cap ?? IMPORTANCE_CAP,
     klCoef: trainer.use_kl_loss ? trainer.kl_loss_coef : 0,
     entropyCoef: trainer.entropy_coeff ?? own.entropyCoef,
     temperature: rollout.temperature,
@@ -71,7 +77,7 @@ export function batchOptions({ data, rollout, trainer_common: trainer }: TuningF
     maxTokens: info.context,
     maxTree: Math.max(info.context, LONGEST_TREE),
     trees: info.capabilities.trees,
-    limits: LAPTOP_LIMITS,
+    limits: info.limits ?? LAPTOP_LIMITS,
   };
 }
 

@@ -1,5 +1,6 @@
 /** The trainer as the loop sees it: whatever happens to its process, its weights are those of the last step. */
 import { TuningForkError } from '../protocol/errors.ts';
+import { START_CHECKPOINT } from '../protocol/trainer.ts';
 import type { TrainerClient } from '../trainers/client.ts';
 import type { TrainingStore } from './state.ts';
 
@@ -8,10 +9,11 @@ export type Trainer = Pick<TrainerClient, 'info' | 'score' | 'step' | 'checkpoin
 /** A process that dies this often in a row will not live. */
 const MOST_REVIVALS = 3;
 
-/** A trainer that has just begun gets the weights of the store's last step: its newest checkpoint, then each step since, again. */
+/** A trainer that has just begun, or served another training, gets the weights of the store's last step: its newest checkpoint, then each step since, again. */
 export async function restore(trainer: Trainer, store: TrainingStore): Promise<void> {
   const { durable, state } = store;
   if (durable !== undefined) await trainer.load(durable.name, store.directoryOf(durable));
+  else if ((await trainer.info()).version !== 0) await trainer.load(START_CHECKPOINT);
   for (const step of state.bodies) await trainer.step(await store.readBody(step));
   const { version } = await trainer.info();
   if (version !== state.version) {
@@ -25,6 +27,7 @@ export class Reviving {
   #trainer: Trainer;
   #recovery: Promise<void> | undefined;
   #revivals = 0;
+  #working = 0;
   readonly #store: TrainingStore;
   readonly #revive: (() => Promise<Trainer>) | undefined;
 
@@ -38,7 +41,8 @@ export class Reviving {
   async run<T>(work: (trainer: Trainer) => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        const done = await work(this.#trainer);
+        this.#working++;
+        const done = await work(this.#trainer).finally(() => void this.#working--);
         this.#revivals = 0;
         return done;
       } catch (error) {
@@ -70,7 +74,9 @@ export class Reviving {
 
   async #alive(): Promise<boolean> {
     try {
-      return (await this.#trainer.info()).version === this.#store.state.version;
+      const ahead = (await this.#trainer.info()).version - this.#store.state.version;
+      // Its step may be done, and its answer still on the way.
+      return ahead === 0 || (ahead === 1 && this.#working > 0);
     } catch {
       return false;
     }

@@ -69,7 +69,7 @@ async function timed(records: RolloutRecord[], config: Awaited<ReturnType<typeof
   try {
     const info = await trainer.client.info();
     const { packs, updates } = makeBatch(records, { ...batchOptions(config, info), minibatches: 1, trees, version: info.version });
-    const settings = { ...stepSettings(config, info.parameters, 1, 1), klCoef: 0 };
+    const settings = { ...stepSettings(config, info, 1, 1), klCoef: 0 };
     const { metrics }: { metrics: StepMetrics } = await trainer.client.step(encodeStep(packs, { stepId: 'bench', version: info.version, settings, updates }));
     return { milliseconds: metrics.milliseconds, loss: metrics.loss };
   } finally {

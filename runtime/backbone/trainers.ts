@@ -1,0 +1,72 @@
+/** Which trainer a configuration asks for, and how another one is had when it is gone. */
+import { findPath } from '../config/files.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { embedded } from '../policy/open.ts';
+import type { StartRun } from '../protocol/backbone.ts';
+import { TuningForkError } from '../protocol/errors.ts';
+import { startEmbeddedTrainer } from '../trainers/embedded/process.ts';
+import { filesOfModel, openGpuTrainer } from '../trainers/gpu/open.ts';
+import { gpuSettings, type GpuSettings } from '../trainers/gpu/settings.ts';
+import type { RunningTrainer, TrainerListener } from '../trainers/running.ts';
+import { modelSpec } from './prepare.ts';
+
+export interface TrainerPlan {
+  backbone: 'embedded' | 'gpu';
+  /** What is trained, as a fingerprint keeps it: a folder, or a name on a hub. */
+  model: string;
+  label: string;
+  /** `threads`: for the embedded one, whose numbers depend on them. `patient`: there was one, so it may be on its way back. */
+  open(options: TrainerListener & { threads: number; patient: boolean; signal: AbortSignal }): Promise<RunningTrainer>;
+  /** Where its tokenizer and chat template lie here. */
+  files(trainer: RunningTrainer): Promise<string>;
+}
+
+/** A runtime on another machine that does not answer is waited for so long. */
+const PATIENCE_MS = 15 * 60_000;
+
+/** `debug` in a configuration that is trained all the same means this machine. */
+export function trainerPlan(request: StartRun, config: LoadedConfig): TrainerPlan {
+  return config.config.backbone === 'gpu' ? gpuPlan(gpuSettingsOf(request, config), request.env) : embeddedPlan(modelFolder(request, config));
+}
+
+export function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSettings {
+  const spec = modelSpec(request, config);
+  if (typeof spec !== 'string') {
+    throw new TuningForkError('config', `The GPU runtime needs the weights of a model, and "${spec.model}" is behind a server of its own.`, {
+      where: config.place('model.path'), next: 'Set model.path to a folder of weights or to the name of a model on a hub, and leave model.base_url out.',
+    });
+  }
+  return gpuSettings(config.config, { model: spec === 'embedded' ? embedded : spec, dir: config.dir, env: request.env });
+}
+
+function embeddedPlan(model: string): TrainerPlan {
+  return {
+    backbone: 'embedded', model, label: model === embedded ? 'embedded' : model,
+    open: async ({ threads }) => {
+      const process = await startEmbeddedTrainer({ model, threads });
+      const { address, client, stamp } = process;
+      return { address, client, elsewhere: false, stamps: [stamp], stop: () => process.stop(), kill: () => process.kill() };
+    },
+    files: async () => model,
+  };
+}
+
+function gpuPlan(settings: GpuSettings, env: Record<string, string>): TrainerPlan {
+  const { model } = settings;
+  return {
+    backbone: 'gpu', model, label: model === embedded ? 'embedded' : model,
+    open: ({ progress, notice, patient, signal }) => openGpuTrainer(settings, { progress, notice, env, signal, patienceMs: patient ? PATIENCE_MS : 0 }),
+    files: (trainer) => filesOfModel(trainer, { env }),
+  };
+}
+
+/** Training moves weights, so it needs them: a folder, or the model that ships. */
+function modelFolder(request: StartRun, config: LoadedConfig): string {
+  const spec = modelSpec(request, config);
+  if (spec === 'embedded') return embedded;
+  const folder = typeof spec === 'string' ? findPath({ dir: request.cwd, cwd: config.dir }, spec) : undefined;
+  if (folder !== undefined) return folder;
+  throw new TuningForkError('config', `Training needs the weights of a model, and "${typeof spec === 'string' ? spec : spec.model}" is not a folder.`, {
+    where: config.place('model.path'), next: 'Set model.path to "embedded" or to a folder with config.json, model.safetensors and the exported graphs; other models train with backbone gpu.',
+  });
+}
