@@ -263,6 +263,7 @@ describe('the trace viewer in Chromium', () => {
     const writer = await writeRun(join(pages.dir, 'filter'), [conversation('s0t0n0', [{ sent: begin, answer: encodeText('Hello') }])]);
     await writer.close();
     const { page } = await open(writer.dir);
+    await page.locator('.table-row').first().waitFor();
     await page.locator('.filter-input').fill('reward < and');
     assert.match((await page.locator('.filter-box .mistake').textContent())!, /^ {9}\^\^\^“and” is no value/);
     assert.equal(await page.locator('.table-row').count(), 1, 'what was shown stays');

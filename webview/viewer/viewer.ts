@@ -1,6 +1,6 @@
 /** The page: what run it shows, which view, which rollout, and what is kept of that when it is hidden. */
 import type { ErrorInfo } from '../../runtime/protocol/errors.ts';
-import type { Conversation, Scores, Timeline, ViewedRun, ViewerAction, ViewerEvent, ViewerRequests, ViewFocus } from '../../runtime/protocol/viewer.ts';
+import type { Conversation, Kin, Scores, Timeline, ViewedRun, ViewerAction, ViewerEvent, ViewerRequests, ViewFocus } from '../../runtime/protocol/viewer.ts';
 import { TOKEN } from '../../runtime/protocol/viewer.ts';
 import { count, decimal, duration, signed } from '../shared/format.ts';
 import { errorOf, type Host } from '../shared/host.ts';
@@ -8,6 +8,7 @@ import { h, icon } from '../shared/dom.ts';
 import { CompareView } from './compare/view.ts';
 import type { Kind } from './compare/candidates.ts';
 import { showKeys } from './keys.ts';
+import { kinLines } from './kin.ts';
 import { MessagesView } from './messages/view.ts';
 import type { RewardRange, Sort } from './rollouts/order.ts';
 import { RolloutTable, STATUS } from '../../runtime/view/rollout-table.ts';
@@ -50,6 +51,7 @@ export class Viewer {
   readonly #themed: (() => void)[] = [];
   readonly #head = h('header', { class: 'page-head' });
   readonly #bar = h('div', { class: 'rollout-bar' });
+  readonly #kinBar = h('div', { class: 'kin-bar', hidden: true });
   readonly #stage = h('div', { class: 'stage' });
   readonly #banner = h('div', { class: 'banner', role: 'alert', hidden: true });
   readonly #toast = h('div', { class: 'toast', role: 'status', hidden: true });
@@ -60,6 +62,8 @@ export class Viewer {
   readonly #messages: MessagesView;
   readonly #tree: TreeView;
   readonly #compare: CompareView;
+  /** Of the open rollout, in other runs. */
+  kin: readonly Kin[] = [];
   #timeline: Timeline | undefined;
   #conversation: Conversation | undefined;
   /** Where the reader is: what views hand to each other. */
@@ -84,7 +88,7 @@ export class Viewer {
     this.#stage.append(this.#rollouts.element, this.#tokens.element, this.#messages.element, this.#tree.element, this.#compare.element);
     this.#stage.id = 'stage';
     this.#stage.setAttribute('role', 'tabpanel');
-    root.replaceChildren(this.#head, this.#banner, this.#bar, this.#stage, this.#toast);
+    root.replaceChildren(this.#head, this.#banner, this.#bar, this.#kinBar, this.#stage, this.#toast);
     const { focus } = this.run;
     // A page that comes again is asked to begin where it began: it has moved on since.
     const asked = JSON.stringify(focus);
@@ -169,10 +173,14 @@ export class Viewer {
       this.#busy(undefined);
     }
     const answer = call === undefined ? undefined : answerOf(this.#timeline, call);
-    const at = answer === undefined ? token ?? firstSampled(this.#timeline) : Math.min(answer.from + (token ?? 0), answer.to - 1);
+    // A call that waits for its answer: where its prompt ends.
+    const waits = call !== undefined && !this.#timeline.calls.some(({ index }) => index === call);
+    const at = answer === undefined ? token ?? (waits ? Math.max(0, this.#timeline.count - 1) : firstSampled(this.#timeline)) : Math.min(answer.from + (token ?? 0), answer.to - 1);
     this.#conversation = undefined;
     this.#segment = this.#timeline.segment[at] ?? null;
     const inTable = this.state.view === 'rollouts' ? 'tokens' : this.state.view;
+    if (rollout !== this.#kinOf) this.#setKin(rollout, []);
+    void this.#askKin(rollout);
     this.remember({ rollout, token: at });
     this.#rollouts.redraw();
     await this.show(view ?? inTable, true);
@@ -212,12 +220,21 @@ export class Viewer {
   /** The segment that the view in sight is at becomes everybody's. */
   #takePlace(): void {
     if (this.#timeline === undefined) return;
-    const { view } = this.state;
-    const segment = view === 'tokens' ? this.#timeline.segment[this.#tokens.cursor] ?? null : view === 'messages' ? this.#messages.segment : view === 'tree' ? this.#tree.segment : this.#segment;
+    const segment = this.#segmentInSight(this.#timeline);
     if (segment === null) return;
     this.#segment = segment;
     const { from, to } = this.#timeline.segments[segment]!;
     if (this.state.token < from || this.state.token >= to) this.remember({ token: from });
+  }
+
+  /** A view that still shows the rollout before has no say. */
+  #segmentInSight(timeline: Timeline): number | null {
+    switch (this.state.view) {
+      case 'tokens': return this.#tokens.timeline === timeline ? timeline.segment[this.#tokens.cursor] ?? null : this.#segment;
+      case 'messages': return this.#conversation === undefined ? this.#segment : this.#messages.segment;
+      case 'tree': return this.#tree.segment;
+      default: return this.#segment;
+    }
   }
 
   async #fill(view: ViewName, anew: boolean): Promise<void> {
@@ -253,6 +270,7 @@ export class Viewer {
     }
     this.#stage.setAttribute('aria-labelledby', `tab-${view}`);
     this.#bar.hidden = view === 'rollouts' || this.state.rollout === undefined;
+    this.#kinBar.hidden = this.#bar.hidden || this.kin.length === 0;
     if (!this.#bar.hidden) this.#drawBar();
   }
 
@@ -295,7 +313,6 @@ export class Viewer {
     const reward = numbers.reward[row]!;
     const advantage = this.#advantage();
     const status = STATUS[this.table.codes.status[row]!]!;
-    const parent = this.#conversation?.parent;
     const can = this.run.capabilities;
     const fact = (name: string, value: string): HTMLElement => h('span', { class: 'fact' }, h('span', { class: 'dim' }, name), h('span', { class: 'number' }, value));
     this.#bar.replaceChildren(
@@ -306,11 +323,30 @@ export class Viewer {
       fact(t('turns'), count(numbers.calls[row]!)), fact(t('sampled'), count(numbers.sampled[row]!)), ...(Number.isNaN(numbers.trained[row]!) ? [] : [fact(t('trained'), count(numbers.trained[row]!))]), fact(t('duration'), duration(numbers.duration[row]!)),
       ...(status === 'finished' ? [] : [h('span', { class: `chip${status === 'failed' ? ' bad' : ''}` }, t(`state_${status}`))]),
       ...this.table.flagsOf(row).map((flag) => h('span', { class: `chip${flag.startsWith('error') ? ' bad' : ''}` }, flag)),
-      ...(parent === undefined ? [] : [this.table.place(parent.rollout) === -1 ? h('span', { class: 'dim' }, t('forkOf', parent.rollout, parent.call))
-        : h('button', { class: 'link', onclick: () => void this.open(parent.rollout, { call: parent.call }) }, t('forkOf', parent.rollout, parent.call))]),
       h('span', { class: 'spring' }),
       ...(can.includes('debug') ? [h('button', { class: 'action', onclick: () => this.act({ do: 'debug', rollout }) }, icon('bug'), t('debugRollout'))] : []),
     );
+  }
+
+  compareForks(): void {
+    this.remember({ compare: 'forks' });
+    void this.show('compare');
+  }
+
+  #kinOf: string | undefined;
+
+  async #askKin(rollout: string): Promise<void> {
+    const kin = await this.host.request('kin', { rollout }).catch(() => []);
+    if (this.state.rollout === rollout) this.#setKin(rollout, kin);
+  }
+
+  #setKin(rollout: string, kin: readonly Kin[]): void {
+    this.#kinOf = rollout;
+    if (kin.length === 0 && this.kin.length === 0) return;
+    this.kin = kin;
+    this.#kinBar.replaceChildren(...kinLines(this, kin));
+    this.#kinBar.hidden = this.#bar.hidden || kin.length === 0;
+    if (this.state.view === 'compare') this.#compare.show(rollout);
   }
 
   #step(by: 1 | -1): void {
@@ -335,6 +371,10 @@ export class Viewer {
   async #told(event: ViewerEvent): Promise<void> {
     if (event.type === 'focus') {
       await this.#focusOn(event.focus);
+      return;
+    }
+    if (event.type === 'forked') {
+      if (event.rollout === this.state.rollout) await this.#askKin(event.rollout);
       return;
     }
     if (event.type === 'gone') {
