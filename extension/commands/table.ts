@@ -1,5 +1,6 @@
 /** Every command with what it is called with: from a palette with nothing, from a view or a CodeLens with what was clicked. */
 import * as vscode from 'vscode';
+import type { ExportChoice } from '../../runtime/protocol/viewer.ts';
 import { showError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import type { MoreNode } from '../views/runs/nodes.ts';
@@ -43,7 +44,8 @@ export interface Commands {
   'tuningFork.debugRollouts': [target?: RunTarget];
   'tuningFork.cancelRun': [run?: RunPlace];
   'tuningFork.deleteRun': [run?: RunPlace, selected?: readonly RunPlace[]];
-  'tuningFork.exportRun': [run?: RunPlace];
+  /** From the viewer with what was chosen there, from a view with what is selected. */
+  'tuningFork.exportRun': [run?: RunPlace, choice?: ExportChoice | readonly RunPlace[]];
   'tuningFork.revealRun': [run?: RunPlace];
   'tuningFork.rejudgeRun': [run?: RunPlace];
   /** Which run's values stand beside the code of the active editor, or of this file. */

@@ -1,16 +1,13 @@
-/** What can be done with a run that is there: cancel, delete, export, reveal. */
+/** What can be done with a run that is there: cancel, delete, reveal. */
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
-import { deleteRun, exportRun, openRunReader, readRunInfo, type ExportFormat } from '../../runtime/trace/index.ts';
+import { deleteRun, readRunInfo } from '../../runtime/trace/index.ts';
 import { requireTrust } from '../backbone/backbones.ts';
 import type { RolloutPlace, RunPlace } from '../commands/table.ts';
-import { showError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { stateOf } from '../views/runs/library.ts';
 import { pickRollout, pickRun } from './pick.ts';
-
-const SAID_MS = 10_000;
 
 /** What has finished is kept. */
 export async function cancelRun(studio: Studio, place?: RunPlace): Promise<void> {
@@ -58,21 +55,6 @@ async function moveToTrash(dir: string): Promise<void> {
 /** One whose process died still says that it is running. */
 function deleteForGood(dir: string): Promise<void> {
   return deleteRun(join(dir, '../../..'), dir, { evenIfRunning: true });
-}
-
-export async function exportRunTo(studio: Studio, place?: RunPlace): Promise<void> {
-  const run = place ?? await pickRun(studio, vscode.l10n.t('Export which run?'));
-  if (run === undefined) return;
-  const target = await vscode.window.showSaveDialog({
-    title: vscode.l10n.t('Export Run {0}', run.run),
-    defaultUri: vscode.Uri.file(join(run.project, `${run.run}.jsonl`)),
-    filters: { [vscode.l10n.t('Whole rollouts')]: ['jsonl'], [vscode.l10n.t('A table, one row a rollout')]: ['csv'] },
-  });
-  if (target === undefined) return;
-  const format: ExportFormat = target.fsPath.toLowerCase().endsWith('.csv') ? 'csv' : 'jsonl';
-  const { rollouts, problems } = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Exporting {0}…', run.run) }, async () => exportRun(await openRunReader(run.dir), format, target.fsPath));
-  vscode.window.setStatusBarMessage(`$(check) ${vscode.l10n.t('{0} rollouts written to {1}', rollouts, basename(target.fsPath))}`, SAID_MS);
-  if (problems.length > 0) await showError(studio, problems[0]);
 }
 
 export async function revealRun(studio: Studio, place?: RunPlace): Promise<void> {

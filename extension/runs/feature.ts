@@ -12,7 +12,7 @@ export function registerRuns(studio: Studio): void {
   command(studio, 'tuningFork.runRollouts', async (target) => (await import('./run-rollouts.ts')).runRollouts(studio, target));
   command(studio, 'tuningFork.cancelRun', async (run) => (await actions()).cancelRun(studio, run));
   command(studio, 'tuningFork.deleteRun', async (run, selected) => (await actions()).deleteRuns(studio, run, selected));
-  command(studio, 'tuningFork.exportRun', async (run) => (await actions()).exportRunTo(studio, run));
+  command(studio, 'tuningFork.exportRun', async (run, choice) => (await import('./export.ts')).exportRun(studio, run, choice));
   command(studio, 'tuningFork.revealRun', async (run) => (await actions()).revealRun(studio, run));
   command(studio, 'tuningFork.copyId', async (place) => (await actions()).copyId(studio, place));
   const chosen = async (rollout: RolloutPlace | undefined): Promise<RolloutPlace | undefined> => rollout ?? (await import('./pick.ts')).pickRollout(studio, l10n.t('Open Rollout'));

@@ -15,14 +15,20 @@ import { projectFolder } from '../../runtime/backbone/location.ts';
 const open = new Map<string, { panel: vscode.WebviewPanel; tell(event: ViewerEvent): void }>();
 
 export async function reveal(place: RolloutPlace, wanted: Map<string, RolloutPlace>, openEditor: (dir: string) => Thenable<unknown>): Promise<void> {
-  const shown = open.get(place.dir);
-  if (shown === undefined) {
-    wanted.set(place.dir, place);
-    await openEditor(place.dir);
-  } else {
-    shown.panel.reveal();
-    if (place.rollout !== '') shown.tell({ type: 'focus', focus: focusOf(place) });
-  }
+  const known = shown.get(place.dir);
+  // A page in sight is told; one that is hidden is not there, and asks when it comes again.
+  if (known?.panel.visible === true) {
+    if (place.rollout !== '') known.tell({ type: 'focus', focus: focusOf(place) });
+  } else wanted.set(place.dir, place);
+  if (known === undefined) await openEditor(place.dir);
+  else known.panel.reveal();
+}
+
+/** Back to where one came from: the place in it is kept. False: none is open. */
+export function goBack(): boolean {
+  const last = [...shown.values()].at(-1);
+  last?.panel.reveal();
+  return last !== undefined;
 }
 
 export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.WebviewPanel, wanted: Map<string, RolloutPlace>): Promise<void> {
@@ -32,6 +38,10 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
   const trusted = vscode.workspace.isTrusted;
   const viewer = await RunViewer.open(dir, {
     capabilities: trusted ? ['code', 'copy', 'save', 'fork', 'debug', 'score'] : ['code', 'copy', 'save'],
+    export: async (choice) => {
+      await execute('tuningFork.exportRun', { project: projectFolder(dir), run: viewer.run.info.run, dir }, choice);
+      return null;
+    },
     language: vscode.env.language,
     act: (action) => act(dir, action),
     score: async (folder, rollout, model) => (await studio.backbones.request(projectFolder(folder), 'score', { dir: folder, rollout, model })).calls,
@@ -71,8 +81,7 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
         case 'copy': await vscode.env.clipboard.writeText(action.text); break;
         case 'fork': await execute('tuningFork.forkRollout', { dir: folder, rollout: action.rollout, call: action.call, token: action.token }); break;
         case 'debug': await execute('tuningFork.debugRollout', { dir: folder, rollout: action.rollout }); break;
-        case 'export': await execute('tuningFork.exportRun', { project: projectFolder(folder), run: viewer.run.info.run, dir: folder }); break;
-        case 'openRun': await execute('tuningFork.openViewer', { dir: action.dir, rollout: action.rollout ?? '' }); break;
+        case 'openRun': await execute('tuningFork.openViewer', { dir: action.dir, rollout: action.rollout ?? '', call: action.call, token: action.token }); break;
       }
     } catch (error) {
       await showError(studio, error);

@@ -1,7 +1,7 @@
 /** Errors as a person reads them, and the exit code each stands for. */
 import { isAbsolute, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { errorInfo, formatPlace, type ErrorCode, type ErrorInfo, type Place } from '../protocol/errors.ts';
+import { errorInfo, formatPlace, type ErrorCode, type ErrorInfo, type Place, type TuningForkError } from '../protocol/errors.ts';
 import { asTyped } from './invocation.ts';
 import { err, errPaint, EXIT, note, printJson } from './io.ts';
 import { t } from './l10n.ts';
@@ -20,6 +20,11 @@ export function describeError(info: ErrorInfo, colors: Paint, width: number = er
     ...userFrames(info).map((frame) => colors.dim(`    ${frame}`)),
     ...(info.next === undefined ? [] : [`  ${colors.yellow('→')} ${visible(asTyped(info.next))}`]),
   ].join('\n');
+}
+
+/** What went wrong beside what was asked for. */
+export function warn(problems: readonly TuningForkError[]): void {
+  for (const problem of problems) note(`${errPaint.yellow('!')} ${describeError({ ...problem, message: problem.message, stack: undefined }, errPaint)}`);
 }
 
 /** A fault of ours shows all of its stack, others only what is the reader's own code. */

@@ -13,8 +13,7 @@ const action = z.discriminatedUnion('do', [
   z.object({ do: z.literal('fork'), rollout: name, call: count, token: count.optional() }),
   z.object({ do: z.literal('debug'), rollout: name }),
   z.object({ do: z.literal('copy'), text: z.string().max(1 << 24) }),
-  z.object({ do: z.literal('export'), format: z.enum(['jsonl', 'csv', 'parquet']) }),
-  z.object({ do: z.literal('openRun'), dir: name, rollout: name.optional() }),
+  z.object({ do: z.literal('openRun'), dir: name, rollout: name.optional(), call: count.optional(), token: count.optional() }),
 ]);
 
 const schemas: { [M in keyof ViewerRequests]: z.ZodType<ViewerRequests[M][0]> } = {
@@ -27,6 +26,7 @@ const schemas: { [M in keyof ViewerRequests]: z.ZodType<ViewerRequests[M][0]> } 
   group: z.object({ rollouts: z.array(name).min(1).max(256) }),
   score: rollout.extend({ checkpoint: name }),
   act: action,
+  export: z.object({ what: z.enum(['rollouts', 'tokens', 'records']), format: z.enum(['parquet', 'csv', 'jsonl']), filter: z.string().max(4096).optional(), rollouts: z.array(name).max(4096).optional() }),
 };
 
 export function checkViewerParams(method: string, params: unknown): { [M in keyof ViewerRequests]: { method: M; params: ViewerRequests[M][0] } }[keyof ViewerRequests] {

@@ -192,11 +192,32 @@ export interface Group {
 
 export type ViewerAction =
   | { do: 'code'; place: Place }
+/** A rollout of another run: the one that a rollout was forked from, or one that was forked from it. */
+export interface Kin {
+  /** What requests take in place of a rollout of this run. */
+  key: string;
+  kind: 'parent' | 'fork';
+  dir: string;
+  rollout: string;
+  /** Where the fork begins to differ: at a call, or within its answer after so many tokens. */
+  call: number;
+  token?: number;
+  status: 'finished' | 'failed' | 'cancelled' | 'running';
+  reward: number | null;
+}
+
   | { do: 'fork'; rollout: string; call: number; token?: number }
   | { do: 'debug'; rollout: string }
   | { do: 'copy'; text: string }
-  | { do: 'export'; format: 'jsonl' | 'csv' | 'parquet' }
-  | { do: 'openRun'; dir: string; rollout?: string };
+  | { do: 'openRun'; dir: string; rollout?: string; call?: number; token?: number };
+
+/** What of a run becomes a file: the rollouts that a filter keeps, those that are named, or all. */
+export interface ExportChoice {
+  what: 'rollouts' | 'tokens' | 'records';
+  format: 'parquet' | 'csv' | 'jsonl';
+  filter?: string;
+  rollouts?: string[];
+}
 
 /** name -> [parameters, answer] */
 export interface ViewerRequests {
@@ -214,6 +235,8 @@ export interface ViewerRequests {
   act: [ViewerAction, string | null];
 }
 
+  /** Where the page downloads it, once; null: its host has asked a person where it goes. */
+  export: [ExportChoice, string | null];
 /** What a host tells by itself. */
 export type ViewerEvent =
   | { type: 'grown'; rollouts: number }
@@ -221,3 +244,7 @@ export type ViewerEvent =
   | { type: 'changed'; rollouts: string[]; live: boolean }
   | { type: 'focus'; focus: ViewFocus }
   | { type: 'gone'; error: ErrorInfo };
+  /** A download has ended. */
+  | { type: 'exported'; file: string; rollouts: number; problems: ErrorInfo[] }
+  /** A rollout was forked, in a run of its own. */
+  | { type: 'forked'; rollout: string }

@@ -1,70 +1,134 @@
+/** A run, or some of its rollouts, as a file for other tools. One rollout is read at a time; what waits to be written is bounded. */
+import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { rename, rm, stat } from 'node:fs/promises';
+import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Writable } from 'node:stream';
 import { TuningForkError } from '../protocol/errors.ts';
-import type { IndexEntry } from '../protocol/trace.ts';
-import { fileError } from './errors.ts';
+import { fileError, isMissing } from './errors.ts';
+import { csv, jsonLines, type Encoder } from './export-lines.ts';
+import { rolloutTable, tokenTable, type Column, type Known, type Row } from './export-tables.ts';
 import type { RunReader } from './reader.ts';
 
-export type ExportFormat = 'jsonl' | 'csv';
+export const EXPORT_FORMATS = ['parquet', 'csv', 'jsonl'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+/** `rollouts`: one row a rollout. `tokens`: one row a token. `records`: each rollout with everything in it, as JSON. */
+export const EXPORT_TABLES = ['rollouts', 'tokens', 'records'] as const;
+export type ExportTable = (typeof EXPORT_TABLES)[number];
+
+export interface ExportOptions extends Partial<Omit<Known, 'run'>> {
+  what: ExportTable;
+  format: ExportFormat;
+  /** Places of rollouts in the index, in the order wished; absent: all that are sealed. */
+  rollouts?: readonly number[];
+  /** What is there under this name is replaced. */
+  overwrite?: boolean;
+  /** Ends it: nothing is left of the file. */
+  signal?: AbortSignal;
+  /** After each rollout. */
+  progress?(done: number, total: number): void;
+}
 
 export interface Exported {
   rollouts: number;
-  /** Records that could not be read, and so are not in there. */
+  rows: number;
+  /** What of the run is damaged: rollouts that could not be read, and so are not in there, and what its files lack. */
   problems: TuningForkError[];
 }
 
-const CSV_COLUMNS = [
-  'id', 'attempt', 'step', 'split', 'task', 'taskIndex', 'sample', 'status', 'reward', 'success', 'duration', 'calls', 'prompt', 'sampled',
-  'trained', 'flags',
-] as const satisfies readonly (keyof IndexEntry)[];
+/** Rows of a row group: some tens of megabytes while they wait, whatever the run has. */
+const ROWS_AT_ONCE = 32_768;
 
-/** `jsonl`: every record whole. `csv`: one row a rollout, what the index has. One record in memory at a time. */
-export async function exportRun(reader: RunReader, format: ExportFormat, out: string | Writable): Promise<Exported> {
-  const exported: Exported = { rollouts: 0, problems: [] };
-  const source = Readable.from(format === 'csv' ? csv(reader, exported) : jsonl(reader, exported));
-  if (typeof out !== 'string') {
-    await pipeline(source, out);
-    return exported;
-  }
-  const part = `${out}.part`;
-  try {
-    await pipeline(source, createWriteStream(part));
-    await rename(part, out);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw fileError('write', out, error);
-  }
+/** To a file, which is there whole or not at all, or to a stream, which it ends. */
+export async function exportRun(reader: RunReader, out: string | Writable, options: ExportOptions): Promise<Exported> {
+  const { format, what, signal } = options;
+  if (what === 'records' && format !== 'jsonl') throw new TuningForkError('usage', `Whole records are no table, so they can't be ${format}.`, { next: 'Export them as jsonl, or export rollouts or tokens.' });
+  const exported: Exported = { rollouts: 0, rows: 0, problems: [...reader.problems] };
+  const source = Readable.from(what === 'records' ? records(reader, options, exported) : table(reader, options, exported), { objectMode: true, highWaterMark: 1 });
+  if (typeof out !== 'string') await pipeline(source, out, { signal });
+  else await writeWhole(source, out, options);
   return exported;
 }
 
-async function* jsonl(reader: RunReader, exported: Exported): AsyncGenerator<string> {
-  for (let i = 0; i < reader.count; i++) {
-    let line: string;
-    try {
-      line = await reader.line(i);
-    } catch (error) {
-      if (!(error instanceof TuningForkError)) throw error;
-      exported.problems.push(error);
-      continue;
-    }
-    exported.rollouts++;
+async function writeWhole(source: Readable, file: string, options: ExportOptions): Promise<void> {
+  await refuseToReplace(file, options);
+  const part = `${file}.${randomUUID().slice(0, 8)}.part`;
+  try {
+    await pipeline(source, createWriteStream(part), { signal: options.signal });
+    await refuseToReplace(file, options);
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    options.signal?.throwIfAborted();
+    throw fileError('write', file, error);
+  }
+}
+
+async function refuseToReplace(file: string, { overwrite = false }: ExportOptions): Promise<void> {
+  if (overwrite) return;
+  try {
+    await stat(file);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw fileError('write', file, error);
+  }
+  throw new TuningForkError('usage', `${file} is there already.`, { next: 'Choose another name, or say that it may be replaced.', where: { file } });
+}
+
+/** Each record as the store has it: one line of JSON. */
+async function* records(reader: RunReader, options: ExportOptions, exported: Exported): AsyncGenerator<string> {
+  for await (const line of each(reader, options, exported, (i) => reader.line(i))) {
+    exported.rows++;
     yield `${line}\n`;
   }
 }
 
-function* csv(reader: RunReader, exported: Exported): Generator<string> {
-  yield `${CSV_COLUMNS.join(',')}\r\n`;
-  for (let i = 0; i < reader.count; i++) {
-    const entry = reader.entry(i);
-    exported.rollouts++;
-    yield `${CSV_COLUMNS.map((name) => cell(entry[name])).join(',')}\r\n`;
+async function* table(reader: RunReader, options: ExportOptions, exported: Exported): AsyncGenerator<string | Uint8Array> {
+  const { what, advantages = new Map(), vocabulary } = options;
+  const { columns, rowsOf } = (what === 'tokens' ? tokenTable : rolloutTable)({ run: reader.info, advantages, vocabulary });
+  const encoder = await encoderFor(options, columns, reader);
+  let waiting: Row[] = [];
+  const written = (): string | Uint8Array => {
+    exported.rows += waiting.length;
+    const chunk = encoder.rows(waiting);
+    waiting = [];
+    return chunk;
+  };
+  yield encoder.head();
+  for await (const { record, entry } of each(reader, options, exported, async (i) => ({ record: await reader.read(i), entry: reader.entry(i) }))) {
+    for (const row of rowsOf(record, entry)) {
+      waiting.push(row);
+      if (waiting.length >= ROWS_AT_ONCE) yield written();
+    }
   }
+  if (waiting.length > 0) yield written();
+  yield encoder.tail();
 }
 
-function cell(value: IndexEntry[keyof IndexEntry]): string {
-  const text = value === null ? '' : Array.isArray(value) ? value.join(' ') : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+async function encoderFor({ format }: ExportOptions, columns: readonly Column[], { info }: RunReader): Promise<Encoder> {
+  if (format === 'csv') return csv(columns);
+  if (format === 'jsonl') return jsonLines(columns);
+  // Loaded by whoever wants it alone.
+  const { parquet } = await import('./export-parquet.ts');
+  return parquet(columns, { run: info.run, project: info.project, experiment: info.experiment, workflow: info.workflow, policy: info.policy, created: info.created });
+}
+
+/** What cannot be read is told, and does not keep the others back. */
+async function* each<Read>(reader: RunReader, { rollouts, progress, signal }: ExportOptions, exported: Exported, read: (i: number) => Promise<Read>): AsyncGenerator<Read> {
+  const total = rollouts?.length ?? reader.count;
+  for (let at = 0; at < total; at++) {
+    signal?.throwIfAborted();
+    let one: Read;
+    try {
+      one = await read(rollouts?.[at] ?? at);
+    } catch (error) {
+      if (!(error instanceof TuningForkError)) throw error;
+      exported.problems.push(error);
+      continue;
+    } finally {
+      progress?.(at + 1, total);
+    }
+    exported.rollouts++;
+    yield one;
+  }
 }

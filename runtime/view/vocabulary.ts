@@ -1,6 +1,8 @@
 /** Bytes of each token id. A trace stores ids; what they stand for is looked up here, one way for all kinds of tokenizers. */
 import { readFile } from 'node:fs/promises';
-import { TuningForkError } from '../protocol/errors.ts';
+import { dirname, join } from 'node:path';
+import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import type { RunReader } from '../trace/index.ts';
 
 export interface Vocabulary {
   /** Undefined for an id it does not have. */
@@ -16,6 +18,18 @@ interface TokenizerFile {
 }
 
 const utf8 = new TextEncoder();
+
+/** Kept beside the runs, under the hash that the run names. What is wrong with it is told, and the run shown without it. */
+export async function vocabularyOfRun({ dir, info: { tokenizer } }: RunReader, problems: ErrorInfo[]): Promise<Vocabulary | undefined> {
+  if (tokenizer === undefined) return undefined;
+  const root = dirname(dirname(dirname(dir)));
+  try {
+    return await openVocabulary(join(root, '.tokenizers', tokenizer.sha256.slice(0, 16), 'tokenizer.json'));
+  } catch (error) {
+    problems.push(errorInfo(error));
+    return undefined;
+  }
+}
 
 export async function openVocabulary(file: string): Promise<Vocabulary> {
   let parsed: TokenizerFile;

@@ -1,24 +1,25 @@
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { connectBackbone, type BackboneClient } from '../../backbone/client.ts';
 import { TuningForkError, type ErrorInfo } from '../../protocol/errors.ts';
 import { nearest } from '../../protocol/suggest.ts';
 import type { IndexEntry } from '../../protocol/trace.ts';
-import { deleteRun, exportRun, listRuns, openRunReader, type ExportFormat, type RunSummary } from '../../trace/index.ts';
+import { EXPORT_FORMATS, EXPORT_TABLES } from '../../trace/export.ts';
+import { deleteRun, listRuns, openRunReader, type RunSummary } from '../../trace/index.ts';
 import type { Args, Command } from '../args.ts';
 import { indexOfRollout, runNamed } from '../find-run.ts';
 import { watch } from '../follow.ts';
 import { count, decimal } from '../format.ts';
 import { COMMAND } from '../invocation.ts';
-import { errPaint, EXIT, note, out, paint, print, printJson } from '../io.ts';
-import { plural, t } from '../l10n.ts';
+import { EXIT, note, out, paint, print, printJson } from '../io.ts';
+import { t } from '../l10n.ts';
 import { projectOf, runsOf } from '../project.ts';
-import { describeError } from '../report.ts';
+import { warn } from '../report.ts';
 import { RunView, type Failure } from '../run-view.ts';
 import { showRollout } from '../show-rollout.ts';
 import { readEntries, summarize } from '../summary.ts';
 import { printTable } from '../table.ts';
 import { exitCode, tellSummary, viewFor } from './rollout.ts';
+import { exportTo } from './runs-export.ts';
 
 const actions: Record<string, (args: Args, name: string | undefined) => Promise<number>> = {
   list, show, attach, export: exportTo, delete: remove,
@@ -34,18 +35,24 @@ export const runs: Command = {
   about: [
     'A run is named by its time, the beginning of it, its folder, or "latest": the newest rollouts or training, not a check, a replay or a rejudged run.',
     'attach looks at a running one; Ctrl-C stops the looking, not the run.',
+    'export writes a run, or the rollouts that --filter keeps, for other tools. In CSV what a model wrote is a JSON string, in a column named …_json: it reads back exactly, and no spreadsheet takes it for a formula.',
     'pause, resume and checkpoint are for a training that is running: it pauses after the rollouts or the step it is at, and a checkpoint is saved after its step.',
   ],
   examples: [
     'tuning-fork runs list',
     'tuning-fork runs show latest',
     'tuning-fork runs show latest --rollout s0t3n1 --tokens',
-    'tuning-fork runs export latest --format csv > rollouts.csv',
+    'tuning-fork runs export latest --to rollouts.csv',
+    'tuning-fork runs export latest --what tokens --filter "reward < 0.5 and truncated" --to tokens.parquet',
   ],
   options: {
     rollout: { value: 'id', short: 'r', help: 'Show this rollout: its conversation, reward and errors' },
     tokens: { help: 'With --rollout: every token with id, log-probability and why it is trained or not' },
-    format: { value: 'format', help: 'With export (default: jsonl)', choices: ['jsonl', 'csv'] },
+    to: { value: 'file', short: 'o', help: 'With export: the file (default: to standard output)' },
+    format: { value: 'format', help: 'With export (default: as the file ends, else jsonl)', choices: EXPORT_FORMATS },
+    what: { value: 'table', help: 'With export: one row a rollout, one row a token, or all of each rollout as JSON (what jsonl has by default)', choices: EXPORT_TABLES },
+    filter: { value: 'expression', help: 'With export: only rollouts like that' },
+    force: { short: 'f', help: 'With export: replace the file if it is there' },
     yes: { short: 'y', help: 'With delete: do it without asking' },
   },
   words: { least: 0, most: 2 },
@@ -158,20 +165,6 @@ async function runningRun(client: BackboneClient, args: Args, name = 'latest'): 
   return running.find(({ run }) => run === info.run)?.run;
 }
 
-async function exportTo(args: Args, name = 'latest'): Promise<number> {
-  const format = (args.text('format') ?? 'jsonl') as ExportFormat;
-  if (format === 'csv' && args.on('json')) throw new TuningForkError('usage', t('--json and --format csv contradict each other.'), { next: t('Leave one of them out.') });
-  const { dir } = await runNamed(args, name);
-  const reader = await openRunReader(dir);
-  // Through a stream of its own: the export ends it, and ours must stay open.
-  const through = new Writable({ write: (chunk: Buffer, _encoding, done) => void process.stdout.write(chunk, done) });
-  const { problems, rollouts } = await exportRun(reader, format, through);
-  warn([...reader.problems, ...problems]);
-  if (problems.length === 0) return EXIT.ok;
-  note(errPaint.yellow(t('{0} exported; {1} could not be read.', plural(rollouts, '{0} rollout', '{0} rollouts'), count(problems.length))));
-  return EXIT.failed;
-}
-
 async function remove(args: Args, name: string | undefined): Promise<number> {
   if (name === undefined) throw new TuningForkError('usage', t('Which run?'), { next: t('"tuning-fork runs list" shows their names.') });
   const { dir, info } = await runNamed(args, name);
@@ -180,8 +173,4 @@ async function remove(args: Args, name: string | undefined): Promise<number> {
   if (args.on('json')) printJson({ type: 'deleted', run: info.run, dir });
   else print(t('Deleted {0}.', info.run));
   return EXIT.ok;
-}
-
-function warn(problems: readonly TuningForkError[]): void {
-  for (const problem of problems) note(`${errPaint.yellow('!')} ${describeError({ ...problem, message: problem.message, stack: undefined }, errPaint)}`);
 }

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { appendFile, copyFile, mkdir, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { exportRun, openRunReader, SPLITS, STATUSES, SUCCESSES } from '../../../runtime/trace/index.ts';
+import { openRunReader, SPLITS, STATUSES, SUCCESSES } from '../../../runtime/trace/index.ts';
 import type { RunReader } from '../../../runtime/trace/index.ts';
 import { createRun, openRun } from '../../../runtime/trace/writer.ts';
 import { call, dice, folder, newRun, place, rollout } from './samples.ts';
@@ -225,36 +223,6 @@ test('a bad line in the journal costs that line; a torn one nothing', async (con
   assert.deepEqual(flight!.calls, [call(0), call(2)]);
   assert.match(reader.problems[0]!.message, /The line at byte \d+ of .*calls-0\.jsonl cannot be read: its checksum does not fit/);
   await writer.close();
-});
-
-test('export writes every readable record, and leaves no half file', async (context) => {
-  const root = await folder(context);
-  const dir = await sealed(root, 10, 2, 6);
-  const reader = await openRunReader(dir);
-  const { offset } = reader.entry(3);
-  await flip(join(dir, MEMBERS), offset + 40);
-  const out = join(root, 'out.jsonl');
-  const exported = await exportRun(reader, 'jsonl', out);
-  assert.equal(exported.rollouts, 9);
-  assert.match(exported.problems[0]!.message, /Record 4/);
-  const lines = (await readFile(out, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as { rollout: string });
-  assert.deepEqual(lines.map(({ rollout }) => rollout), reader.column('id').filter((_, i) => i !== 3));
-  await assert.rejects(exportRun(reader, 'jsonl', join(root, 'no', 'folder')), /Cannot write .*folder: it is not there \(ENOENT\)/);
-
-  const stream = new PassThrough();
-  const [csv] = await Promise.all([text(stream), exportRun(reader, 'csv', stream)]);
-  const rows = csv.trimEnd().split('\r\n');
-  assert.equal(rows.length, 11);
-  assert.equal(rows[0]!.split(',').slice(0, 4).join(), 'id,attempt,step,split');
-});
-
-test('csv cells with commas, quotes and line feeds are quoted', async (context) => {
-  const writer = await createRun(await folder(context), newRun());
-  await writer.seal(rollout(0, 1, 1, { taskId: 'a "b", c\nd', reward: null }));
-  await writer.close();
-  const stream = new PassThrough();
-  const [csv] = await Promise.all([text(stream), exportRun(await openRunReader(writer.dir), 'csv', stream)]);
-  assert.match(csv, /,"a ""b"", c\nd",0,0,finished,,/);
 });
 
 test('a folder of traces that somebody else wrote beside is read too', async (context) => {
