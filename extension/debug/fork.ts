@@ -5,6 +5,7 @@ import { callOf, openRunReader } from '../../runtime/trace/index.ts';
 import { execute, type RolloutPlace } from '../commands/table.ts';
 import type { Studio } from '../studio.ts';
 import { pointText } from './adapter/point-text.ts';
+import { tellForked as tellViewers } from '../viewer/shown.ts';
 import { ask, type Held } from './held.ts';
 import { pointedAt } from './pointed.ts';
 import { originOf, pickRollout, start } from './start.ts';
@@ -28,7 +29,7 @@ async function forkStored({ dir, rollout, call, token }: RolloutPlace): Promise<
   if (from === undefined) return;
   const forks = await askHowMany({ call: from, ...(token !== undefined && { token }) });
   if (forks === undefined) return;
-  await start({ name: vscode.l10n.t('Fork {0}', rollout), ...await originOf(dir), replay: { dir, rollout, untilCall: from, ...(token !== undefined && { untilToken: token }), forks } }, true);
+  await start({ name: vscode.l10n.t('Fork {0}', rollout), ...await originOf(dir), replay: { dir, rollout, untilCall: from, ...(token !== undefined && { untilToken: token }), forks }, internalConsoleOptions: 'neverOpen' }, true);
 }
 
 async function pickCall(dir: string, rollout: string): Promise<number | undefined> {
@@ -48,9 +49,10 @@ async function askHowMany(from: ForkPoint): Promise<number | undefined> {
   return text === undefined ? undefined : Number(text);
 }
 
-export async function tellForked({ dir, parent, rewards, ...from }: DebugEvents['tuningFork/forked']): Promise<void> {
+export async function tellForked({ dir, parent, rewards, call, token }: DebugEvents['tuningFork/forked']): Promise<void> {
+  tellViewers(parent);
   const told = rewards.map((reward) => (reward === null ? '–' : String(Number(reward.toPrecision(3))))).join(', ');
   const show = vscode.l10n.t('Show');
-  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('Forks of {0} from {1} reached these rewards: {2}', parent, pointText(from, vscode.l10n), told), show);
-  if (chosen === show) await execute('tuningFork.openRollout', { dir, rollout: `${parent}f1` });
+  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('Forks of {0} from {1} reached these rewards: {2}', parent, pointText({ call, token }, vscode.l10n), told), show);
+  if (chosen === show) await execute('tuningFork.openRollout', { dir, rollout: `${parent}f1`, call, token });
 }

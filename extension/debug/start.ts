@@ -38,7 +38,8 @@ export async function originOf(dir: string): Promise<{ conf: string; project: st
   }
 }
 
-export async function start(launch: Omit<RolloutLaunch, 'request'>, noDebug = false): Promise<void> {
+/** `internalConsoleOptions`: VS Code's own. */
+export async function start(launch: Omit<RolloutLaunch, 'request'> & { internalConsoleOptions?: 'neverOpen' }, noDebug = false): Promise<void> {
   const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(launch.conf));
   await vscode.debug.startDebugging(folder, { type: DEBUG_TYPE, request: 'launch', ...launch }, { noDebug });
 }

@@ -10,9 +10,7 @@ import { execute, type RolloutPlace } from '../commands/table.ts';
 import { showError, showPlace } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { projectFolder } from '../../runtime/backbone/location.ts';
-
-/** Open editors by folder: a link into a run that is shown goes there. */
-const open = new Map<string, { panel: vscode.WebviewPanel; tell(event: ViewerEvent): void }>();
+import { lookedAt, shown, type Shown } from './shown.ts';
 
 export async function reveal(place: RolloutPlace, wanted: Map<string, RolloutPlace>, openEditor: (dir: string) => Thenable<unknown>): Promise<void> {
   const known = shown.get(place.dir);
@@ -36,27 +34,28 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
   const { webview } = panel;
   const assets = vscode.Uri.joinPath(studio.context.extensionUri, 'dist', 'webview');
   const trusted = vscode.workspace.isTrusted;
-  const viewer = await RunViewer.open(dir, {
+  const viewer: RunViewer = await RunViewer.open(dir, {
     capabilities: trusted ? ['code', 'copy', 'save', 'fork', 'debug', 'score'] : ['code', 'copy', 'save'],
+    language: vscode.env.language,
+    act: (action) => act(dir, action),
     export: async (choice) => {
       await execute('tuningFork.exportRun', { project: projectFolder(dir), run: viewer.run.info.run, dir }, choice);
       return null;
     },
-    language: vscode.env.language,
-    act: (action) => act(dir, action),
     score: async (folder, rollout, model) => (await studio.backbones.request(projectFolder(folder), 'score', { dir: folder, rollout, model })).calls,
   });
+  const { workflow, project } = viewer.run.info;
+  panel.title = workflow || project;
+  panel.iconPath = vscode.Uri.joinPath(studio.context.extensionUri, 'extension', 'tuning-fork.svg');
   const tell = (event: ViewerEvent): void => void webview.postMessage({ event });
-  let focus = wanted.get(dir);
-  wanted.delete(dir);
   webview.options = { enableScripts: true, localResourceRoots: [assets] };
   const asked = webview.onDidReceiveMessage(async ({ id, method, params }: { id: number; method: string; params: unknown }) => {
     try {
       const question = checkViewerParams(method, params);
       if (question.method === 'open') {
-        const result = await viewer.view(focus === undefined || focus.rollout === '' ? undefined : focusOf(focus));
-        focus = undefined;
-        await webview.postMessage({ id, result });
+        const place = wanted.get(dir);
+        wanted.delete(dir);
+        await webview.postMessage({ id, result: await viewer.view(place === undefined || place.rollout === '' ? undefined : focusOf(place)) });
       } else {
         const ask = viewer.requests[question.method] as (given: unknown) => Promise<unknown>;
         await webview.postMessage({ id, result: await ask(question.params) });
@@ -66,11 +65,14 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
     }
   });
   const stop = viewer.watch(tell);
-  open.set(dir, { panel, tell });
+  const own: Shown = { panel, tell };
+  lookedAt(dir, own);
+  const followed = panel.onDidChangeViewState(() => { if (panel.active) lookedAt(dir, own); });
   panel.onDidDispose(() => {
     stop();
     asked.dispose();
-    if (open.get(dir)?.panel === panel) open.delete(dir);
+    followed.dispose();
+    if (shown.get(dir) === own) shown.delete(dir);
   });
   webview.html = page(webview, assets);
 
@@ -90,8 +92,10 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
   }
 }
 
+let asks = 0;
+
 function focusOf({ rollout, call, token }: RolloutPlace): ViewFocus {
-  return { rollout, ...(call !== undefined && { call }), ...(token !== undefined && { token }) };
+  return { rollout, asked: (asks += 1), ...(call !== undefined && { call }), ...(token !== undefined && { token }) };
 }
 
 function page(webview: vscode.Webview, assets: vscode.Uri): string {

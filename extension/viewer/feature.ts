@@ -1,7 +1,7 @@
 /** The trace viewer as the editor of a run: `run.json` of a run's folder opens in it. */
 import * as vscode from 'vscode';
 import { join } from 'node:path';
-import { command, type RolloutPlace } from '../commands/table.ts';
+import { command, execute, type RolloutPlace } from '../commands/table.ts';
 import type { Studio } from '../studio.ts';
 
 export const VIEW_TYPE = 'tuningFork.run';
@@ -14,7 +14,8 @@ export function registerViewer(studio: Studio): void {
     resolveCustomEditor: async ({ uri }, panel) => (await import('./editor.ts')).show(studio, uri, panel, wanted),
   }, { supportsMultipleEditorsPerDocument: true }));
   command(studio, 'tuningFork.openViewer', async (place) => {
-    if (place === undefined) return;
-    await (await import('./editor.ts')).reveal(place, wanted, (dir) => vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(join(dir, 'run.json')), VIEW_TYPE));
+    const { goBack, reveal } = await import('./editor.ts');
+    if (place === undefined) return goBack() ? undefined : execute('tuningFork.openRollout');
+    await reveal(place, wanted, (dir) => vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(join(dir, 'run.json')), VIEW_TYPE));
   });
 }

@@ -24,9 +24,10 @@ const schemas: { [M in keyof ViewerRequests]: z.ZodType<ViewerRequests[M][0]> } 
   conversation: rollout,
   alternatives: rollout.extend({ token: count }),
   group: z.object({ rollouts: z.array(name).min(1).max(256) }),
+  kin: rollout,
   score: rollout.extend({ checkpoint: name }),
-  act: action,
   export: z.object({ what: z.enum(['rollouts', 'tokens', 'records']), format: z.enum(['parquet', 'csv', 'jsonl']), filter: z.string().max(4096).optional(), rollouts: z.array(name).max(4096).optional() }),
+  act: action,
 };
 
 export function checkViewerParams(method: string, params: unknown): { [M in keyof ViewerRequests]: { method: M; params: ViewerRequests[M][0] } }[keyof ViewerRequests] {

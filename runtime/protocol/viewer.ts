@@ -34,6 +34,8 @@ export interface ViewFocus {
   rollout: string;
   call?: number;
   token?: number;
+  /** Counts up: what is asked for again is gone to again, although the page has been there. */
+  asked?: number;
 }
 
 /** One row a rollout, sealed ones first in the order of the index. Missing numbers are NaN. */
@@ -190,8 +192,6 @@ export interface Group {
   shared: number;
 }
 
-export type ViewerAction =
-  | { do: 'code'; place: Place }
 /** A rollout of another run: the one that a rollout was forked from, or one that was forked from it. */
 export interface Kin {
   /** What requests take in place of a rollout of this run. */
@@ -206,6 +206,8 @@ export interface Kin {
   reward: number | null;
 }
 
+export type ViewerAction =
+  | { do: 'code'; place: Place }
   | { do: 'fork'; rollout: string; call: number; token?: number }
   | { do: 'debug'; rollout: string }
   | { do: 'copy'; text: string }
@@ -231,20 +233,21 @@ export interface ViewerRequests {
   /** Of one token, by its place in the timeline. */
   alternatives: [{ rollout: string; token: number }, Alternative[]];
   group: [{ rollouts: string[] }, Group];
+  kin: [{ rollout: string }, Kin[]];
   score: [{ rollout: string; checkpoint: string }, Scores];
+  /** Where the page downloads it, once; null: its host has asked a person where it goes. */
+  export: [ExportChoice, string | null];
   act: [ViewerAction, string | null];
 }
 
-  /** Where the page downloads it, once; null: its host has asked a person where it goes. */
-  export: [ExportChoice, string | null];
 /** What a host tells by itself. */
 export type ViewerEvent =
   | { type: 'grown'; rollouts: number }
   /** Calls were made, or a rollout ended; `rollouts` names some of them, at most a hundred. */
   | { type: 'changed'; rollouts: string[]; live: boolean }
   | { type: 'focus'; focus: ViewFocus }
-  | { type: 'gone'; error: ErrorInfo };
   /** A download has ended. */
   | { type: 'exported'; file: string; rollouts: number; problems: ErrorInfo[] }
   /** A rollout was forked, in a run of its own. */
   | { type: 'forked'; rollout: string }
+  | { type: 'gone'; error: ErrorInfo };

@@ -7,6 +7,7 @@ import type { KeptCheckpoint } from '../protocol/training.ts';
 import { TOKEN, VIEWER_PROTOCOL, type Alternative, type ExportChoice, type HostCapability, type Timeline, type ViewedRun, type ViewerAction, type ViewerEvent, type ViewerRequests, type ViewFocus } from '../protocol/viewer.ts';
 import { callOf, openRunReader, promptIds, type InFlight, type RunReader } from '../trace/index.ts';
 import { conversationOf } from './conversation.ts';
+import { Kinship } from './kin.ts';
 import { advantagesOf } from './learned.ts';
 import { inFlightColumns, rolloutColumns } from './rollouts.ts';
 import { sampledPlaces, timelineOf } from './timeline.ts';
@@ -37,6 +38,7 @@ export class RunViewer {
   readonly #problems: ErrorInfo[] = [];
   readonly #opened = new Map<string, Promise<Opened>>();
   readonly #calls = new Map<string, number>();
+  readonly #kin: Kinship;
   #timer: NodeJS.Timeout | undefined;
 
   static async open(dir: string, host: ViewerHost): Promise<RunViewer> {
@@ -48,6 +50,7 @@ export class RunViewer {
 
   private constructor(run: RunReader, host: ViewerHost, vocabulary: Vocabulary | undefined, problems: ErrorInfo[]) {
     this.#run = run;
+    this.#kin = new Kinship(run);
     this.#host = host;
     this.#vocabulary = vocabulary;
     this.#problems = problems;
@@ -68,12 +71,17 @@ export class RunViewer {
       return conversationOf(record, timeline);
     },
     alternatives: async ({ rollout, token }) => this.#alternatives(await this.#rollout(rollout), token),
+    kin: async ({ rollout }) => {
+      const { record } = await this.#rollout(rollout);
+      return this.#kin.of(rollout, 'parent' in record ? record.parent : undefined);
+    },
     group: async ({ rollouts }) => ({ rollouts, shared: await this.#sharedBy(rollouts) }),
     score: async ({ rollout, checkpoint }) => {
       if (this.#host.score === undefined) throw new TuningForkError('usage', 'Nothing here can score a rollout.', { next: 'Open the run in VS Code.' });
       const { timeline } = await this.#rollout(rollout);
+      const kin = this.#kin.place(rollout);
       const logprob = new Float32Array(timeline.count).fill(NaN);
-      for (const { call, logprobs } of await this.#host.score(this.#run.dir, rollout, checkpoint)) {
+      for (const { call, logprobs } of await this.#host.score(kin?.dir ?? this.#run.dir, kin?.rollout ?? rollout, checkpoint)) {
         const row = timeline.calls.find(({ index }) => index === call);
         if (row !== undefined) sampledPlaces(timeline, row).forEach((place, i) => (logprob[place] = logprobs[i] ?? NaN));
       }
@@ -149,7 +157,8 @@ export class RunViewer {
   }
 
   async #read(rollout: string): Promise<Opened> {
-    const record = this.#run.find(rollout) >= 0 ? await this.#run.read(rollout) : (await this.#run.inFlight()).find(({ place }) => place.rollout === rollout);
+    const kin = this.#kin.place(rollout);
+    const record = kin !== undefined ? await this.#kin.read(kin) : this.#run.find(rollout) >= 0 ? await this.#run.read(rollout) : (await this.#run.inFlight()).find(({ place }) => place.rollout === rollout);
     if (record === undefined) throw new TuningForkError('trace', `There is no rollout ${rollout} in this run.`, { where: { file: this.#run.dir } });
     return { record, timeline: timelineOf(rollout, record, this.#vocabulary) };
   }

@@ -1,4 +1,5 @@
 /** What a rollout can be compared with. */
+import type { Kin } from '../../../runtime/protocol/viewer.ts';
 import type { RolloutTable } from '../../../runtime/view/rollout-table.ts';
 
 export const KINDS = ['group', 'steps', 'forks', 'marked'] as const;
@@ -8,7 +9,7 @@ const MOST = 16;
 const FORK = /f\d+$/;
 
 /** Rollouts of each kind, best first where they are a group. A kind of fewer than two is no comparison. */
-export function candidatesOf(table: RolloutTable, rollout: string, marked: readonly string[]): Partial<Record<Kind, string[]>> {
+export function candidatesOf(table: RolloutTable, rollout: string, marked: readonly string[], kin: readonly Kin[]): Partial<Record<Kind, string[]>> {
   const row = table.place(rollout);
   if (row === -1) return {};
   const { step, sample, reward } = table.numbers;
@@ -28,10 +29,19 @@ export function candidatesOf(table: RolloutTable, rollout: string, marked: reado
   group.sort((a, b) => (reward[b]! || 0) - (reward[a]! || 0) || a - b);
   const steps = [row, ...ofTask].sort((a, b) => step[a]! - step[b]!);
   const found: Record<Kind, string[]> = {
-    group: around(group, row).map((one) => table.ids[one]!), steps: around(steps, row).map((one) => table.ids[one]!), forks: around(forks, row).map((one) => table.ids[one]!),
+    group: around(group, row).map((one) => table.ids[one]!), steps: around(steps, row).map((one) => table.ids[one]!),
+    forks: withKin(around(forks, row).map((one) => table.ids[one]!), kin),
     marked: marked.filter((id) => table.place(id) !== -1).slice(0, MOST),
   };
   return Object.fromEntries(Object.entries(found).filter(([, ids]) => ids.length > 1));
+}
+
+/** Parents first; of the forks the newest. */
+function withKin(own: readonly string[], kin: readonly Kin[]): string[] {
+  const keys = (kind: Kin['kind']): string[] => kin.filter((one) => one.kind === kind).map(({ key }) => key);
+  const before = [...keys('parent'), ...own].slice(0, MOST);
+  const room = MOST - before.length;
+  return room === 0 ? before : [...before, ...keys('fork').slice(-room)];
 }
 
 /** As many as can be shown, spread evenly, with this one among them. */

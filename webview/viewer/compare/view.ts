@@ -7,6 +7,7 @@ import { roleText, t } from '../texts.ts';
 import { blocksOf, type Block } from '../tokens/blocks.ts';
 import { colourOf, type Colouring } from '../tokens/colour.ts';
 import { tokenElement } from '../tokens/row.ts';
+import { kinLink, pointText } from '../kin.ts';
 import { candidatesOf, KINDS, type Kind } from './candidates.ts';
 import { differenceOf } from './difference.ts';
 
@@ -58,7 +59,7 @@ export class CompareView {
     if (rollout !== this.#rollout) this.#reference = '';
     this.#rollout = rollout;
     const { marked } = this.#viewer.state;
-    const found = candidatesOf(this.#viewer.table, rollout, marked);
+    const found = candidatesOf(this.#viewer.table, rollout, marked, this.#viewer.kin);
     const wished = this.#viewer.state.compare;
     this.#kind = found[wished] === undefined ? KINDS.find((kind) => found[kind] !== undefined) ?? 'group' : wished;
     const step = this.#viewer.table.numbers.step[this.#viewer.table.place(rollout)] ?? 0;
@@ -138,15 +139,16 @@ export class CompareView {
   #head({ rollout, timeline, differs }: Side): HTMLElement {
     const { table } = this.#viewer;
     const row = table.place(rollout);
-    const reward = table.numbers.reward[row] ?? NaN;
+    const kin = this.#viewer.kin.find(({ key }) => key === rollout);
+    const reward = kin === undefined ? table.numbers.reward[row] ?? NaN : kin.reward ?? NaN;
     const advantage = table.numbers.advantage[row] ?? NaN;
     const isReference = rollout === this.#reference;
     const different = differs.reduce((sum, mark) => sum + mark, 0);
     return h('div', { class: `compare-head${rollout === this.#rollout ? ' own' : ''}` },
-      h('div', { class: 'compare-name' }, h('button', { class: 'link', onclick: () => void this.#viewer.open(rollout) }, rollout), h('span', { class: 'dim' }, `${t('step')} ${decimal(table.numbers.step[row] ?? NaN)}`)),
+      h('div', { class: 'compare-name' }, kin === undefined ? h('button', { class: 'link', onclick: () => void this.#viewer.open(rollout) }, rollout) : kinLink(this.#viewer, kin), h('span', { class: 'dim' }, kin === undefined ? `${t('step')} ${decimal(table.numbers.step[row] ?? NaN)}` : t(kin.kind === 'parent' ? 'parent' : 'forkFrom', pointText(kin)))),
       h('div', { class: 'compare-reward' }, h('span', { class: 'meter', 'aria-hidden': 'true' }, styled(h('span', { class: reward < 0 ? 'negative' : '' }), { width: `${Math.min(1, Math.abs(reward) || 0) * 100}%` })), h('strong', { title: t('reward') }, decimal(reward)), !Number.isNaN(advantage) && h('span', { class: 'dim', title: t('advantage') }, signed(advantage, 2))),
       h('div', { class: 'compare-facts' }, h('span', { class: 'dim' }, t('sampledCount', count(timeline.calls.reduce((sum, call) => sum + call.sampled, 0)))),
-        isReference ? h('span', { class: 'chip' }, t('reference')) : h('button', { class: 'link', title: `${t('against')} ${rollout}`, onclick: () => {
+        isReference ? h('span', { class: 'chip' }, t('reference')) : h('button', { class: 'link', title: `${t('against')} ${kin?.rollout ?? rollout}`, onclick: () => {
           this.#reference = rollout;
           this.#compare();
         } }, different === 0 ? t('same') : t('differs', count(different)))));
