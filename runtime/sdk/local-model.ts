@@ -4,6 +4,7 @@ import { TuningForkError } from '../protocol/errors.ts';
 import { callSite } from './call-site.ts';
 import { currentRollout } from './context.ts';
 import { toChatMessage, type Msg } from './message.ts';
+import { FrameworkModels } from './frameworks.ts';
 import { MODEL_NAME, type CallOptions, type ChatModel, type ChatReply } from './model.ts';
 
 /** A model of the user's own, as far as an agent needs one. */
@@ -12,13 +13,14 @@ export type ModelFunction = (messages: ChatMessage[], options: CallOptions) => L
 export type LocalAnswer = string | { text: string; toolCalls?: ToolCall[] };
 
 /** A default model that lives in the user's process: its calls reach no gateway, so they are kept beside the tool calls. */
-export class LocalModel implements ChatModel {
+export class LocalModel extends FrameworkModels implements ChatModel {
   readonly role: string;
   readonly model = MODEL_NAME;
   readonly #ask: ModelFunction;
   readonly #signal: AbortSignal;
 
   constructor(role: string, model: CallableModel, signal: AbortSignal) {
+    super(undefined);
     this.role = role;
     this.#ask = typeof model === 'function' ? model : (messages, options) => model.call(messages, options);
     this.#signal = signal;
@@ -37,6 +39,10 @@ export class LocalModel implements ChatModel {
   }
 
   get apiKey(): string {
+    throw this.#noAddress();
+  }
+
+  get fetch(): typeof fetch {
     throw this.#noAddress();
   }
 

@@ -5,19 +5,15 @@ import type { ChatMessage, FinishReason, ToolCall, ToolChoice, ToolDefinition } 
 import { TuningForkError, type ErrorCode } from '../protocol/errors.ts';
 import { encodeStack, SITE_HEADER } from '../protocol/site.ts';
 import { callSite, type CallSite } from './call-site.ts';
+import { FrameworkModels, NEVER_MS } from './frameworks.ts';
 import { gatewayFetch, postJson, type HttpAnswer } from './http.ts';
 import { loadOpenAI } from './load.ts';
 import { toChatMessage, type Msg } from './message.ts';
 
 /** A model as an agent holds it, whoever answers: the policy in training, or a role's default model. */
-export interface ChatModel {
+export interface ChatModel extends Pick<FrameworkModels, keyof FrameworkModels> {
   readonly role: string;
-  /** For any OpenAI client in any language; `model` may be any name. */
-  readonly baseURL: string;
-  readonly apiKey: string;
-  readonly model: string;
   call(messages: readonly (Msg<unknown> | ChatMessage)[], options?: CallOptions): Promise<ChatReply>;
-  asOpenAI(): OpenAI;
 }
 
 /** While a role is trained its sampling is the configuration's, whatever is asked for here. */
@@ -53,24 +49,27 @@ export interface Door {
   signal: AbortSignal;
   /** Resolves when the backbone knows the role. */
   ready: Promise<void> | undefined;
+  /** A file of the project. */
+  project?: string | undefined;
 }
 
 /** A weight swap answers 429 when it takes longer than the gateway holds a call; so do busy providers. */
 const MAX_ATTEMPTS = 5;
 const MAX_WAIT_MS = 60_000;
-/** Timers don't go further. */
-const NEVER_MS = 2 ** 31 - 1;
 
 /** A role's model behind the gateway. */
-export class GatewayModel implements ChatModel {
+export class GatewayModel extends FrameworkModels implements ChatModel {
   readonly role: string;
   readonly model = MODEL_NAME;
+  readonly fetch: typeof fetch;
   readonly #door: Door;
   #openai: OpenAI | undefined;
 
   constructor(role: string, door: Door) {
+    super(door.project);
     this.role = role;
     this.#door = door;
+    this.fetch = fetchThrough(door);
   }
 
   get baseURL(): string {
@@ -109,11 +108,20 @@ export class GatewayModel implements ChatModel {
   }
 
   asOpenAI(): OpenAI {
-    return (this.#openai ??= openaiClient(this.#door));
+    return (this.#openai ??= openaiClient(this.#door, this.fetch));
   }
 }
 
-function openaiClient(door: Door): OpenAI {
+function fetchThrough(door: Door): typeof fetch {
+  return async function tunedFetch(input, init = {}) {
+    const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined));
+    if (!headers.has(SITE_HEADER)) for (const [name, value] of Object.entries(siteHeader(callSite(tunedFetch)))) headers.set(name, value);
+    if (door.ready !== undefined) await door.ready;
+    return gatewayFetch(input, { ...init, headers, signal: AbortSignal.any([door.signal, ...(init.signal ? [init.signal] : [])]) });
+  };
+}
+
+function openaiClient(door: Door, fetch: typeof globalThis.fetch): OpenAI {
   const { OpenAI } = loadOpenAI();
   const sites = new WeakMap<object, Record<string, string>>();
   class TunedOpenAI extends OpenAI {
@@ -134,8 +142,7 @@ function openaiClient(door: Door): OpenAI {
     }
   }
   return new TunedOpenAI({
-    baseURL: door.baseURL, apiKey: door.apiKey, timeout: NEVER_MS, organization: null, project: null,
-    fetch: (input, init) => gatewayFetch(input, { ...init, signal: AbortSignal.any([door.signal, ...(init?.signal ? [init.signal] : [])]) }),
+    baseURL: door.baseURL, apiKey: door.apiKey, timeout: NEVER_MS, organization: null, project: null, fetch,
   });
 }
 

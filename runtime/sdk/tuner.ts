@@ -5,6 +5,7 @@ import { TuningForkError } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { DefaultModel as RemoteModel } from '../protocol/worker.ts';
 import { callSite } from './call-site.ts';
+import { FrameworkModels } from './frameworks.ts';
 import { LocalModel, type CallableModel, type ModelFunction } from './local-model.ts';
 import type { Msg } from './message.ts';
 import { GatewayModel, type CallOptions, type ChatModel, type ChatReply } from './model.ts';
@@ -29,13 +30,15 @@ export interface TunerOptions {
   signal: AbortSignal;
   /** The checked configuration as JSON. */
   config: JsonObject;
+  /** The workflow's file: the agent framework that its project has installed is found from there. */
+  file?: string;
 }
 
 /**
  * The models of one rollout. Simple mode: it is a model itself, in the role `default`. Advanced mode: each agent has a role, registered
  * with the model it uses while it is not trained.
  */
-export class ModelTuner implements ChatModel {
+export class ModelTuner extends FrameworkModels implements ChatModel {
   /** The YAML, defaults filled in and secrets left out: `tuner.config.rollout.multi_turn.max_steps`. */
   readonly config: TuningForkConfig;
   readonly role = DEFAULT_ROLE;
@@ -44,6 +47,7 @@ export class ModelTuner implements ChatModel {
   readonly #models = new Map<string, ChatModel>();
 
   constructor(options: TunerOptions) {
+    super(options.file);
     this.#options = options;
     this.config = options.config as unknown as TuningForkConfig;
   }
@@ -96,6 +100,10 @@ export class ModelTuner implements ChatModel {
     return this.#own.model;
   }
 
+  get fetch(): typeof fetch {
+    return this.#own.fetch;
+  }
+
   call(messages: readonly (Msg<unknown> | ChatMessage)[], options?: CallOptions): Promise<ChatReply> {
     return this.#own.call(messages, options);
   }
@@ -105,7 +113,7 @@ export class ModelTuner implements ChatModel {
   }
 
   #open(role: string): ChatModel {
-    const { isTarget, register, baseURL, apiKey, signal } = this.#options;
+    const { isTarget, register, baseURL, apiKey, signal, file } = this.#options;
     const defaultModel = this.#defaults.get(role);
     const trained = isTarget(role);
     if (!trained && defaultModel === undefined) {
@@ -118,7 +126,7 @@ export class ModelTuner implements ChatModel {
     const told = register(role, isCallable(defaultModel) ? {} : { defaultModel });
     // Calls wait for it themselves; nobody else listens when it fails.
     told?.catch(() => {});
-    return new GatewayModel(role, { baseURL: baseURL(role), apiKey, signal, ready: told ?? undefined });
+    return new GatewayModel(role, { baseURL: baseURL(role), apiKey, signal, ready: told ?? undefined, project: file });
   }
 }
 

@@ -135,6 +135,7 @@ export class RolloutRunner {
       register: (role, { defaultModel }) => this.send({ type: 'register', rollout: running.rollout, attempt: running.attempt, role, defaultModel }),
       signal: running.abort.signal,
       config: this.load.config,
+      file: this.load.workflow.file,
     });
     const task: WorkflowTask = {
       taskId: visible.taskId, episodeUuid: running.rollout, envType: visible.envType, taskBatchIndex: start.place.taskIndex,
