@@ -101,6 +101,6 @@ def naive_gradients(model: PreTrainedModel, calls: Sequence[Call], given: Object
 
 def apart(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> float:
     """As a part of theirs."""
-    one, other = (torch.cat([values[name].double().reshape(-1) for name in theirs]) for values in (ours, theirs))
+    one, other = (torch.cat([values[name].detach().double().reshape(-1) for name in theirs]) for values in (ours, theirs))
     return float((one - other).norm() / other.norm())
 
