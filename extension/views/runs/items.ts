@@ -35,7 +35,7 @@ const STATE_ICONS: Record<RunState | 'paused', vscode.ThemeIcon> = {
 export function runItem(node: RunNode, live: RunStatus | undefined, tally: Tally | undefined): vscode.TreeItem {
   const { info } = node.stored;
   const state = runState(node, live);
-  const item = new vscode.TreeItem(info.kind === 'rollout' ? info.workflow : `${info.workflow} · ${kindName(info.kind)}`, Collapsed);
+  const item = new vscode.TreeItem(info.kind === 'rollout' ? info.workflow : `${info.workflow} · ${kindText(info)}`, Collapsed);
   item.id = node.dir;
   item.iconPath = STATE_ICONS[state];
   item.contextValue = `run.${info.kind}.${state}`;
@@ -160,6 +160,10 @@ export function stateName(state: RunState | 'paused'): string {
     case 'cancelled': return vscode.l10n.t('cancelled');
     case 'interrupted': return vscode.l10n.t('interrupted');
   }
+}
+
+function kindText({ kind, replay }: RunNode['stored']['info']): string {
+  return replay !== undefined && replay.forks > 0 ? vscode.l10n.t('forks of {0}', replay.rollout) : kindName(kind);
 }
 
 export function kindName(kind: RunNode['stored']['info']['kind']): string {
