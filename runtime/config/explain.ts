@@ -13,7 +13,7 @@ export function explain(issues: readonly Issue[], data: unknown, place: (path: s
     const value = valueAt(data, issue.path);
     const text = value === undefined
       ? { message: `\`${path}\` is missing.`, next: schemaAt(issue.path)?.description }
-      : { message: `\`${path}\` ${complaint(issue, value)}.`, next: hint(issue, value) };
+      : { message: `\`${path}\` ${complaintOf(issue, value)}.`, next: hint(issue, value) };
     return [{ code: 'config', ...text, where: place(path, value === undefined ? 'key' : 'value') }];
   });
 }
@@ -32,7 +32,7 @@ function unknownKey(key: string, path: readonly PropertyKey[], place: (path: str
   return { code: 'config', message: `There is no key \`${key}\` ${home}.`, next, where: place(full, 'key') };
 }
 
-function complaint(issue: Issue, value: unknown): string {
+export function complaintOf(issue: Issue, value: unknown): string {
   const is = describe(value);
   switch (issue.code) {
     case 'custom': return issue.message;

@@ -105,7 +105,7 @@ function isTrinity(data: Json | undefined): data is JsonObject {
 /** Undefined for a file of another kind. Everything that can't be meant here is told with its place. */
 export function readTrinity(tree: YamlTree): TrinityTree | undefined {
   if (!isTrinity(tree.data)) return undefined;
-  const leaves = new Map(leavesOf(withoutResolvers(tree.data) as JsonObject));
+  const leaves = new Map(trinityLeaves(withoutResolvers(tree.data) as JsonObject));
   const body: JsonObject = {};
   const keys = new Map<string, string>();
   const marks = new Map<string, Mark>([['tuning_fork', { value: 0, plain: false }]]);
@@ -211,11 +211,11 @@ function withoutResolvers(value: Json): Json {
 }
 
 /** Values that are no mapping, by path; lists of mappings are gone into, as task sets are such. */
-function leavesOf(value: JsonObject, path = ''): [string, Json][] {
+export function trinityLeaves(value: JsonObject, path = ''): [string, Json][] {
   return Object.entries(value).flatMap(([key, each]): [string, Json][] => {
     const full = join(path, key);
-    if (Array.isArray(each) && each.some(isObject)) return each.flatMap((item, i) => (isObject(item) ? leavesOf(item, join(full, String(i))) : [[join(full, String(i)), item]]));
-    return isObject(each) ? leavesOf(each, full) : [[full, each]];
+    if (Array.isArray(each) && each.some(isObject)) return each.flatMap((item, i) => (isObject(item) ? trinityLeaves(item, join(full, String(i))) : [[join(full, String(i)), item]]));
+    return isObject(each) ? trinityLeaves(each, full) : [[full, each]];
   });
 }
 

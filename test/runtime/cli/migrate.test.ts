@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { parseConfig } from '../../../runtime/config/load.ts';
+import { migrate, type MigratedKey } from '../../../runtime/cli/migrate/migrate.ts';
+
+const caller = { env: {}, cwd: '/project' };
+const agentjet = readFileSync(new URL('../../fixtures/migrate/agentjet.yaml', import.meta.url), 'utf8');
+
+function fateOf(keys: readonly MigratedKey[], key: string): [MigratedKey['verdict'], string | undefined] {
+  const found = keys.find((one) => one.key === key);
+  return [found?.verdict ?? assert.fail(`nothing is said of ${key}`), found.to];
+}
+
+test('every key of AgentJet’s defaults has a fate, and what is left loads without a word', () => {
+  const { from, keys, yaml } = migrate(agentjet, 'agentjet.yaml', { workflow: 'workflow.ts->Agent' });
+  assert.equal(from, 'AgentJet');
+  assert.deepEqual(fateOf(keys, 'rollout.num_repeat'), ['same', undefined]);
+  assert.deepEqual(fateOf(keys, 'rollout.agentscope_workflow'), ['by-hand', 'workflow.ts->Agent']);
+  assert.deepEqual(fateOf(keys, 'task_judge.judge_protocol'), ['renamed', 'builtin->env_service']);
+  assert.deepEqual(fateOf(keys, 'backbone'), ['by-hand', 'embedded']);
+  assert.deepEqual(fateOf(keys, 'trainer_common.logger'), ['no-effect', undefined]);
+  assert.deepEqual(fateOf(keys, 'rollout.temperatur'), ['unknown', undefined]);
+  assert.equal(keys.find(({ key }) => key === 'rollout.temperatur')?.why, 'Did you mean `temperature`?');
+  assert.equal(keys.find(({ key }) => key === 'backbone')?.line, 6);
+  const { config, warnings } = parseConfig(yaml, '/project/new.yaml', {}, caller);
+  assert.deepEqual(warnings, []);
+  assert.deepEqual([config.rollout.user_workflow, config.rollout.num_repeat, config.data.train_batch_size, config.model.path], ['workflow.ts->Agent', 4, 32, 'embedded']);
+  assert.match(yaml, /^# AgentJet's defaults/);
+});
+
+test('one of Trinity-RFT becomes one of ours that says the same', () => {
+  const text = readFileSync(new URL('../../../examples/tune/config.yaml', import.meta.url), 'utf8');
+  const { from, keys, yaml } = migrate(text, 'config.yaml', { workflow: 'main.ts->run' });
+  assert.equal(from, 'Trinity-RFT');
+  assert.deepEqual(fateOf(keys, 'algorithm.repeat_times'), ['renamed', 'rollout.num_repeat']);
+  const [before, after] = [parseConfig(text, '/project/config.yaml', { 'rollout.user_workflow': 'main.ts->run' }, caller), parseConfig(yaml, '/project/config.yaml', {}, caller)];
+  assert.deepEqual(after.config, before.config);
+  assert.deepEqual(after.warnings, []);
+});
+
+test('a configuration of ours stays as it is', () => {
+  const text = readFileSync(new URL('../../../examples/countdown/countdown.yaml', import.meta.url), 'utf8');
+  const { keys, yaml } = migrate(text, 'countdown.yaml');
+  assert.deepEqual([...new Set(keys.map(({ verdict }) => verdict))], ['same']);
+  assert.deepEqual(parseConfig(yaml, '/p/countdown.yaml', {}, caller).config, parseConfig(text, '/p/countdown.yaml', {}, caller).config);
+});
