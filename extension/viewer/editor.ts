@@ -19,14 +19,19 @@ export async function reveal(place: RolloutPlace, wanted: Map<string, RolloutPla
     if (place.rollout !== '') known.tell({ type: 'focus', focus: focusOf(place) });
   } else wanted.set(place.dir, place);
   if (known === undefined) await openEditor(place.dir);
-  else known.panel.reveal();
+  else bringUp(known);
 }
 
 /** Back to where one came from: the place in it is kept. False: none is open. */
 export function goBack(): boolean {
   const last = [...shown.values()].at(-1);
-  last?.panel.reveal();
+  if (last !== undefined) bringUp(last);
   return last !== undefined;
+}
+
+/** Where it is: without its column it would be torn out of it. */
+function bringUp({ panel }: Shown): void {
+  panel.reveal(panel.viewColumn);
 }
 
 export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.WebviewPanel, wanted: Map<string, RolloutPlace>): Promise<void> {
@@ -46,7 +51,8 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
   });
   const { workflow, project } = viewer.run.info;
   panel.title = workflow || project;
-  panel.iconPath = vscode.Uri.joinPath(studio.context.extensionUri, 'extension', 'tuning-fork.svg');
+  const icon = (theme: string): vscode.Uri => vscode.Uri.joinPath(studio.context.extensionUri, 'extension', 'viewer', `${theme}.svg`);
+  panel.iconPath = { light: icon('light'), dark: icon('dark') };
   const tell = (event: ViewerEvent): void => void webview.postMessage({ event });
   webview.options = { enableScripts: true, localResourceRoots: [assets] };
   const asked = webview.onDidReceiveMessage(async ({ id, method, params }: { id: number; method: string; params: unknown }) => {

@@ -52,9 +52,12 @@ export class Kinship {
       const reader = await this.#reader(dir).catch(() => undefined);
       if (reader === undefined || !this.#speaksLike(reader)) continue;
       const { untilCall: call = 0, untilToken: token } = replay;
+      const own: Kin[] = [];
       for (let at = 0; at < reader.count; at++) {
-        found.push({ ...this.#kin(dir, reader.entry(at).id), kind: 'fork', call, ...(token !== undefined && { token }), ...ended(reader, at) });
+        own.push({ ...this.#kin(dir, reader.entry(at).id), kind: 'fork', call, ...(token !== undefined && { token }), ...ended(reader, at) });
       }
+      // They end in any order.
+      found.push(...own.sort((a, b) => numberOf(a) - numberOf(b)));
     }
     return found;
   }
@@ -89,6 +92,10 @@ export class Kinship {
     this.#places.set(key, { dir, rollout });
     return { key, dir, rollout };
   }
+}
+
+function numberOf({ rollout }: Kin): number {
+  return Number(/f(\d+)$/.exec(rollout)?.[1] ?? 0);
 }
 
 function ended(reader: RunReader, at: number): Pick<Kin, 'status' | 'reward'> {

@@ -45,10 +45,15 @@ export class TextPane {
       drawn: (first, rows) => events.scrolled(first, rows),
     });
     let width = 0;
+    let height = 0;
     new ResizeObserver(() => {
-      if (this.element.clientWidth === width || this.element.clientWidth === 0) return;
-      width = this.element.clientWidth;
+      const { clientWidth, clientHeight } = this.element;
+      if ((clientWidth === width && clientHeight === height) || clientWidth === 0) return;
+      const cursorSeen = this.#cursorWithin(height);
+      [width, height] = [clientWidth, clientHeight];
       if (this.#timeline !== undefined && this.#columns() !== this.#rows?.columns) this.#layOut();
+      // Code that opens beside makes room for itself.
+      if (cursorSeen && !this.#cursorWithin(height)) this.#list.scrollTo(this.#rows!.row[this.#cursor]!, 'center');
     }).observe(this.element);
   }
 
@@ -118,6 +123,13 @@ export class TextPane {
     // A head comes into sight with the first row under it.
     if (where === 'nearest' && rows.kind[row - 1] === ROW.head && this.#list.first === row) this.#list.scrollTo(row - 1);
     if (!quiet) this.#events.moved(this.#cursor);
+  }
+
+  #cursorWithin(height: number): boolean {
+    const row = this.#rows?.row[this.#cursor];
+    if (row === undefined) return false;
+    const top = row * ROW_HEIGHT - this.element.scrollTop;
+    return top >= 0 && top + ROW_HEIGHT <= height;
   }
 
   #columns(): number {
