@@ -47,6 +47,8 @@ export interface TrainerInfo {
   training?: { method: 'full' | 'lora'; parameters: number };
   /** The largest packs it can take at once, found by trying; absent: those of a laptop. */
   limits?: { tokens: number; pairs: number };
+  /** What a person should know of how it trains, a sentence each. */
+  notes?: string[];
 }
 
 /** `GET /v1/files/{name}`: what is needed to build prompts for the model, for who is on another machine. 404 where the model has none of this name. */
@@ -128,6 +130,8 @@ export interface StepAnswer {
   stepId: string;
   version: number;
   metrics: StepMetrics;
+  /** What a person should know: memory ran out and batches shrank, say. */
+  notes?: string[];
 }
 
 /**

@@ -34,6 +34,7 @@ class LoraSettings:
     rank: int = 32
     alpha: float = 64.0
     targets: str = "all-linear"
+    """Or names of layers, with commas."""
 
 
 def locate(model: str) -> Path:
@@ -126,9 +127,13 @@ def with_lora(model: PreTrainedModel, settings: LoraSettings, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
-    config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=settings.targets, task_type="CAUSAL_LM")
-    # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
-    return get_peft_model(model, config, autocast_adapter_dtype=False)
+    targets = settings.targets if settings.targets == "all-linear" else settings.targets.split(",")
+    config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=targets, task_type="CAUSAL_LM")
+    try:
+        # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
+        return get_peft_model(model, config, autocast_adapter_dtype=False)
+    except ValueError as error:
+        raise refused(f"The model cannot have the adapters: {first_line(error)}", 'Name layers that it has, or "all-linear".') from error
 
 
 def load_stored(folder: Path, base: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:

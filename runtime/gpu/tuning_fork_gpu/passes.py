@@ -131,7 +131,8 @@ class Passes:
     def batches(self, rows: Sequence[Row]) -> list[list[Row]]:
         if self.attention == "causal":
             rows = [path for row in rows for path in row.paths()]
-        return fill(small_enough(rows, self.budget), self.budget, padded=self.attention != "blocks")
+        rows, padded = small_enough(rows, self.budget), self.attention != "blocks"
+        return fill(sorted(rows, key=len) if padded else rows, self.budget, padded)
 
     def shrink(self, failed: Sequence[Row]) -> None:
         tokens = tokens_of(failed, self.attention)

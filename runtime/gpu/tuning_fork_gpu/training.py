@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from . import checkpoints, memory, models
-from .checkpoints import State
+from .checkpoints import Saved, State
 from .errors import Refusal, bad_request, conflict
 from .metrics import Totals
 from .models import LoraSettings
@@ -26,6 +26,8 @@ from .rows import rows_of
 from .train_step import Objective
 
 PROTOCOL = 1
+START = "start"
+"""The name of the weights the process began with. No checkpoint has it."""
 KEPT_STEPS = 1000
 """Answers to steps are small, and who asks again does so soon."""
 KEPT_MODELS = 2
@@ -70,6 +72,7 @@ class Learner:
         self.notes += notes
         self.passes = Passes(attention, self.device, memory.ON_CPU, self._note)
         self.optimizer = AdamW(models.trainable(adapter or model), offload)
+        self._begun = {name: weight.detach().cpu().clone() for name, weight in self.optimizer.weights.items()} if adapter is not None else None
         self._recompute = recompute
         self._tried = self.device.type != "cuda"
         self._recomputing(recompute if recompute is not None else model.num_parameters() > RECOMPUTE)
@@ -111,6 +114,7 @@ class Learner:
             "capabilities": {"trees": self.passes.attention != "causal", "score": True, "sample": True, "checkpoints": True},
             "shape": {"layers": config.num_hidden_layers, "width": config.hidden_size, "causalKernel": self.passes.attention != "dense"},
             "memory": memory.resident(self.device), "notes": self.notes,
+            "training": {"method": "lora" if self.adapter else "full", "parameters": sum(weight.numel() for weight in self.optimizer.weights.values())},
         }  # fmt: skip
 
     @property
@@ -168,11 +172,17 @@ class Learner:
 
     def load_checkpoint(self, name: str, directory: Path | None) -> dict[str, Any]:
         """What was done after it is undone, and may be done again."""
+        if name == START:
+            self._restore(Saved(State(0, 0, None), self._first_weights(), {}, {}))
+            return {"name": START, "directory": str(self.directory), "version": 0, "optimizer": True}
         known = self._checkpoints.get(name)
         if directory is None and known is None:
             raise Refusal(404, "trainer", f'There is no checkpoint "{name}".', "Name its directory: this process knows only the checkpoints it wrote itself.")
         folder = directory or Path(known["directory"] if known else "")
-        saved = checkpoints.read(folder, self.optimizer)
+        self._restore(checkpoints.read(folder, self.optimizer))
+        return self._keep(name, folder, self.version, True)
+
+    def _restore(self, saved: Saved) -> None:
         self.optimizer.restore(saved.masters, saved.moments, saved.state.updates)
         checkpoints.restore_random(saved.random)
         self.version = saved.state.version
@@ -181,7 +191,9 @@ class Learner:
         self._last_step = None
         if last := saved.state.last_step:
             self._remember(last["stepId"], KnownStep(last["body"], last["answer"]))
-        return self._keep(name, folder, self.version, True)
+
+    def _first_weights(self) -> Mapping[str, Tensor]:
+        return self._begun or dict(models.load(self.directory, torch.device("cpu"), self.dtype).named_parameters())
 
     def sampling_model(self) -> PreTrainedModel:
         """The model in training itself, ready to sample from. Only between steps."""
@@ -257,6 +269,8 @@ class Learner:
         return model
 
     def _folder_of(self, checkpoint: str) -> Path:
+        if checkpoint == START:
+            return self.directory
         known = self._checkpoints.get(checkpoint)
         if known:
             return Path(known["directory"])
