@@ -6,7 +6,9 @@ import { texts } from '../shared/strings.ts';
 export const ENGLISH = {
   rollouts: 'Rollouts', tokens: 'Tokens', messages: 'Messages', tree: 'Tree', compare: 'Compare',
   views: 'Views', live: 'live', state_running: 'running', state_finished: 'finished', state_failed: 'failed', state_cancelled: 'cancelled',
-  help: 'Keys', close: 'Close', export: 'Export', exportAs: 'Export as {0}',
+  help: 'Keys', close: 'Close', export: 'Export',
+  exportWhich: 'Rollouts', exportAll: 'All ({0})', exportShown: 'As filtered ({0})', exportOpen: 'Only {0}', exportWhat: 'Content', exportRollouts: 'One row a rollout', exportTokens: 'One row a token', exportRecords: 'Everything, as records',
+  exportFormat: 'Format', exported: '{0} rollouts are in {1}', copyAsText: 'Copy as text', copied: 'Copied as text: {0}', copiedFirst: 'Copied as text: the first {0} of {1}',
   opening: 'Opening the run…', reading: 'Reading {0}…', gone: 'The host has gone: {0}', retry: 'Try again', problems: '{0} problems in the files of this run', problem: '1 problem in the files of this run',
   vocabularyMissing: 'The vocabulary of this run is not there: tokens show their ids.',
   nextStep: 'Next: {0}',
@@ -52,7 +54,7 @@ export const ENGLISH = {
   index: 'Index',
 
   keys_views: 'Rollouts, Tokens, Messages, Tree, Compare', keys_move: 'Move', keys_open: 'Open', keys_filter: 'Filter or find', keys_rollout: 'Previous and next rollout', keys_sampled: 'Previous and next sampled token', keys_call: 'Previous and next call',
-  keys_colour: 'Next colour', keys_mark: 'Mark for comparing', keys_select: 'Select', keys_copy: 'Copy what is selected', keys_hit: 'Next and previous place found', keys_code: 'Go to the code line', keys_help: 'This list',
+  keys_colour: 'Next colour', keys_mark: 'Mark for comparing', keys_export: 'Export', keys_select: 'Select', keys_copy: 'Copy what is selected', keys_hit: 'Next and previous place found', keys_code: 'Go to the code line', keys_help: 'This list',
 } as const;
 
 export type Key = keyof typeof ENGLISH;
@@ -60,7 +62,9 @@ export type Key = keyof typeof ENGLISH;
 export const CHINESE: Record<Key, string> = {
   rollouts: 'Rollout 列表', tokens: 'Token', messages: '消息', tree: '树', compare: '比较',
   views: '视图', live: '运行中', state_running: '运行中', state_finished: '已完成', state_failed: '失败', state_cancelled: '已取消',
-  help: '按键', close: '关闭', export: '导出', exportAs: '导出为 {0}',
+  help: '按键', close: '关闭', export: '导出',
+  exportWhich: 'Rollout', exportAll: '全部（{0}）', exportShown: '筛选结果（{0}）', exportOpen: '仅 {0}', exportWhat: '内容', exportRollouts: '每个 rollout 一行', exportTokens: '每个 token 一行', exportRecords: '全部内容，以记录形式',
+  exportFormat: '格式', exported: '{0} 个 rollout 已写入 {1}', copyAsText: '复制为文本', copied: '已复制为文本：{0}', copiedFirst: '已复制为文本：{1} 个中的前 {0} 个',
   opening: '正在打开运行…', reading: '正在读取 {0}…', gone: '宿主已断开：{0}', retry: '重试', problems: '此运行的文件有 {0} 处问题', problem: '此运行的文件有 1 处问题',
   vocabularyMissing: '此运行的词表不在：token 以 id 显示。',
   nextStep: '下一步：{0}',
@@ -106,7 +110,7 @@ export const CHINESE: Record<Key, string> = {
   index: '序号',
 
   keys_views: 'Rollout 列表、Token、消息、树、比较', keys_move: '移动', keys_open: '打开', keys_filter: '筛选或查找', keys_rollout: '上一个与下一个 rollout', keys_sampled: '上一个与下一个采样 token', keys_call: '上一次与下一次调用',
-  keys_colour: '下一种着色', keys_mark: '选中以比较', keys_select: '选择', keys_copy: '复制所选', keys_hit: '下一处与上一处', keys_code: '转到代码行', keys_help: '此列表',
+  keys_colour: '下一种着色', keys_mark: '选中以比较', keys_export: '导出', keys_select: '选择', keys_copy: '复制所选', keys_hit: '下一处与上一处', keys_code: '转到代码行', keys_help: '此列表',
 };
 
 export const { t, use: useLanguage } = texts<Key>(ENGLISH, CHINESE);

@@ -1,12 +1,13 @@
 /** The page: what run it shows, which view, which rollout, and what is kept of that when it is hidden. */
 import type { ErrorInfo } from '../../runtime/protocol/errors.ts';
-import type { Conversation, Kin, Scores, Timeline, ViewedRun, ViewerAction, ViewerEvent, ViewerRequests, ViewFocus } from '../../runtime/protocol/viewer.ts';
+import type { Conversation, ExportChoice, Kin, Scores, Timeline, ViewedRun, ViewerAction, ViewerEvent, ViewerRequests, ViewFocus } from '../../runtime/protocol/viewer.ts';
 import { TOKEN } from '../../runtime/protocol/viewer.ts';
 import { count, decimal, duration, signed } from '../shared/format.ts';
 import { errorOf, type Host } from '../shared/host.ts';
 import { h, icon } from '../shared/dom.ts';
 import { CompareView } from './compare/view.ts';
 import type { Kind } from './compare/candidates.ts';
+import { showExport } from './export.ts';
 import { showKeys } from './keys.ts';
 import { kinLines } from './kin.ts';
 import { MessagesView } from './messages/view.ts';
@@ -152,6 +153,16 @@ export class Viewer {
   act(action: ViewerAction): void {
     this.host.request('act', action).then((said) => said !== null && this.say(said), (error: unknown) => this.#tellError(errorOf(error)));
   }
+  /** Its host asks where it goes, or gives an address that this page downloads. */
+  async download(choice: ExportChoice): Promise<void> {
+    try {
+      const address = await this.host.request('export', choice);
+      if (address !== null) h('a', { href: address, download: true }).click();
+    } catch (error) {
+      this.#tellError(errorOf(error));
+    }
+  }
+
 
   say(text: string): void {
     clearTimeout(this.#toastTimer);
@@ -288,13 +299,9 @@ export class Viewer {
       void this.show(next);
       this.#tabs[next].focus();
     } }, ...VIEWS.map((view) => this.#tabs[view]));
-    const exports = h('select', { class: 'export', 'aria-label': t('export'), onchange: () => {
-      if (exports.value !== '') this.act({ do: 'export', format: exports.value as (typeof EXPORTS)[number] });
-      exports.value = '';
-    } }, h('option', { value: '' }, t('export')), ...EXPORTS.map((format) => h('option', { value: format }, t('exportAs', format.toUpperCase()))));
     this.#head.replaceChildren(
       h('div', { class: 'run-title' }, h('h1', { title: this.run.dir }, info.experiment === info.project || info.experiment === '' ? info.project : `${info.project} / ${info.experiment}`), h('span', { class: 'dim' }, whenOf(info.created)), this.#runState),
-      tabs, h('span', { class: 'spring' }), ...(capabilities.includes('save') ? [exports] : []),
+      tabs, h('span', { class: 'spring' }), ...(capabilities.includes('save') ? [h('button', { class: 'tool', title: `${t('export')} (e)`, 'aria-label': t('export'), onclick: () => this.#export() }, icon('save'))] : []),
       h('button', { class: 'tool', title: `${t('help')} (?)`, 'aria-label': t('help'), onclick: () => showKeys() }, icon('help')));
     this.#drawRunState();
   }
@@ -348,6 +355,10 @@ export class Viewer {
     this.#kinBar.hidden = this.#bar.hidden || kin.length === 0;
     if (this.state.view === 'compare') this.#compare.show(rollout);
   }
+  #export(): void {
+    if (this.run.capabilities.includes('save')) showExport(this, this.#rollouts.order);
+  }
+
 
   #step(by: 1 | -1): void {
     const { order } = this.#rollouts;
@@ -376,6 +387,12 @@ export class Viewer {
     if (event.type === 'forked') {
       if (event.rollout === this.state.rollout) await this.#askKin(event.rollout);
       return;
+    if (event.type === 'exported') {
+      const [problem] = event.problems;
+      this.say(t('exported', count(event.rollouts), event.file));
+      if (problem !== undefined) this.#tellError(problem);
+      return;
+    }
     }
     if (event.type === 'gone') {
       this.#tellError({ ...event.error, message: t('gone', event.error.message) });
@@ -425,6 +442,7 @@ export class Viewer {
     if (view !== undefined) void this.show(view);
     else if (key === ',') this.#step(-1);
     else if (key === '.') this.#step(1);
+    else if (key === 'e') this.#export();
     else if (key === '?') showKeys();
     else if (key === 'Escape' && this.state.view !== 'rollouts') void this.show('rollouts');
     else return;

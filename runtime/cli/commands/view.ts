@@ -38,7 +38,7 @@ export const view: Command = {
     const rollout = args.text('rollout');
     if (rollout !== undefined) indexOfRollout(await openRunReader(dir), rollout);
     await build();
-    const viewer = await RunViewer.open(dir, { capabilities: [], language, act });
+    const viewer = await RunViewer.open(dir, { capabilities: ['save'], language, act });
     const dashboard = viewer.run.info.kind === 'training' ? dashboardOf(dir, (id) => void (server.focus = { rollout: id })) : undefined;
     const server = await serveViewer({ viewer, dashboard, assets, ...(rollout !== undefined && { focus: { rollout } }), port: args.number('port') });
     if (args.on('json')) printJson({ type: 'viewing', url: server.url, ...(dashboard !== undefined && { dashboard: server.dashboardUrl }), dir });
@@ -56,7 +56,7 @@ export const view: Command = {
   },
 };
 
-/** A browser has no editor beside it: it only reads. */
+/** A browser has no editor beside it: it only reads, and downloads. */
 async function act(action: ViewerAction): Promise<never> {
   throw new TuningForkError('usage', t('The browser can\'t do "{0}".', action.do), { next: t('Open the run in VS Code.') });
 }
