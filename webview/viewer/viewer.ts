@@ -41,7 +41,6 @@ export interface ViewerState {
 const BEGIN: ViewerState = { view: 'rollouts', rollout: undefined, token: 0, mode: 'probability', glyphs: true, table: false, filter: '', range: undefined, sort: { by: 'place', descending: false }, marked: [], compare: 'group' };
 const TIMELINES_KEPT = 6;
 const SLOW_MS = 250;
-const EXPORTS = ['jsonl', 'csv', 'parquet'] as const;
 
 export class Viewer {
   readonly host: Host<ViewerRequests, ViewerEvent>;
@@ -153,6 +152,7 @@ export class Viewer {
   act(action: ViewerAction): void {
     this.host.request('act', action).then((said) => said !== null && this.say(said), (error: unknown) => this.#tellError(errorOf(error)));
   }
+
   /** Its host asks where it goes, or gives an address that this page downloads. */
   async download(choice: ExportChoice): Promise<void> {
     try {
@@ -162,7 +162,6 @@ export class Viewer {
       this.#tellError(errorOf(error));
     }
   }
-
 
   say(text: string): void {
     clearTimeout(this.#toastTimer);
@@ -355,10 +354,10 @@ export class Viewer {
     this.#kinBar.hidden = this.#bar.hidden || kin.length === 0;
     if (this.state.view === 'compare') this.#compare.show(rollout);
   }
+
   #export(): void {
     if (this.run.capabilities.includes('save')) showExport(this, this.#rollouts.order);
   }
-
 
   #step(by: 1 | -1): void {
     const { order } = this.#rollouts;
@@ -387,12 +386,12 @@ export class Viewer {
     if (event.type === 'forked') {
       if (event.rollout === this.state.rollout) await this.#askKin(event.rollout);
       return;
+    }
     if (event.type === 'exported') {
       const [problem] = event.problems;
       this.say(t('exported', count(event.rollouts), event.file));
       if (problem !== undefined) this.#tellError(problem);
       return;
-    }
     }
     if (event.type === 'gone') {
       this.#tellError({ ...event.error, message: t('gone', event.error.message) });
@@ -442,8 +441,8 @@ export class Viewer {
     if (view !== undefined) void this.show(view);
     else if (key === ',') this.#step(-1);
     else if (key === '.') this.#step(1);
-    else if (key === 'e') this.#export();
     else if (key === '?') showKeys();
+    else if (key === 'e') this.#export();
     else if (key === 'Escape' && this.state.view !== 'rollouts') void this.show('rollouts');
     else return;
     event.preventDefault();
