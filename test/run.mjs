@@ -22,13 +22,19 @@ const words = process.argv.slice(2);
 const all = testFiles(join(root, 'test')).filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
 const journeys = all.filter((file) => file.startsWith('test/vscode/'));
 const slow = all.filter((file) => SLOW.some((room) => file.startsWith(room)));
-const fast = all.filter((file) => !slow.includes(file) && !journeys.includes(file));
+const frameworks = all.filter((file) => file.startsWith('test/frameworks/'));
+const fast = all.filter((file) => !slow.includes(file) && !journeys.includes(file) && !frameworks.includes(file));
 
 const bin = (name) => [join(root, 'node_modules', name === 'tsc' ? 'typescript/bin/tsc' : `${name}/bin/${name}`)];
 const steps = [
   ...(words.length === 0 ? [['types', [...bin('tsc'), '--noEmit']], ['types of pages', [...bin('tsc'), '--noEmit', '-p', 'webview']], ['lint', [...bin('oxlint')]]] : []),
   ...(fast.length > 0 ? [['tests', ['--test', '--test-concurrency=2', '--test-timeout=120000', ...fast]]] : []),
   ...(slow.length > 0 ? [['tests of processes', ['--test', '--test-concurrency=2', '--test-timeout=180000', ...slow]]] : []),
+  ...(frameworks.length > 0 ? [
+    ['agent frameworks', ['test/frameworks/setup.mjs']],
+    ['types of frameworks', [...bin('tsc'), '-p', 'examples/frameworks']],
+    ['tests of frameworks', ['--test', '--test-concurrency=2', '--test-timeout=180000', ...frameworks]],
+  ] : []),
   ...(journeys.length > 0 ? [
     ['bundle', ['esbuild.mjs']],
     ['VS Code', ['test/vscode/host/setup.mjs']],
