@@ -5,13 +5,13 @@ import type { Policy } from '../policy/policy.ts';
 
 /** Models that are loaded stay loaded: the second run on the same weights starts at once. */
 export class PolicyCache {
-  private readonly open = new Map<string, { label: string; policy: Promise<Policy> }>();
+  private readonly open = new Map<string, { label: string; gpu: boolean; policy: Promise<Policy> }>();
 
   get(spec: PolicySpec, dir: string, env: Record<string, string>): Promise<Policy> {
     const key = JSON.stringify([spec, dir, weightsTime(spec), providerSettings(spec, env)]);
     let opened = this.open.get(key);
     if (opened === undefined) {
-      opened = { label: typeof spec === 'string' ? spec : spec.model, policy: openPolicy(spec, { dir, env }) };
+      opened = { label: typeof spec === 'string' ? spec : spec.model, gpu: typeof spec !== 'string' && 'gpu' in spec, policy: openPolicy(spec, { dir, env }) };
       this.open.set(key, opened);
       opened.policy.catch(() => this.open.delete(key));
     }
@@ -20,6 +20,15 @@ export class PolicyCache {
 
   labels(): string[] {
     return [...this.open.values()].map(({ label }) => label);
+  }
+
+  /** A GPU has no room for a model that is sampled and one that is trained. */
+  async closeGpu(): Promise<void> {
+    for (const [key, { gpu, policy }] of this.open) {
+      if (!gpu) continue;
+      this.open.delete(key);
+      await policy.then((one) => one.close(), () => {});
+    }
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,8 @@ import { samplingOf } from '../config/sampling.ts';
 import { splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
 import type { SessionOptions } from '../gateway/session.ts';
-import type { PolicySpec } from '../policy/open.ts';
+import { embedded, type PolicySpec } from '../policy/open.ts';
+import { isProviderModel } from '../policy/providers.ts';
 import type { Policy } from '../policy/policy.ts';
 import { recordedPolicy } from '../policy/recorded.ts';
 import type { StartRun } from '../protocol/backbone.ts';
@@ -18,6 +19,7 @@ import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
 import { openTasks } from '../tasks/open.ts';
 import type { TaskSource } from '../tasks/source.ts';
 import { openRunReader, readRolloutTest, type InFlight } from '../trace/index.ts';
+import { gpuSettings } from '../trainers/gpu/settings.ts';
 import { createRun, openRun, type NewRun, type RunWriter } from '../trace/writer.ts';
 import { checkpointFolder } from './checkpoints.ts';
 import { plannedJobs, replayJobs, testJobs, type Job } from './jobs.ts';
@@ -68,7 +70,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
   const repeats = request.repeats ?? (split === 'training' ? rollout.num_repeat : rollout.val_kwargs.num_repeat);
   const workers = request.inspect ? 1 : request.workers ?? rollout.workers;
   const concurrency = Math.max(workers, request.concurrency ?? (request.inspect ? 1 : rollout.max_env_worker));
-  const spec = modelSpec(request, config);
+  const spec = sampledFrom(request, config);
   const load = workerLoad(config, judge, request, project);
   await checkFunctions(load);
 
@@ -147,6 +149,15 @@ export function modelSpec({ model }: Pick<StartRun, 'model'>, config: LoadedConf
   if (model !== undefined) return path;
   if (baseURL !== undefined) return { baseURL, apiKey: apiKey ?? '', model: path.replace(/^[\w-]+:/, '') };
   return findPath(config, path) ?? path;
+}
+
+/** Where a configuration is trained by the GPU runtime, that samples too; not from a server of its own, nor where ONNX Runtime has the graph it needs. */
+function sampledFrom(request: StartRun, config: LoadedConfig): PolicySpec {
+  const spec = modelSpec(request, config);
+  if (config.config.backbone !== 'gpu' || request.kind === 'training' || typeof spec !== 'string' || isProviderModel(spec)) return spec;
+  const gpu = gpuSettings(config.config, { model: spec === 'embedded' ? embedded : spec, dir: config.dir, env: request.env });
+  // A runtime elsewhere has the model it serves, and none that was asked for here.
+  return gpu.place.kind === 'here' || request.model === undefined ? { gpu, model: spec } : spec;
 }
 
 export function workerLoad(config: LoadedConfig, judge: ResolvedJudge, request: StartRun, project: string): WorkerLoad {

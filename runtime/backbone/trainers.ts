@@ -2,6 +2,7 @@
 import { findPath } from '../config/files.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { embedded } from '../policy/open.ts';
+import { isProviderModel } from '../policy/providers.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import { startEmbeddedTrainer } from '../trainers/embedded/process.ts';
@@ -31,8 +32,8 @@ export function trainerPlan(request: StartRun, config: LoadedConfig): TrainerPla
 
 export function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSettings {
   const spec = modelSpec(request, config);
-  if (typeof spec !== 'string') {
-    throw new TuningForkError('config', `The GPU runtime needs the weights of a model, and "${spec.model}" is behind a server of its own.`, {
+  if (typeof spec !== 'string' || isProviderModel(spec)) {
+    throw new TuningForkError('config', `The GPU runtime needs the weights of a model, and "${typeof spec === 'string' ? spec : spec.model}" is behind a server of its own.`, {
       where: config.place('model.path'), next: 'Set model.path to a folder of weights or to the name of a model on a hub, and leave model.base_url out.',
     });
   }

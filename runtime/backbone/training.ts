@@ -85,6 +85,7 @@ export class TrainingRun extends BaseRun {
     const before = resume === undefined ? undefined : await readTrainingState(this.dir);
     this.#threads = before?.fingerprint.threads ?? this.#threads;
     const opening = performance.now();
+    if (this.#plan.backbone === 'gpu') await this.backbone.policies.closeGpu();
     const [trainer, workflow, training, validation] = await Promise.all([
       this.#startTrainer(), this.rollouts.start(), this.#tasks('training'), this.#tasks('validation'),
     ]);

@@ -1,4 +1,5 @@
 /** What a person reads when a training is over: before and after, where the weights are, what to type next. */
+import { existsSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 import type { TuningForkConfig } from '../protocol/config.ts';
 import type { RunInfo } from '../protocol/trace.ts';
@@ -24,7 +25,8 @@ export async function endOfTraining(view: TrainView, { status, state, error }: F
     if (weights !== null) {
       const folder = shown(join(status.dir, weights));
       print(`\n${t('Use what it has learned:')}`);
-      print(`  ${COMMAND} rollout --conf ${shown(status.info.conf)}${workflowOption(status.info)} --split validation --model ${folder}`);
+      const gpu = existsSync(join(status.dir, weights, 'onnx')) ? '' : ' --set backbone=gpu';
+      print(`  ${COMMAND} rollout --conf ${shown(status.info.conf)}${workflowOption(status.info)}${gpu} --split validation --model ${folder}`);
       print(`  ${COMMAND} serve ${folder}`);
     }
   }

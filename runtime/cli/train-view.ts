@@ -74,6 +74,9 @@ export class TrainView implements Watcher {
       case 'training':
         this.#receive(event.event);
         break;
+      case 'trainer':
+        this.phase(event.text);
+        break;
       case 'estimate':
         this.say(estimateLine(event.estimate));
         break;
@@ -201,8 +204,13 @@ function healthLine(row: StepRow, paint: Paint): string {
   return [
     label('KL', number(row.kl)), label(t('entropy'), number(row.entropy)),
     label(t('clipped'), `${row.clipLow === null ? '–' : percent(row.clipLow)}/${row.clipHigh === null ? '–' : percent(row.clipHigh)}`),
-    label(t('gradient'), number(row.gradNorm)), label(t('tokens/s'), count(row.time.sampledPerSecond)), label(t('a step'), duration(row.time.total)),
+    label(t('gradient'), number(row.gradNorm)), ...(row.staleness === undefined ? [] : [label(t('behind'), decimal(row.staleness, 1)), label(t('idle'), idleText(row))]), label(t('tokens/s'), count(row.time.sampledPerSecond)), label(t('a step'), duration(row.time.total)),
   ].join('  ');
+}
+
+/** Of the sampler, and of the trainer. */
+function idleText({ time }: StepRow): string {
+  return [time.samplerIdle, time.trainerIdle].map((share) => (share === undefined ? '–' : percent(share))).join('/');
 }
 
 function stepLine(row: StepRow, plan: TrainingPlan | undefined): string {
@@ -213,6 +221,7 @@ function stepLine(row: StepRow, plan: TrainingPlan | undefined): string {
     `${t('groups with spread')} ${row.groupsWithSpread}/${row.groups}`,
     ...(row.entropy === null ? [] : [`${t('entropy')} ${decimal(row.entropy, 3)}`]),
     ...(row.kl === null ? [] : [`KL ${decimal(row.kl, 3)}`]),
+    ...(row.staleness === undefined ? [] : [`${t('idle')} ${idleText(row)}`]),
     duration(row.time.total),
   ].join(' · ');
 }

@@ -4,13 +4,15 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuningForkError } from '../protocol/errors.ts';
 import { providers } from '../protocol/providers.ts';
+import type { GpuSettings } from '../trainers/gpu/settings.ts';
+import { gpuSettingsOfFolder, onlyGpuRuns, openGpuPolicy } from './gpu.ts';
 import { openOnnxPolicy } from './onnx/policy.ts';
 import { openChatPolicy } from './openai.ts';
 import type { Policy } from './policy.ts';
 import { resolveProviderModel } from './providers.ts';
 
-/** `embedded`, a directory, `provider:model`, or a server by its address. */
-export type PolicySpec = string | { baseURL: string; apiKey: string; model: string };
+/** `embedded`, a directory, `provider:model`, a server by its address, or a model in the GPU runtime. */
+export type PolicySpec = string | { baseURL: string; apiKey: string; model: string } | { gpu: GpuSettings; model: string };
 
 export interface OpenOptions {
   /** Paths are meant from here. */
@@ -25,11 +27,11 @@ const REACH_MS = 1_000;
 export const embedded = fileURLToPath(new URL('./embedded', import.meta.url));
 
 export async function openPolicy(spec: PolicySpec, { dir, env = process.env }: OpenOptions): Promise<Policy> {
-  if (typeof spec !== 'string') return openChatPolicy(spec);
+  if (typeof spec !== 'string') return 'gpu' in spec ? openGpuPolicy(spec.gpu, { env, label: spec.model }) : openChatPolicy(spec);
   if (spec === 'embedded') return openOnnxPolicy(embedded, { label: 'embedded' });
   const path = resolve(dir, spec);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return openOnnxPolicy(path);
+  if (found?.isDirectory()) return onlyGpuRuns(path, env) ? openGpuPolicy(gpuSettingsOfFolder(path, env), { env }) : openOnnxPolicy(path);
   if (found) throw new TuningForkError('policy', 'A model is a directory, and this is a file.', { where: { file: path }, next: 'Give the directory that holds config.json.' });
   const remote = /^\.{0,2}[/\\]|^[a-z]:[/\\]/i.test(spec) ? undefined : resolveProviderModel(spec, env);
   if (remote) {

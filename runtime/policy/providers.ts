@@ -32,6 +32,12 @@ export function resolveProviderModel(name: string, environment: Environment): Pr
   return { provider, model, apiKey, apiKeyEnv, baseURL: environment[`${variable}_BASE_URL`] ?? known.baseURL };
 }
 
+/** A model behind somebody's server, of which there are no weights here. `modelscope:` is a hub, not a server. */
+export function isProviderModel(name: string): boolean {
+  const provider = /^([\w-]+):/.exec(name)?.[1];
+  return provider !== undefined && (provider === 'vscode' || Object.hasOwn(providers, provider));
+}
+
 /** A model of the VS Code window that the run was started from: a server there lends it. */
 function lentModel(model: string, environment: Environment): ProviderModel {
   const { urlEnv, keyEnv } = VSCODE_MODELS;

@@ -27,7 +27,8 @@ export function signsOf(rows: readonly StepRow[], dtype: string): Sign[] {
   if (last.some(({ skipped }) => (skipped ?? 0) > 0)) {
     tell('not-finite', `A gradient of step ${last.findLast(({ skipped }) => (skipped ?? 0) > 0)!.step} was not finite; that update was left out.`, 'Lower trainer_common.optim.lr, and look for rewards of extreme size.');
   }
-  const gap = last.at(-1)!.samplerGap;
+  // Of weights that are behind, the sampler must say something else.
+  const gap = (last.at(-1)!.staleness ?? 0) > 0 ? null : last.at(-1)!.samplerGap;
   const allowed = dtype === 'float32' || dtype === 'fp32' ? 1e-3 : 0.05;
   if (gap !== null && gap > allowed) {
     tell('sampler-gap', `Trainer and sampler disagree on what was sampled: ${gap.toPrecision(2)} nats a token, where ${allowed} is usual.`, 'Check that the sampler has the trainer’s weights and temperature; a coarser precision of the sampler shows here too.');

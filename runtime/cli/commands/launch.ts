@@ -10,10 +10,10 @@ import { runTraining } from './train.ts';
 export const launch: Command = {
   name: '',
   summary: 'Start a configuration on a backbone, as AgentJet does',
-  usage: '--conf <yaml> [--backbone debug|embedded]',
+  usage: '--conf <yaml> [--backbone debug|embedded|gpu]',
   about: [
     'debug runs the first debug.debug_first_n_tasks validation tasks, rollout.num_repeat times each, and trains nothing.',
-    'embedded trains on this machine, as "tuning-fork train" does.',
+    'embedded and gpu train, as "tuning-fork train" does.',
   ],
   options: {
     ...runOptions,
@@ -22,7 +22,7 @@ export const launch: Command = {
   run: async (args) => {
     const { config } = await loadConfig(args.text('conf')!, overridesOf(args));
     const backbone = args.text('backbone') ?? config.backbone;
-    if (backbone === 'embedded') return runTraining(args, args.text('conf')!);
+    if (backbone === 'embedded' || backbone === 'gpu') return runTraining(args, args.text('conf')!);
     if (backbone !== 'debug') throw notHereYet(backbone);
     return runRollouts(args, {
       split: 'validation', tasks: { first: config.debug.debug_first_n_tasks }, repeats: config.rollout.num_repeat,
@@ -33,7 +33,6 @@ export const launch: Command = {
 
 function notHereYet(backbone: string): TuningForkError {
   const what: Record<string, string> = {
-    gpu: t('The GPU runtime (backbone "gpu") is not part of this version.'),
     trinity: t('Training on Trinity-RFT (backbone "trinity") is not part of this version.'),
     verl: t('Training on verl (backbone "verl") is not part of this version.'),
   };

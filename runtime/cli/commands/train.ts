@@ -19,7 +19,7 @@ const { temperature: _sampling, conf, ...options } = runOptions;
 
 export const train: Command = {
   name: 'train',
-  summary: 'Train the model behind a workflow, on this machine',
+  summary: 'Train the model behind a workflow, on this machine or on a GPU',
   usage: '--conf <yaml> | --resume [--run <run>] | --watch [--run <run>]',
   about: [
     'Reinforcement learning on the training tasks, validated on others. Closing the terminal does not stop it; Ctrl-C saves and stops.',
@@ -33,6 +33,7 @@ export const train: Command = {
   options: {
     conf: { ...conf!, required: false },
     ...options,
+    backbone: { value: 'backbone', help: 'Where: embedded needs no Python, gpu trains larger models (default: backbone in the configuration, else embedded)', choices: ['embedded', 'gpu'] },
     steps: { value: 'n', help: 'Stop after so many steps (default: trainer_common.total_training_steps)', number: wholeNumber(1) },
     resume: { help: 'Go on with a training that was stopped or killed' },
     watch: { help: 'Only look at a training that is running' },
@@ -50,8 +51,10 @@ export const train: Command = {
 
 export async function runTraining(args: Args, conf: string, resumed?: RunPlace): Promise<number> {
   const view = viewFor(args);
+  const said = asked(args);
+  const backbone = args.text('backbone');
   const followed = await startAndFollow(args, {
-    kind: 'training', conf, ...(resumed && codeOf(resumed.info)), ...asked(args),
+    kind: 'training', conf, ...(resumed && codeOf(resumed.info)), ...said, ...(backbone !== undefined && { set: { ...said.set, backbone } }),
     training: { resume: resumed?.dir, force: args.on('force') || undefined, steps: args.number('steps') },
   }, view);
   return end(view, followed);

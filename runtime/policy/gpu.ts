@@ -1,0 +1,36 @@
+/** A model that the GPU runtime samples from, with no training around it. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { environmentState } from '../trainers/gpu/environment.ts';
+import { pythonFolder, type Environment } from '../trainers/gpu/home.ts';
+import { filesOfModel, openGpuTrainer } from '../trainers/gpu/open.ts';
+import { GPU_ENV, gpuSettings, type GpuSettings } from '../trainers/gpu/settings.ts';
+import type { TokenPolicy } from './policy.ts';
+import { trainerPolicy } from './trainer.ts';
+
+export async function openGpuPolicy(settings: GpuSettings, { env, label }: { env: Environment; label?: string }): Promise<TokenPolicy> {
+  const trainer = await openGpuTrainer(settings, { env });
+  try {
+    const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), ...(label !== undefined && { label }) });
+    const close = policy.close.bind(policy);
+    return Object.assign(policy, { close: async () => {
+      await close();
+      await trainer.stop();
+    } });
+  } catch (error) {
+    await trainer.stop();
+    throw error;
+  }
+}
+
+/** A folder in Hugging Face or PEFT format that has no graph for ONNX Runtime, on a machine whose GPU runtime is set up. */
+export function onlyGpuRuns(folder: string, env: Environment): boolean {
+  if (existsSync(join(folder, 'onnx'))) return false;
+  const weights = existsSync(join(folder, 'config.json')) || existsSync(join(folder, 'adapter_config.json'));
+  return weights && (env[GPU_ENV.python] !== undefined || environmentState(pythonFolder(env)).state === 'ready');
+}
+
+/** This folder, on this machine. */
+export function gpuSettingsOfFolder(folder: string, env: Environment): GpuSettings {
+  return gpuSettings({ gpu: {}, lora: undefined, trainer_common: {} as never }, { model: folder, dir: folder, env: { ...env, [GPU_ENV.url]: '', [GPU_ENV.ssh]: '' } });
+}
