@@ -1,0 +1,343 @@
+"""The trainer's door: who may come in, what is there, and in what order things are done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import hmac
+import os
+import re
+import ssl
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+from .checkpoints import OPTIMIZER, STATE
+from .door import CHUNK, Exchange, Gone, serve_connection
+from .errors import Refusal
+from .hosts import is_loopback
+from .packs import PackBody, encode_scores
+from .protocol import MODEL_FILES, PROTOCOL, PROTOCOL_HEADER, START_CHECKPOINT, CheckpointRequest, LoadRequest, SampleBody
+from .sample_lines import StoredSamplers, sample_lines
+from .sampling import Sampler
+from .training import CheckpointBody, Learner
+
+JSON_LIMIT = 8 * 2**20
+DRAIN_SECONDS = 10.0
+"""For calls that are being sampled when it is shut down."""
+
+Result = TypeVar("Result")
+Notice = Callable[[dict[str, str]], None]
+Route = Callable[..., Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    token: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls: ssl.SSLContext | None = None
+    heartbeat: float = 5.0
+    body_limit: int = 2**30
+    """Most bytes of packs."""
+    keep: Path = Path("~/.tuning-fork/checkpoints")
+    """Relative folders of checkpoints are below it."""
+
+
+class Server:
+    """On its event loop: the door. On one thread: the learner, one thing after the other. On threads of their own: samplers."""
+
+    def __init__(self, learner: Learner, options: ServerOptions, notice: Notice = lambda _: None) -> None:
+        self._learner = learner
+        self._options = options
+        self._notice = notice
+        self._expected = f"Bearer {options.token}".encode()
+        self._any_host = not is_loopback(options.host)
+        self._keep = options.keep.expanduser().absolute()
+        self._worker = ThreadPoolExecutor(1, "learner")
+        self._sampled_model = learner.sampling_copy()
+        self._sampler = Sampler(self._sampled_model, version=learner.version)
+        self._stored = StoredSamplers(self._open_stored)
+        self._sampling = 0
+        self._connections: set[asyncio.Task[None]] = set()
+        self._draining = asyncio.Event()
+        self._fatal: BaseException | None = None
+        for note in learner.notes:
+            self._tell(note)
+
+    async def serve(self, listening: Callable[[str], None]) -> None:
+        """Until it is told to shut down, and all that was begun is done."""
+        self._loop = asyncio.get_running_loop()
+        host, port = self._options.host, self._options.port
+        server = await asyncio.start_server(self._accept, host, port, ssl=self._options.tls, limit=2 * CHUNK, backlog=512)
+        actual = server.sockets[0].getsockname()[1]
+        listening(f"{'https' if self._options.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{actual}")
+        await self._draining.wait()
+        if self._fatal is None:
+            await self._drain()
+        server.close()
+        if self._fatal is not None:
+            raise self._fatal
+
+    def shut_down(self) -> None:
+        self._draining.set()
+
+    async def _drain(self) -> None:
+        await self._in_turn(lambda: None)
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self._sampling > 0 and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(self._sampler.close)
+        await self._stored.close()
+        self._worker.shutdown()
+        for connection in self._connections:
+            connection.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=1)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        with contextlib.suppress(asyncio.CancelledError):
+            await serve_connection((reader, writer), self._handle, {PROTOCOL_HEADER: str(PROTOCOL)})
+        self._connections.discard(task)
+
+    async def _handle(self, exchange: Exchange) -> None:
+        try:
+            self._check_caller(exchange)
+            run, names = self._route(exchange)
+            await run(exchange, *names)
+        except (Gone, ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            if exchange.answered:
+                traceback.print_exception(error)
+                raise Gone from error  # the answer is cut off, and seen to be
+            await exchange.refuse(refusal_of(error))
+
+    def _check_caller(self, exchange: Exchange) -> None:
+        headers = exchange.headers
+        # A page whose name was re-bound to this address sends its own name. A tunnel may end at another port.
+        host = headers.get("host", "")
+        if not self._any_host and not re.fullmatch(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", host):
+            raise Refusal(403, "auth", f'The host "{host[:200]}" is not this server.')
+        if not hmac.compare_digest(headers.get("authorization", "").encode("latin1"), self._expected):
+            raise Refusal(401, "auth", "The token is missing or wrong.", 'Send "authorization: Bearer <token>" with the token this trainer was started with.')
+        theirs = headers.get(PROTOCOL_HEADER, str(PROTOCOL))
+        if theirs != str(PROTOCOL):
+            raise Refusal(400, "protocol", f"This trainer speaks protocol {PROTOCOL}, and you {theirs[:20]}.", "Install the same version of Tuning Fork on both sides.")
+        if self._draining.is_set():
+            raise Refusal(503, "trainer", "The trainer is shutting down.", "Start it again.")
+
+    def _route(self, exchange: Exchange) -> tuple[Route, list[str]]:
+        for pattern, by_method in self._routes.items():
+            match = _form(pattern).fullmatch(exchange.path)
+            if match is None:
+                continue
+            if exchange.method not in by_method:
+                raise Refusal(405, "protocol", f"{exchange.method[:20]} is not possible at {exchange.path[:200]}.", f"Use {' or '.join(by_method)}.")
+            return by_method[exchange.method], [_decoded(name) for name in match.groups()]
+        raise Refusal(404, "protocol", f"There is nothing at {exchange.path[:200]}.", f"Use one of {', '.join(self._routes)}.")
+
+    @property
+    def _routes(self) -> dict[str, dict[str, Route]]:
+        return {
+            "/v1/info": {"GET": self._info},
+            "/v1/sample": {"POST": self._sample},
+            "/v1/score": {"POST": self._score},
+            "/v1/step": {"POST": self._step},
+            "/v1/checkpoints": {"GET": self._checkpoints, "POST": self._save},
+            "/v1/checkpoints/*/load": {"POST": self._load},
+            "/v1/checkpoints/*/files": {"GET": self._checkpoint_files},
+            "/v1/checkpoints/*/files/*": {"GET": self._checkpoint_file},
+            "/v1/files/*": {"GET": self._model_file},
+            "/v1/shutdown": {"POST": self._shut_down},
+        }
+
+    async def _info(self, exchange: Exchange) -> None:
+        info = await asyncio.to_thread(self._learner.info)
+        await exchange.answer({**info, "version": self._sampler.version})
+
+    async def _sample(self, exchange: Exchange) -> None:
+        vocabulary, context = self._learner.limits
+        body = SampleBody.parse(await exchange.json(JSON_LIMIT), vocabulary, context)
+        self._sampling += 1
+        try:
+            if body.checkpoint is None:
+                await sample_lines(self._sampler, body, exchange.line)
+            else:
+                await self._stored.sample(self._folder_of(body.checkpoint), body, exchange.line)
+        finally:
+            self._sampling -= 1
+        await exchange.end()
+
+    async def _open_stored(self, folder: str) -> Sampler:
+        # a copy: the learner's own is scored with
+        return await self._in_turn(lambda: Sampler(copy.deepcopy(self._learner.stored_model(folder))))
+
+    async def _score(self, exchange: Exchange) -> None:
+        content = await exchange.body(self._options.body_limit)
+
+        def score() -> bytes:
+            return encode_scores(self._learner.score(PackBody.open(content)), self._learner.version)
+
+        await exchange.answer_bytes(await self._alive(exchange, self._in_turn(score)))
+
+    async def _step(self, exchange: Exchange) -> None:
+        content = await exchange.body(self._options.body_limit)
+        began, accepted = time.monotonic(), asyncio.Event()
+
+        def heartbeat() -> None:
+            if not accepted.is_set():
+                self._loop.call_soon_threadsafe(accepted.set)
+
+        def step() -> dict[str, Any]:
+            answer = self._learner.step(PackBody.open(content), heartbeat)
+            if self._sampler.version != self._learner.version:
+                self._swap()
+            return answer
+
+        # It goes on when whoever asked is gone, and who asks again gets its answer.
+        done = self._begun(self._in_turn(step))
+        accepting = asyncio.ensure_future(accepted.wait())
+        try:
+            while not done.done():
+                await asyncio.wait({done} if accepted.is_set() else {done, accepting}, timeout=self._options.heartbeat, return_when=asyncio.FIRST_COMPLETED)
+                if done.done():
+                    break
+                if accepted.is_set():
+                    await exchange.line({"heartbeat": round(time.monotonic() - began, 1)})
+                else:
+                    await exchange.processing()
+            answer = done.result()
+        except (Gone, ConnectionError):
+            raise
+        except Exception as error:
+            if not exchange.answered:
+                raise
+            await exchange.line({"error": refusal_of(error).info()})
+        else:
+            for note in answer.get("notes", []):
+                self._tell(note)
+            await exchange.line({"done": answer})
+        finally:
+            accepting.cancel()
+        await exchange.end()
+
+    def _swap(self) -> None:
+        """On the learner's thread. What is sampled from is at no version after a failure, so all there is left to do is to end."""
+        try:
+            self._sampler.swap(lambda: self._learner.refresh(self._sampled_model), self._learner.version)
+        except BaseException as error:
+            self._fatal = error
+            self._loop.call_soon_threadsafe(self._draining.set)
+            raise
+
+    async def _checkpoints(self, exchange: Exchange) -> None:
+        await exchange.answer(self._learner.checkpoints())
+
+    async def _save(self, exchange: Exchange) -> None:
+        request = CheckpointRequest.parse(await exchange.json(JSON_LIMIT), self._keep)
+        body = CheckpointBody(request.name, request.directory, request.optimizer)
+        await exchange.answer(await self._alive(exchange, self._in_turn(lambda: self._learner.save(body))))
+
+    async def _load(self, exchange: Exchange, name: str) -> None:
+        request = LoadRequest.parse(await exchange.json(JSON_LIMIT), self._keep)
+
+        def load() -> dict[str, Any]:
+            loaded = self._learner.load_checkpoint(name, request.directory)
+            self._swap()
+            return loaded
+
+        await exchange.answer(await self._alive(exchange, self._in_turn(load)))
+
+    async def _checkpoint_files(self, exchange: Exchange, name: str) -> None:
+        folder = self._written(name)
+        await exchange.answer([{"path": path, "bytes": (folder / path).stat().st_size} for path in usable_files(folder)])
+
+    async def _checkpoint_file(self, exchange: Exchange, name: str, path: str) -> None:
+        folder = self._written(name)
+        await self._answer_file(exchange, folder / path if path in usable_files(folder) else None, path)
+
+    async def _model_file(self, exchange: Exchange, name: str) -> None:
+        await self._answer_file(exchange, self._learner.directory / name if name in MODEL_FILES else None, name)
+
+    async def _answer_file(self, exchange: Exchange, file: Path | None, name: str) -> None:
+        if file is None or not file.is_file():
+            raise Refusal(404, "trainer", f'There is no file "{name[:200]}" here.')
+        with file.open("rb") as opened:
+            await exchange.begin("application/octet-stream", length=os.fstat(opened.fileno()).st_size)
+            while part := await asyncio.to_thread(opened.read, 4 * CHUNK):
+                await exchange.write(part)
+        await exchange.end()
+
+    async def _shut_down(self, exchange: Exchange) -> None:
+        await exchange.answer({})
+        self._draining.set()
+
+    def _written(self, name: str) -> Path:
+        for known in self._learner.checkpoints():
+            if known["name"] == name:
+                return Path(known["directory"])
+        raise Refusal(404, "trainer", f'There is no checkpoint "{name[:200]}".', "Give the name of one this process wrote or loaded.")
+
+    def _folder_of(self, checkpoint: str) -> str:
+        known = {one["name"]: str(one["directory"]) for one in self._learner.checkpoints()}
+        return str(self._learner.directory) if checkpoint == START_CHECKPOINT else known.get(checkpoint, checkpoint)
+
+    async def _in_turn(self, run: Callable[[], Result]) -> Result:
+        """On the learner's thread."""
+        return await self._loop.run_in_executor(self._worker, run)
+
+    @staticmethod
+    def _begun(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        """It goes on when nobody waits for it any more, and then fails in silence."""
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+    async def _alive(self, exchange: Exchange, work: Coroutine[Any, Any, Result]) -> Result:
+        """Signs of life while an answer with one body is made."""
+        done = self._begun(work)
+        while not done.done():
+            await asyncio.wait({done}, timeout=self._options.heartbeat)
+            if not done.done():
+                await exchange.processing()
+        return done.result()
+
+    def _tell(self, note: str) -> None:
+        self._notice({"code": "trainer", "message": note})
+
+
+def refusal_of(error: Exception) -> Refusal:
+    if isinstance(error, Refusal):
+        return error
+    traceback.print_exception(error)
+    return Refusal(500, "internal", f"{type(error).__name__}: {error}")
+
+
+def usable_files(folder: Path) -> list[str]:
+    """What one needs to use a checkpoint as a model."""
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file() and file.name not in (STATE, OPTIMIZER))
+
+
+@cache
+def _form(pattern: str) -> re.Pattern[str]:
+    """The last name of a path may have slashes."""
+    names = pattern.split("*")
+    return re.compile("([^/]{1,300})".join(re.escape(part) for part in names[:-1]) + ("" if len(names) == 1 else "(.{1,300})" if names[-1] == "" else "([^/]{1,300})") + re.escape(names[-1]))
+
+
+def _decoded(name: str) -> str:
+    try:
+        return unquote(name, errors="strict")
+    except UnicodeDecodeError:
+        raise Refusal(404, "protocol", "The name in the path is not percent-encoded.") from None
