@@ -4,10 +4,8 @@ import type { TrainingReport } from '../../runtime/protocol/training.ts';
 import { h } from '../shared/dom.ts';
 import { errorOf, type Host } from '../shared/host.ts';
 import type { Board, Line } from './board.ts';
-import { Chart } from './chart.ts';
-import { FIGURES, GROUPS } from './figures.ts';
+import { ChartGrid } from './grid.ts';
 import { Head } from './head.ts';
-import { Heat, type Cell } from './heat.ts';
 import { inkOf, paintNow, type Paint } from './inks.ts';
 import { checkpointsPanel, configPanel, evaluationsPanel, noticesPanel, panel, processesPanel, stepPanel } from './panels.ts';
 import type { Range } from './plot.ts';
@@ -41,6 +39,8 @@ function roomFor(steps: number): number {
 
 /** More lines than that can't be told apart. */
 const MOST_AT_ONCE = 20;
+/** Told in the head and in the list. */
+const ALWAYS: ReadonlySet<StepFigure> = new Set(['rewardMean', 'success']);
 const HEAT_COLUMNS = 360;
 const HEAT_BINS = 20;
 /** Processes breathe without a step being made. */
@@ -55,8 +55,7 @@ export class Dashboard implements Board {
   readonly #view: DashboardView;
   readonly #series = new Map<string, Series>();
   readonly #details = new Map<string, TrainingDetail>();
-  readonly #charts: Chart[];
-  readonly #heat: Heat;
+  readonly #grid: ChartGrid;
   readonly #kept: Kept;
   readonly #head: Head;
   readonly #list: TrainingsList;
@@ -64,18 +63,14 @@ export class Dashboard implements Board {
   readonly #step = h('div', { class: 'step-place' });
   readonly #panels = h('div', { class: 'panels' });
   readonly #reportPlace = h('div', { class: 'panels' });
-  readonly #scroller: HTMLElement;
-  readonly #all = h('button', { class: 'link all', title: t('showAllHint', MOST_AT_ONCE), onclick: () => this.#toggleAll() });
+  readonly #scroller = h('main', { class: 'charts', tabindex: -1 });
+  readonly #all = h('button', { class: 'link all', title: t('showAllHint', MOST_AT_ONCE), onclick: () => this.#toggleAll(), onpointerenter: () => this.#bringAhead() });
   readonly #said = h('div', { class: 'unseen', role: 'status' });
   readonly #toast = h('div', { class: 'toast', role: 'alert', hidden: true });
   #trainings: ListedTraining[];
   #report: TrainingReport | null = null;
   #closer: Closer | undefined;
   #notable: NotableRollouts | undefined;
-  #pointed: object | undefined;
-  #active = 0;
-  #frame = 0;
-  #pointFrame = 0;
   #shownPanels = '';
   #toastTimer = 0;
 
@@ -84,13 +79,22 @@ export class Dashboard implements Board {
     this.#view = view;
     this.#trainings = view.trainings;
     this.#kept = { shown: [], main: null, smoothing: 0.6, range: null, side: true, tables: [], config: false, scroll: 0, ...host.load<Partial<Kept>>() };
-    this.#charts = FIGURES.map((figure) => new Chart(figure, this, () => this.#keep()));
+    this.#grid = new ChartGrid(this, {
+      scroller: this.#scroller, beside: this.#step,
+      chosen: ({ from, to, low, high }) => void this.#look({ from, to, rewards: [low, high] }),
+      tableToggled: () => this.#keep(),
+      seen: () => void Promise.all(this.lines.map((line) => this.#bring(line.series))).then(() => this.#grid.paintSoon(), (error: unknown) => this.#fail(error)),
+      painted: () => {
+        this.#head.zoomed(this.#kept.range);
+        this.#markPainted();
+      },
+    });
     this.#head = new Head({
       control: view.capabilities.includes('control'), smoothing: this.smoothing,
       smooth: (weight) => {
         this.#kept.smoothing = weight;
         this.#keep();
-        this.#paintSoon();
+        this.#grid.paintSoon();
       },
       act: (what) => this.main !== undefined && void this.#act({ do: what, dir: this.main.dir }, t(what)),
       side: () => this.#showSide(!this.#kept.side),
@@ -99,8 +103,6 @@ export class Dashboard implements Board {
       report: () => this.#reportPlace.scrollIntoView(),
     });
     this.#list = new TrainingsList((dir, shown) => this.#toggle(dir, shown), (dir) => void this.#show(this.#kept.shown.includes(dir) ? this.#kept.shown : [...this.#kept.shown, dir], dir).catch((error: unknown) => this.#fail(error)));
-    this.#heat = new Heat(this, ({ from, to, low, high }: Cell) => void this.#look({ from, to, rewards: [low, high] }));
-    this.#scroller = h('main', { class: 'charts', tabindex: -1 });
     host.onEvent((event) => void this.#hear(event).catch((error: unknown) => this.#fail(error)));
   }
 
@@ -129,7 +131,6 @@ export class Dashboard implements Board {
     const shown = this.#kept.shown.filter((dir) => there.has(dir));
     this.#layOut();
     await this.#show(shown.includes(main) ? shown : [main, ...shown], main);
-    for (const chart of this.#charts) if (this.#kept.tables.includes(chart.figure.key)) chart.toggleTable(() => {});
     this.#scroller.scrollTop = this.#kept.scroll;
     setInterval(() => void this.#refreshDetail().catch(() => {}), DETAIL_MS);
   }
@@ -139,29 +140,19 @@ export class Dashboard implements Board {
     this.lines = this.lines.map((line, i) => ({ ...line, ink: inkOf(i, this.paint) }));
     this.main = this.lines.find(({ dir }) => dir === this.main?.dir);
     this.#list.show(this.#trainings, this);
-    this.#paintSoon();
+    this.#grid.paintSoon();
   }
 
   zoom(range: Range | null): void {
     this.#kept.range = range;
     this.#keep();
-    this.#paintSoon();
+    this.#grid.paintSoon();
   }
 
   point(step: number | null, from?: object): void {
-    if (this.crosshair === step && this.#pointed === from) return;
+    if (this.crosshair === step && this.#grid.pointed === from) return;
     this.crosshair = step;
-    this.#pointed = from;
-    if (this.#pointFrame === 0) {
-      this.#pointFrame = requestAnimationFrame(() => {
-        this.#pointFrame = 0;
-        for (const chart of this.#charts) {
-          chart.point();
-          chart.tip(chart === this.#pointed);
-        }
-        this.#heat.point();
-      });
-    }
+    this.#grid.pointFrom(from);
   }
 
   choose(step: number): void {
@@ -173,33 +164,38 @@ export class Dashboard implements Board {
 
   async #show(dirs: readonly string[], main: string): Promise<void> {
     const before = this.main?.dir;
-    this.lines = dirs.map((dir, i) => {
-      const series = this.#series.get(dir) ?? new Series(dir, (of, figures, from) => this.#host.request('series', { dir: of, figures, from }));
-      this.#series.set(dir, series);
-      return { dir, name: this.#nameOf(dir), series, ink: inkOf(i, this.paint), evaluations: this.#details.get(dir)?.evaluations ?? [] };
-    });
+    this.lines = dirs.map((dir, i) => ({ dir, name: this.#nameOf(dir), series: this.#seriesOf(dir), ink: inkOf(i, this.paint), evaluations: this.#details.get(dir)?.evaluations ?? [] }));
     this.main = this.lines.find(({ dir }) => dir === main) ?? this.lines[0];
     this.#all.textContent = t(this.lines.length > 1 ? 'showOne' : 'showAll');
     this.#all.hidden = this.#trainings.length < 2;
     [this.#kept.shown, this.#kept.main] = [[...dirs], this.main?.dir ?? null];
     this.#keep();
     this.#list.show(this.#trainings, this);
-    await Promise.all(this.lines.map((line) => this.#bring(line)));
-    this.#paintSoon();
+    await Promise.all(this.lines.map((line) => this.#bring(line.series)));
+    this.#grid.paintSoon();
     await Promise.all([this.#refreshDetail(), ...this.lines.filter((line) => line !== this.main && !this.#details.has(line.dir)).map(({ dir }) => this.#detail(dir))]);
     if (before !== this.main?.dir) {
       this.#closer = undefined;
       await this.#bringMain();
     }
     this.#list.show(this.#trainings, this);
-    this.#paintSoon();
+    this.#grid.paintSoon();
+  }
+
+  #seriesOf(dir: string): Series {
+    const series = this.#series.get(dir) ?? new Series(dir, (of, figures, from) => this.#host.request('series', { dir: of, figures, from }));
+    this.#series.set(dir, series);
+    return series;
   }
 
   /** What the charts in sight need of a training. */
-  async #bring({ series }: Line): Promise<void> {
-    const needed = new Set<StepFigure>(['rewardMean', 'success']);
-    for (const { visible, figure, element } of this.#charts) if (visible || element.hidden) for (const name of figure.needs) needed.add(name);
-    await series.bring(needed);
+  #bring(series: Series): Promise<void> {
+    return series.bring(this.#grid.needed.union(ALWAYS));
+  }
+
+  /** Who points at the button is about to press it. */
+  #bringAhead(): void {
+    for (const { dir } of this.#newest) this.#bring(this.#seriesOf(dir)).catch(() => {});
   }
 
   async #detail(dir: string): Promise<TrainingDetail> {
@@ -220,7 +216,7 @@ export class Dashboard implements Board {
     if (detail.report && this.#report?.run !== detail.run) this.#report = await this.#host.request('report', { dir });
     this.#head.show(detail, this, this.#report);
     this.#drawPanels(detail);
-    if (before !== detail.evaluations.length) this.#paintSoon();
+    if (before !== detail.evaluations.length) this.#grid.paintSoon();
   }
 
   async #bringMain(): Promise<void> {
@@ -238,7 +234,7 @@ export class Dashboard implements Board {
   async #bringHeat(): Promise<void> {
     const { dir } = this.main!;
     const heat = await this.#host.request('heat', { dir, columns: HEAT_COLUMNS, bins: HEAT_BINS });
-    if (this.main?.dir === dir) this.#heat.show(heat);
+    if (this.main?.dir === dir) this.#grid.heat.show(heat);
   }
 
   async #look(closer: Closer): Promise<void> {
@@ -278,10 +274,10 @@ export class Dashboard implements Board {
     const line = this.lines.find(({ dir }) => dir === event.dir);
     if (line === undefined) return;
     line.series.grown(event.count, event.anew);
-    await this.#bring(line);
+    await this.#bring(line.series);
     await (line === this.main ? Promise.all([this.#refreshDetail(), this.#bringHeat(), this.#closer === undefined && !this.#step.matches(':hover, :focus-within') && this.#bringNotable()]) : this.#detail(line.dir));
     this.#list.show(this.#trainings, this);
-    this.#paintSoon();
+    this.#grid.paintSoon();
   }
 
   async #act(action: DashboardAction, told?: string): Promise<void> {
@@ -321,46 +317,13 @@ export class Dashboard implements Board {
 
   #layOut(): void {
     this.#side.replaceChildren(h('div', { class: 'side-head' }, h('h2', { title: t('trainingsHint') }, t('trainings')), this.#all), this.#list.element);
+    this.#grid.showTables(this.#kept.tables);
     this.#showSide(this.#kept.side);
-    const grid = h('div', { class: 'grid' });
-    for (const group of GROUPS) {
-      grid.append(h('h2', {}, t(`group_${group}`)));
-      grid.append(...this.#charts.filter(({ figure }) => figure.group === group).map(({ element }) => element));
-      if (group === 'learning') grid.append(this.#heat.element, this.#step);
-    }
-    grid.append(h('h2', {}, t('group_more')));
-    this.#scroller.replaceChildren(grid, this.#panels, this.#reportPlace);
-    const seen = new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting } of entries) {
-        const chart = this.#charts.find(({ element }) => element === target)!;
-        chart.visible = isIntersecting;
-      }
-      void Promise.all(this.lines.map((line) => this.#bring(line))).then(() => this.#paintSoon(), (error: unknown) => this.#fail(error));
-    }, { root: this.#scroller, rootMargin: '200px' });
-    for (const chart of this.#charts) seen.observe(chart.element);
+    this.#scroller.replaceChildren(this.#grid.element, this.#panels, this.#reportPlace);
     this.#scroller.addEventListener('scroll', () => {
       this.#kept.scroll = this.#scroller.scrollTop;
       this.#keep();
     }, { passive: true });
-    this.#rove();
-  }
-
-  /** One stop of the Tab key; up and down go through the charts. */
-  #rove(): void {
-    const places = this.#charts.map(({ focusable }) => focusable);
-    places[0]!.tabIndex = 0;
-    places.forEach((place, i) => {
-      place.addEventListener('focus', () => {
-        places[this.#active]!.tabIndex = -1;
-        this.#active = i;
-        place.tabIndex = 0;
-        this.point(this.crosshair, this.#charts[i]);
-      });
-      place.addEventListener('keydown', ({ key }) => {
-        if (key === 'ArrowUp' || key === 'ArrowDown') places[Math.max(0, Math.min(places.length - 1, i + (key === 'ArrowDown' ? 1 : -1)))]!.focus();
-      });
-      place.addEventListener('keydown', (event) => void (/^Arrow(Up|Down)$/.test(event.key) && event.preventDefault()));
-    });
   }
 
   #toggle(dir: string, shown: boolean): void {
@@ -372,8 +335,12 @@ export class Dashboard implements Board {
   #toggleAll(): void {
     const { main } = this.#kept;
     if (main === null) return;
-    const newest = this.#trainings.slice(0, MOST_AT_ONCE).map(({ dir }) => dir);
-    void this.#show(this.lines.length > 1 ? [main] : [main, ...newest.filter((dir) => dir !== main)].slice(0, MOST_AT_ONCE), main).catch((error: unknown) => this.#fail(error));
+    const others = this.#newest.map(({ dir }) => dir).filter((dir) => dir !== main);
+    void this.#show(this.lines.length > 1 ? [main] : [main, ...others].slice(0, MOST_AT_ONCE), main).catch((error: unknown) => this.#fail(error));
+  }
+
+  get #newest(): ListedTraining[] {
+    return this.#trainings.slice(0, MOST_AT_ONCE);
   }
 
   #showSide(shown: boolean): void {
@@ -410,19 +377,13 @@ export class Dashboard implements Board {
   }
 
   #keep(): void {
-    this.#kept.tables = this.#charts.filter(({ tableShown }) => tableShown).map(({ figure }) => figure.key);
+    this.#kept.tables = this.#grid.tables;
     this.#host.save(this.#kept);
   }
 
-  #paintSoon(): void {
-    if (this.#frame !== 0) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#head.zoomed(this.#kept.range);
-      for (const chart of this.#charts) if (chart.visible || chart.element.hidden) chart.paint();
-      this.#heat.paint();
-      const whole = this.lines.filter(({ series }) => this.#charts.every(({ visible, figure }) => !visible || series.has(figure.needs))).length;
-      setTimeout(() => performance.mark('painted-dashboard', { detail: whole }));
-    });
+  /** For measuring: how many trainings stand in all charts in sight, once the browser had drawn them. */
+  #markPainted(): void {
+    const whole = this.lines.filter((line) => this.#grid.isWhole(line)).length;
+    setTimeout(() => performance.mark('painted-dashboard', { detail: whole }));
   }
 }

@@ -2,10 +2,10 @@
 import type { RewardHeat } from '../../runtime/protocol/dashboard.ts';
 import { h } from '../shared/dom.ts';
 import { decimal, percent } from '../shared/format.ts';
-import { ABOVE, BELOW, GUTTER, RIGHT, type Board } from './board.ts';
-import { Sheet } from './canvas.ts';
+import { RIGHT, type Board } from './board.ts';
 import { listen, onKey, stepAt } from './gestures.ts';
-import { placeOf, ticks, wholeTicks } from './plot.ts';
+import { Plane } from './plane.ts';
+import { placeOf, ticks } from './plot.ts';
 import { valueTable } from './table.ts';
 import { t } from './texts.ts';
 
@@ -22,36 +22,29 @@ export interface Cell {
 export class Heat {
   readonly element: HTMLElement;
   readonly #board: Board;
-  readonly #plot: HTMLElement;
-  readonly #sheet = new Sheet('lines');
-  readonly #over = new Sheet('over');
+  readonly #plane: Plane;
   readonly #told = h('span', { class: 'value number' });
   readonly #unseen = h('div', { class: 'unseen' });
   readonly #chosen: (cell: Cell) => void;
   #heat: RewardHeat | undefined;
   #bin: number | null = null;
-  #width = 0;
-  #height = 0;
 
   constructor(board: Board, chosen: (cell: Cell) => void) {
     this.#board = board;
     this.#chosen = chosen;
-    this.#plot = h('div', { class: 'plot tall', role: 'slider', tabindex: 0, 'aria-label': t('heat'), 'aria-valuemin': 0, 'aria-valuemax': 0, 'aria-valuenow': 0 }, this.#sheet.element, this.#over.element);
-    this.element = h('section', { class: 'chart wide', 'data-figure': 'heat' }, h('header', {}, h('h3', { title: t('heatHint') }, t('heat')), this.#told, this.#legend()), this.#plot, this.#unseen);
-    listen(this.#plot, board, { drawn: () => {}, clicked: (step, y) => this.#choose(step, this.#binAt(y)) }, this);
-    this.#plot.addEventListener('pointermove', (event) => {
-      this.#bin = this.#binAt(event.clientY - this.#plot.getBoundingClientRect().top);
+    const plot = h('div', { class: 'plot tall', role: 'slider', tabindex: 0, 'aria-label': t('heat'), 'aria-valuemin': 0, 'aria-valuemax': 0, 'aria-valuenow': 0 });
+    this.#plane = new Plane(board, plot, () => this.paint());
+    this.element = h('section', { class: 'chart wide', 'data-figure': 'heat' }, h('header', {}, h('h3', { title: t('heatHint') }, t('heat')), this.#told, this.#legend()), plot, this.#unseen);
+    listen(plot, board, { drawn: () => {}, clicked: (step, y) => this.#choose(step, this.#binAt(y)) }, this);
+    plot.addEventListener('pointermove', (event) => {
+      this.#bin = this.#binAt(event.clientY - plot.getBoundingClientRect().top);
       this.point();
     });
-    this.#plot.addEventListener('pointerleave', () => {
+    plot.addEventListener('pointerleave', () => {
       this.#bin = null;
       this.point();
     });
-    this.#plot.addEventListener('keydown', (event) => this.#key(event));
-    new ResizeObserver(([entry]) => {
-      [this.#width, this.#height] = [Math.round(entry!.contentRect.width), Math.round(entry!.contentRect.height)];
-      this.paint();
-    }).observe(this.#plot);
+    plot.addEventListener('keydown', (event) => this.#key(event));
   }
 
   show(heat: RewardHeat | undefined): void {
@@ -61,47 +54,32 @@ export class Heat {
   }
 
   paint(): void {
-    if (this.#width === 0 || !this.#sheet.begin(this.#width, this.#height)) return;
-    const { context: c } = this.#sheet;
+    const plane = this.#plane;
+    const c = plane.lines();
+    if (c === undefined) return;
     const { paint, range } = this.#board;
     const heat = this.#heat;
-    c.font = paint.font;
-    if (heat === undefined || heat.step.length === 0) {
-      c.fillStyle = paint.dim;
-      c.textAlign = 'center';
-      c.fillText(t('noRewards'), this.#width / 2, this.#height / 2);
-      return;
-    }
-    c.textBaseline = 'middle';
-    c.textAlign = 'right';
-    c.fillStyle = paint.dim;
-    for (const tick of ticks(heat.low, heat.high, 4)) c.fillText(decimal(tick, 2), GUTTER - 6, this.#y(tick));
-    c.textBaseline = 'alphabetic';
-    c.textAlign = 'center';
-    for (const tick of wholeTicks(range.from, range.to, Math.max(2, Math.floor(this.#inner / 90)))) c.fillText(String(tick), Math.max(GUTTER + 8, Math.min(this.#width - 12, this.#x(tick))), this.#height - 4);
+    if (heat === undefined || heat.step.length === 0) return plane.tell(c, t('noRewards'));
+    plane.scale = [heat.low, heat.high];
+    plane.scales(c, ticks(heat.low, heat.high, 4), (reward) => decimal(reward, 2), false);
     c.save();
-    c.beginPath();
-    c.rect(GUTTER, 0, this.#inner, this.#height - BELOW + 1);
-    c.clip();
+    plane.clip(c);
     const { step, span, bins, counts } = heat;
-    const tall = (this.#height - ABOVE - BELOW) / bins;
     for (let column = Math.max(0, placeOf(step, range.from - span)); column < step.length && step[column]! <= range.to + 1; column++) {
-      const [left, right] = [this.#x(step[column]! - 0.5), this.#x(step[column]! + span - 0.5)];
       const all = sumOf(heat, column);
-      if (all === 0) continue;
       for (let bin = 0; bin < bins; bin++) {
         const share = counts[column * bins + bin]! / all;
-        if (share === 0) continue;
-        const top = ABOVE + (bins - 1 - bin) * tall;
+        if (!(share > 0)) continue;
+        const { left, top, width, height } = this.#box(heat, column, bin);
         if (paint.contrast) {
           // As large as there are many: no shade is needed.
           const size = Math.sqrt(share);
-          const [wide, high] = [Math.max(1, (right - left) * Math.min(1, size + 0.1)), Math.max(1, tall * size)];
+          const [wide, high] = [Math.max(1, width * Math.min(1, size + 0.1)), Math.max(1, height * size)];
           c.fillStyle = paint.text;
-          c.fillRect((left + right - wide) / 2, top + (tall - high) / 2, wide, high);
+          c.fillRect(left + (width - wide) / 2, top + (height - high) / 2, wide, high);
         } else {
           c.fillStyle = paint.ramp[BOUNDS.findLastIndex((bound) => share > bound)]!;
-          c.fillRect(left, top, Math.max(1, right - left) + 0.4, tall - (tall > 6 ? 1 : 0));
+          c.fillRect(left, top, Math.max(1, width) + 0.4, height - (height > 6 ? 1 : 0));
         }
       }
     }
@@ -110,48 +88,42 @@ export class Heat {
   }
 
   point(): void {
-    if (this.#width === 0 || !this.#over.begin(this.#width, this.#height)) return;
-    const { context: c } = this.#over;
+    this.#told.textContent = '';
+    const c = this.#plane.over();
     const { crosshair, paint } = this.#board;
     const heat = this.#heat;
-    this.#told.textContent = '';
-    if (crosshair === null || heat === undefined) return;
+    if (c === undefined || crosshair === null || heat === undefined) return;
     const column = this.#columnAt(crosshair);
     if (column < 0) return;
-    const [left, right] = [this.#x(heat.step[column]! - 0.5), this.#x(heat.step[column]! + heat.span - 0.5)];
-    c.strokeStyle = paint.text;
+    const { left, top, width, height } = this.#box(heat, column, this.#bin ?? 0);
     c.lineWidth = 1;
     if (this.#bin === null) {
       c.strokeStyle = paint.dim;
-      c.strokeRect(Math.round(left) - 0.5, 0.5, Math.max(2, Math.round(right - left)), this.#height - BELOW);
+      c.strokeRect(Math.round(left) - 0.5, 0.5, Math.max(2, Math.round(width)), this.#plane.bottom);
       return;
     }
-    const tall = (this.#height - ABOVE - BELOW) / heat.bins;
-    c.strokeRect(Math.round(left) - 0.5, Math.round(ABOVE + (heat.bins - 1 - this.#bin) * tall) - 0.5, Math.max(3, Math.round(right - left)), Math.max(3, Math.round(tall)));
-    this.#told.textContent = this.#tell(heat, column, this.#bin);
-    this.#plot.setAttribute('aria-valuemax', String(heat.step.at(-1) ?? 0));
-    this.#plot.setAttribute('aria-valuenow', String(heat.step[column]!));
-    this.#plot.setAttribute('aria-valuetext', this.#told.textContent);
+    c.strokeStyle = paint.text;
+    c.strokeRect(Math.round(left) - 0.5, Math.round(top) - 0.5, Math.max(3, Math.round(width)), Math.max(3, Math.round(height)));
+    const told = this.#tell(heat, column, this.#bin);
+    this.#told.textContent = told;
+    const plot = this.#plane.element;
+    plot.setAttribute('aria-valuemax', String(heat.step.at(-1) ?? 0));
+    plot.setAttribute('aria-valuenow', String(heat.step[column]!));
+    plot.setAttribute('aria-valuetext', told);
   }
 
-  get #inner(): number {
-    return this.#width - GUTTER - RIGHT;
-  }
-
-  #x(step: number): number {
-    const { from, to } = this.#board.range;
-    return GUTTER + (step - from) / Math.max(1e-9, to - from) * this.#inner;
-  }
-
-  #y(reward: number): number {
-    const { low, high } = this.#heat!;
-    return ABOVE + (high - reward) / (high - low) * (this.#height - ABOVE - BELOW);
+  #box({ step, span, bins, low, high }: RewardHeat, column: number, bin: number): { left: number; top: number; width: number; height: number } {
+    const [left, right] = [this.#plane.x(step[column]! - 0.5), this.#plane.x(step[column]! + span - 0.5)];
+    const tall = (high - low) / bins;
+    const [top, bottom] = [this.#plane.y(low + (bin + 1) * tall), this.#plane.y(low + bin * tall)];
+    return { left, top, width: right - left, height: bottom - top };
   }
 
   #binAt(y: number): number | null {
     if (this.#heat === undefined) return null;
-    const { bins } = this.#heat;
-    return Math.max(0, Math.min(bins - 1, bins - 1 - Math.floor((y - ABOVE) / (this.#height - ABOVE - BELOW) * bins)));
+    const { bins, low, high } = this.#heat;
+    const [top, bottom] = [this.#plane.y(high), this.#plane.y(low)];
+    return Math.max(0, Math.min(bins - 1, Math.floor((bottom - y) / (bottom - top) * bins)));
   }
 
   #columnAt(step: number): number {
@@ -185,7 +157,7 @@ export class Heat {
       event.preventDefault();
       event.stopPropagation();
       this.#bin = Math.max(0, Math.min(heat.bins - 1, (this.#bin ?? (event.key === 'ArrowUp' ? -1 : heat.bins)) + (event.key === 'ArrowUp' ? 1 : -1)));
-      if (this.#board.crosshair === null) this.#board.point(stepAt(this.#board, this.#width - RIGHT, this.#width), this);
+      if (this.#board.crosshair === null) this.#board.point(stepAt(this.#board, this.#plane.width - RIGHT, this.#plane.width), this);
       this.point();
     } else if (event.key === 'Enter' && this.#board.crosshair !== null && this.#bin !== null) {
       event.preventDefault();
