@@ -1,6 +1,6 @@
 /** The hover of an inline value as Markdown: a small table against the run before, and ways into the trace. */
 import type { Commands } from '../commands/table.ts';
-import type { CallFigures, RunFigures } from '../results/figures.ts';
+import type { CallFigures, Example, RunFigures } from '../results/figures.ts';
 import { meanLogprob, type InlineValue } from './values.ts';
 import { decimal, percent, spread, type L10n } from './words.ts';
 
@@ -43,7 +43,7 @@ function rewardPart({ value: { run }, before }: HoverFacts, l10n: L10n): string 
   row(l10n.t('failed'), ({ failed }) => (columns.some((one) => one !== undefined && one.failed > 0) ? String(failed) : undefined));
   row(l10n.t('rollouts'), ({ rollouts }) => String(rollouts));
   const links = [
-    link(run, run.best, 'star-full', l10n.t('best')), link(run, run.worst, 'arrow-down', l10n.t('worst')), link(run, run.failure, 'error', l10n.t('a failed one')),
+    link(run, all(run.best), 'star-full', l10n.t('best')), link(run, all(run.worst), 'arrow-down', l10n.t('worst')), link(run, all(run.failure), 'error', l10n.t('a failed one')),
   ].filter((one) => one !== '');
   return `${table(head, rows)}${links.length === 0 ? '' : `\n\n${links.join('  ')}`}`;
 }
@@ -91,8 +91,12 @@ function footer({ value: { run }, path, time }: HoverFacts, l10n: L10n): string 
   return `${words.join(' · ')} · [${l10n.t('another run')}](${uri('tuningFork.chooseInlineRun', path)}) · [${l10n.t('clear')}](${uri('tuningFork.clearInlineValues', path)})`;
 }
 
-function link({ dir }: RunFigures, rollout: string | undefined, icon: string, words: string): string {
-  return rollout === undefined ? '' : `[$(${icon}) ${words}](${uri('tuningFork.openRollout', { dir, rollout })})`;
+function all(rollout: string | undefined): Example | undefined {
+  return rollout === undefined ? undefined : { rollout };
+}
+
+function link({ dir }: RunFigures, example: Example | undefined, icon: string, words: string): string {
+  return example === undefined ? '' : `[$(${icon}) ${words}](${uri('tuningFork.openRollout', { dir, ...example })})`;
 }
 
 function uri<K extends typeof HOVER_COMMANDS[number]>(command: K, ...args: Commands[K]): string {

@@ -19,6 +19,12 @@ export interface CallFigures {
   malformed: number;
 }
 
+export interface Example {
+  rollout: string;
+  /** Absent: all of it. */
+  call?: number;
+}
+
 export interface Site {
   /** Counts from 1, as traces do. */
   line: number;
@@ -29,7 +35,7 @@ export interface Site {
   failed: number;
   error?: string;
   /** A rollout to look at for each thing that went wrong. */
-  example: { call?: string; failed?: string; truncated?: string; malformed?: string };
+  example: { call?: Example; failed?: Example; truncated?: Example; malformed?: Example };
 }
 
 /** Calls and errors by real path and line. */
@@ -62,7 +68,7 @@ export interface RunFigures {
 /** What is kept of one rollout's calls. */
 export interface Digest {
   rollout: string;
-  calls: { file: string | undefined; line: number; role: string; figures: CallFigures }[];
+  calls: { index: number; file: string | undefined; line: number; role: string; figures: CallFigures }[];
   error: { file: string; line: number; message: string } | undefined;
 }
 
@@ -96,7 +102,7 @@ export function digestOf({ rollout, calls, error }: Pick<RolloutRecord, 'rollout
   const { file, line } = error?.where ?? {};
   return {
     rollout,
-    calls: calls.map((call) => ({ file: call.site?.file, line: call.site?.line ?? 1, role: call.role, figures: figuresOf(call) })),
+    calls: calls.map((call) => ({ index: call.index, file: call.site?.file, line: call.site?.line ?? 1, role: call.role, figures: figuresOf(call) })),
     error: file === undefined || line === undefined ? undefined : { file, line, message: error!.message },
   };
 }
@@ -114,21 +120,21 @@ export function gather(digests: Iterable<Digest>): Pick<RunFigures, 'sites' | 'r
   const sites: Sites = new Map();
   const roles = new Map<string, CallFigures>();
   for (const { rollout, calls, error } of digests) {
-    for (const { file, line, role, figures } of calls) {
+    for (const { index: call, file, line, role, figures } of calls) {
       addCalls(kept(roles, role, noCalls), figures);
       if (file === undefined) continue;
       const site = siteAt(sites, file, line);
       addCalls(site.all, figures);
       addCalls(kept(site.roles, role, noCalls), figures);
-      site.example.call ??= rollout;
-      if (figures.truncated > 0) site.example.truncated ??= rollout;
-      if (figures.malformed > 0) site.example.malformed ??= rollout;
+      site.example.call ??= { rollout, call };
+      if (figures.truncated > 0) site.example.truncated ??= { rollout, call };
+      if (figures.malformed > 0) site.example.malformed ??= { rollout, call };
     }
     if (error !== undefined) {
       const site = siteAt(sites, error.file, error.line);
       site.failed++;
       site.error ??= error.message;
-      site.example.failed ??= rollout;
+      site.example.failed ??= { rollout };
     }
   }
   return { sites, roles };

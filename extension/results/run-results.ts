@@ -38,9 +38,9 @@ export class RunResults {
   receive(event: RunEvent): void {
     this.#told = undefined;
     if (event.type === 'call') {
-      const { rollout, role, site, prompt, sampled } = event;
+      const { rollout, index, role, site, prompt, sampled } = event;
       const digest = this.#early.get(rollout) ?? { rollout, calls: [], error: undefined };
-      digest.calls.push({ file: site?.file, line: site?.line ?? 1, role, figures: { ...noCalls(), calls: 1, prompt, sampled } });
+      digest.calls.push({ index, file: site?.file, line: site?.line ?? 1, role, figures: { ...noCalls(), calls: 1, prompt, sampled } });
       this.#early.set(rollout, digest);
     } else if (event.type === 'rollout-finished') {
       this.#early.delete(event.entry.id);

@@ -14,7 +14,7 @@ const path = '/project/workflow.ts';
 function figures(more: Partial<RunFigures> = {}, info: Partial<RunInfo> = {}): RunFigures {
   const digest: Digest = {
     rollout: 's0t0n0', error: { file: path, line: 12, message: 'a | b' },
-    calls: [9, 11].map((sampled) => ({ file: path, line: 7, role: 'sol|ver', figures: { calls: 1, prompt: 100, sampled, logprobs: { count: sampled, sum: -0.4 * sampled }, truncated: sampled === 11 ? 1 : 0, malformed: 0 } })),
+    calls: [9, 11].map((sampled, index) => ({ index, file: path, line: 7, role: 'sol|ver', figures: { calls: 1, prompt: 100, sampled, logprobs: { count: sampled, sum: -0.4 * sampled }, truncated: sampled === 11 ? 1 : 0, malformed: 0 } })),
   };
   return {
     dir: '/runs/a/b/c', info: { ...newRun({ files: { [path]: 'hash' } }), v: 1, run: 'c', created: '2026-11-20T12:00:00Z', state: 'finished', ...info }, step: undefined,
@@ -54,6 +54,7 @@ test('the hover compares with the run before, links into the trace and lets no n
   assert.match(text, /Calls of the last 10 rollouts\./);
   const links = [...text.matchAll(/\(command:([\w.]+)\?([^)]*)\)/g)].map(([, command, args]) => [command, JSON.parse(decodeURIComponent(args!))]);
   assert.deepEqual(links[0], ['tuningFork.openRollout', [{ dir: '/runs/a/b/c', rollout: 's0t0n0' }]]);
+  assert.ok(links.some(([, [place]]) => place.rollout === 's0t0n0' && place.call === 1), 'the truncated one at its call');
   assert.deepEqual(links.at(-1), ['tuningFork.clearInlineValues', [path]]);
   assert.equal(escaped('[x](command:y) $(bug)\n<b>'), '\\[x\\]\\(command:y\\) \\$\\(bug\\) \\<b\\>');
 });

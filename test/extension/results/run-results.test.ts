@@ -28,7 +28,7 @@ test('rewards, calls by line and role, and rollouts to look at', async (context)
   assert.ok(Math.abs(all.logprobs.sum - 3 * logprobs) < 1e-9);
   const second = lines.get(9)!;
   assert.deepEqual([second.all.truncated, second.all.malformed, second.failed, second.error], [2, 2, 1, failed.error.message]);
-  assert.deepEqual([second.example.truncated, second.example.failed], ['s0t0n1', 's0t0n2']);
+  assert.deepEqual([second.example.truncated, second.example.failed], [{ rollout: 's0t0n1', call: 1 }, { rollout: 's0t0n2' }]);
   assert.deepEqual([...roles].map(([role, figures]) => [role, figures.calls]), [['solver', 3], ['critic', 2]]);
   await run.close();
 });
