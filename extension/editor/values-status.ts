@@ -31,7 +31,7 @@ export class ValuesStatus implements vscode.Disposable {
     this.#item.selector = selector;
     this.#item.name = vscode.l10n.t('Tuning Fork values');
     this.#item.text = `$(graph) ${vscode.l10n.t('Values of {0}', new Date(run.info.created).toLocaleString(vscode.env.language, { dateStyle: 'short', timeStyle: 'short' }))}`;
-    this.#item.detail = this.#inline.editedSince(document, run).length > 0 ? vscode.l10n.t('The code was edited since.') : run.info.policy;
+    this.#item.detail = this.#inline.editedSince(document, run).length > 0 ? vscode.l10n.t('The code was edited since.') : vscode.l10n.t('model {0}', run.info.policy);
     this.#item.command = commandOf('tuningFork.chooseInlineRun', vscode.l10n.t('Choose Run'));
   }
 }

@@ -15,7 +15,7 @@ export function messageOf({ message, next }: ErrorInfo, rollout?: RolloutPlace):
 export async function messageOfTask(dir: string, text: string, ended: readonly Ended[]): Promise<vscode.TestMessage> {
   const markdown = withLinks().appendText(text).appendMarkdown('\n\n');
   const reader = await readerOf(dir);
-  for (const { entry: { id, reward, status }, error } of ended) {
+  for (const { entry: { id, reward, status }, error } of [...ended].sort((a, b) => a.entry.sample - b.entry.sample)) {
     const reason = error?.message ?? (await reader.read(id)).judge?.reason ?? '';
     link(markdown.appendMarkdown('- '), { dir, rollout: id }).appendText(` ${reward === null ? status : decimal(reward)} ${reason.replace(/\s+/g, ' ')}`).appendMarkdown('\n');
   }

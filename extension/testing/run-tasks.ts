@@ -36,7 +36,7 @@ export async function runTasks(studio: Studio, tests: TestItems, chosen: ChosenT
     if (byTask.size === 0) return run.skipped(item);
     const scope = vscode.Uri.file(file);
     const repeats = setting('rollouts.repeats', scope);
-    const telling = new Telling(results, byTask, { repeats, threshold: setting('testing.threshold', scope), output: outputPlace(workflow) });
+    const telling = new Telling(results, byTask, { repeats, threshold: setting('testing.threshold', scope), place: executePlace(workflow) });
     const ended = await launch(studio, {
       project, quiet: true, token, title: workflow.className, onEvent: (event) => telling.receive(event),
       request: { kind: 'rollout', conf: file, tasks: { ids: [...byTask.keys()] }, repeats, concurrency: setting('rollouts.concurrency', scope) },
@@ -55,14 +55,14 @@ export async function runTasks(studio: Studio, tests: TestItems, chosen: ChosenT
 class Telling {
   readonly #results: Results;
   readonly #items: ReadonlyMap<string, vscode.TestItem>;
-  readonly #options: { threshold: number; output: Place };
+  readonly #options: { threshold: number; place: Place };
   readonly #groups: Groups;
   readonly #taskOf = new Map<string, string>();
   readonly #began = new Map<string, number>();
   readonly #told: Promise<unknown>[] = [];
   #dir = '';
 
-  constructor(results: Results, items: ReadonlyMap<string, vscode.TestItem>, options: { repeats: number; threshold: number; output: Place }) {
+  constructor(results: Results, items: ReadonlyMap<string, vscode.TestItem>, options: { repeats: number; threshold: number; place: Place }) {
     this.#results = results;
     this.#items = items;
     this.#options = options;
@@ -106,12 +106,12 @@ class Telling {
     const took = time - this.#began.get(task)!;
     if (outcome.state === 'passed') return this.#results.push((run) => run.passed(item, took));
     if (outcome.state === 'skipped') return this.#results.push((run) => run.skipped(item));
-    const message = located(await messageOfTask(this.#dir, outcome.text, group), outcome.error?.where ?? this.#options.output);
+    const message = located(await messageOfTask(this.#dir, outcome.text, group), outcome.error?.where ?? this.#options.place);
     this.#results.push((run) => (outcome.state === 'errored' ? run.errored(item, message, took) : run.failed(item, message, took)));
   }
 }
 
-/** Where the answer was made that got so little. */
-function outputPlace({ file, outputs, line }: FoundWorkflow): Place {
-  return { file, line: (outputs.at(-1) ?? line) + 1 };
+/** Where the work began that got so little. Further down, values stand where VS Code would write. */
+function executePlace({ file, executeLine, line }: FoundWorkflow): Place {
+  return { file, line: (executeLine ?? line) + 1 };
 }

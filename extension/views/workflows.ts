@@ -1,5 +1,5 @@
 /** The view "Workflows": the workflow classes of the workspace, with what they are run with and how they did. */
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { RunTarget } from '../commands/table.ts';
 import { commandOf } from '../commands/table.ts';
@@ -124,7 +124,7 @@ function workflowItem({ workflow: { className, file, line }, configs }: Workflow
 function configItem({ conf, parent }: ConfigNode): vscode.TreeItem {
   const item = new vscode.TreeItem(basename(conf));
   item.id = `${parent === undefined ? '' : `${parent.workflow.file} ${parent.workflow.className} `}${conf}`;
-  item.description = parent === undefined ? vscode.l10n.t('its workflow was not found') : vscode.workspace.asRelativePath(conf);
+  item.description = parent === undefined ? vscode.l10n.t('its workflow was not found') : dirname(conf) === dirname(parent.workflow.file) ? '' : vscode.workspace.asRelativePath(dirname(conf));
   item.iconPath = parent === undefined ? new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground')) : new vscode.ThemeIcon('settings');
   item.contextValue = parent === undefined ? 'config.orphan' : 'config';
   item.tooltip = conf;

@@ -13,8 +13,8 @@ import { setUpHost } from './host/setup.mjs';
 export const repository = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface LaunchOptions {
-  /** A folder that is opened as it is… */
-  folder?: string;
+  /** A folder that is opened as it is, or none… */
+  folder?: string | null;
   /** …or one that is copied (without `runs` and `node_modules`), or its files, or both. */
   workspace?: { from?: string; files?: Record<string, string> };
   /** The folder of the extension under development; the repository unless told. `null`: none. */
@@ -87,6 +87,8 @@ export async function launch(options: LaunchOptions = {}): Promise<Host> {
       async screenshot(name) {
         const path = join(repository, 'dist/screens', `${name}.png`);
         mkdirSync(dirname(path), { recursive: true });
+        // A window has the colours of another theme until the chosen one is read.
+        await page.locator('.monaco-workbench[class*="vscode-theme-"]').waitFor();
         await page.screenshot({ path });
         return path;
       },
@@ -157,7 +159,8 @@ function address(port: number, workspace: string, options: LaunchOptions, tests:
   const none = tests === undefined ? undefined : dirname(tests);
   const extension = options.extension === undefined && options.vsix === undefined ? repository : options.extension ?? none;
   const payload = [['skipWelcome', 'true'], ...(extension === undefined ? [] : [['extensionDevelopmentPath', remote(extension.replace(/\/$/, ''))]]), ...(tests === undefined ? [] : [['extensionTestsPath', remote(tests)]])];
-  return `http://127.0.0.1:${port}/?folder=${encodeURIComponent(workspace)}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
+  const opened = options.folder === null ? 'ew=true' : `folder=${encodeURIComponent(workspace)}`;
+  return `http://127.0.0.1:${port}/?${opened}&payload=${encodeURIComponent(JSON.stringify(payload))}`;
 }
 
 function openBrowser(executablePath: string): Promise<Browser> {
