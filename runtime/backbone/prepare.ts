@@ -1,10 +1,10 @@
 /** From a client's request to everything a run needs, or to one error that says what is wrong. */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { findPath, needFile } from '../config/files.ts';
 import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { samplingOf } from '../config/sampling.ts';
-import { splitTarget } from '../config/target.ts';
+import { ENTRYPOINT, splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
 import type { SessionOptions } from '../gateway/session.ts';
 import { embedded, type PolicySpec } from '../policy/open.ts';
@@ -76,7 +76,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
 
   const info: NewRun = {
     project: config.config.project_name, experiment: config.config.experiment_name, kind: request.kind,
-    conf: config.file, config: config.shown, workflow: load.workflow.className, policy: '', planned: tests?.length ?? await planned(request, tasks, repeats), files: await sourceHashes(load),
+    conf: config.file, config: config.shown, workflow: nameOf(load.workflow), policy: '', planned: tests?.length ?? await planned(request, tasks, repeats), files: await sourceHashes(load),
     ...(request.replay !== undefined && { replay: { ...request.replay, dir: stored!.dir } }),
     backbone: stampOf(process.pid), workers: [],
   };
@@ -124,6 +124,11 @@ export function loadRunConfig(request: StartRun, replayed?: RunInfo): Promise<Lo
 function fromCommand(target: string, cwd: string): string {
   const [file = '', name] = target.split('->');
   return name === undefined || findPath({ dir: cwd, cwd }, file) === undefined ? target : `${resolve(cwd, file)}->${name}`;
+}
+
+/** An entrypoint is called as its file. */
+function nameOf({ file, className }: WorkerLoad['workflow']): string {
+  return className === ENTRYPOINT ? basename(file, extname(file)) : className;
 }
 
 function at(config: JsonObject, key: string): Json | undefined {

@@ -7,9 +7,13 @@ export interface Target {
 
 const PROGRAM = /\.[cm]?[jt]sx?$/i;
 
-/** Takes `path/file.ts->Class` apart. */
+/** In place of a class: the one that a file of Osmosis' contract holds. */
+export const ENTRYPOINT = '*';
+
+/** Takes `path/file.ts->Class` apart; a file alone is an entrypoint. */
 export function splitTarget(text: string, where?: Place): Target {
   const at = text.lastIndexOf('->');
+  if (at < 0 && PROGRAM.test(text.trim())) return { file: text.trim(), className: ENTRYPOINT };
   const file = text.slice(0, at).trim();
   const className = text.slice(at + 2).trim();
   if (at < 0 || file === '' || className === '') {

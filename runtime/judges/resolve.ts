@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../config/load.ts';
-import { splitTarget } from '../config/target.ts';
+import { ENTRYPOINT, splitTarget } from '../config/target.ts';
 import { BUILTIN_JUDGES } from '../protocol/config-names.ts';
 import { TuningForkError, type Place } from '../protocol/errors.ts';
 import { didYouMean } from '../protocol/suggest.ts';
@@ -53,6 +53,8 @@ export function judgeOf({ config, place }: Pick<LoadedConfig, 'config' | 'place'
   if (type === 'rubrics_auto_grader') {
     throw new TuningForkError('not-here-yet', 'The judge rubrics_auto_grader is not here yet.', { next: 'Name a built-in judge or a class of yours in task_judge.judge_protocol.', where: place('task_judge.judge_type') });
   }
+  // The grader of an entrypoint stands beside its workflow.
+  if (spec === null && workflow === ENTRYPOINT) return { kind: 'user', ...splitTarget(config.rollout.user_workflow) };
   return resolveJudge(spec, { workflow, tolerance, where: place('task_judge.judge_protocol') });
 }
 

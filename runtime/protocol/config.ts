@@ -34,7 +34,7 @@ const folderName = z.string().refine((name) => /^[^\s.\\/:*?"<>|\p{Cc}][^\\/:*?"
   error: 'names a folder, so it must not be empty, start with a dot or a space, or hold one of \\ / : * ? " < > |',
 });
 
-const target = z.string().refine((text) => /^\s*\S.*->\s*\S+\s*$/.test(text), { error: 'must be written as path/file.ts->Class' });
+const target = z.string().refine((text) => /^\s*\S.*->\s*\S+\s*$|^\s*\S.*\.[cm]?[jt]sx?\s*$/.test(text), { error: 'must be written as path/file.ts->Class' });
 
 const dataFile = z.strictObject({
   file_path: z.string().min(1).optional()
@@ -55,7 +55,7 @@ const data = z.strictObject({
 });
 
 const rollout = z.strictObject({
-  user_workflow: target.describe('The workflow class: path/file.ts->Class.'),
+  user_workflow: target.describe('The workflow: path/file.ts->Class, ->function, or the file alone where it holds one AgentWorkflow.'),
   num_repeat: positive.default(4).describe('Rollouts of one task: the size of its group.'),
   max_env_worker: positive.default(16).describe('Rollouts under way at once.'),
   workers: positive.max(256).default(1).describe('Processes that run the workflow; the rollouts are shared out among them.'),

@@ -3,8 +3,11 @@ import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { WorkerLoad } from '../protocol/worker.ts';
+import { ENTRYPOINT } from '../config/target.ts';
 import { judgeOf, workflowOf, type AuxiliaryModels, type JudgeFunction, type WorkflowFunction } from '../sdk/functions.ts';
 import type { Judge, Workflow } from '../sdk/index.ts';
+import { judgeOfEntrypoint, workflowOfEntrypoint } from '../sdk/osmosis/adapter.ts';
+import { entrypointOf, hasAgentWorkflow, type Entrypoint } from '../sdk/osmosis/entrypoint.ts';
 import { receiveTuned, type Tuned } from '../sdk/tune.ts';
 import { userPlace, userStack } from './stack.ts';
 
@@ -21,6 +24,7 @@ export async function loadUserCode(load: WorkerLoad): Promise<UserCode> {
 
 async function loadWorkflow(load: WorkerLoad): Promise<new () => Workflow> {
   const found = await importTarget(load.workflow, load.projectDir, 'workflow');
+  if (found.kind === 'entrypoint') return workflowOfEntrypoint(found.entrypoint);
   if (found.kind === 'function') return workflowOf(found.run as WorkflowFunction, found.auxiliaryModels);
   const WorkflowClass = found.Class;
   if (typeof WorkflowClass.prototype.execute !== 'function') {
@@ -34,7 +38,7 @@ async function loadWorkflow(load: WorkerLoad): Promise<new () => Workflow> {
 
 async function loadJudge(judge: { file: string; className: string }, projectDir: string): Promise<Judge> {
   const found = await importTarget(judge, projectDir, 'judge');
-  const JudgeClass = found.kind === 'function' ? judgeOf(found.run as JudgeFunction) as unknown as AnyClass : found.Class;
+  const JudgeClass = found.kind === 'entrypoint' ? judgeOfEntrypoint(found.entrypoint, judge.file) as unknown as AnyClass : found.kind === 'function' ? judgeOf(found.run as JudgeFunction) as unknown as AnyClass : found.Class;
   if (typeof JudgeClass.prototype.judge !== 'function') {
     throw new TuningForkError('judge', `${judge.className} has no method judge(task, output).`, {
       where: { file: judge.file },
@@ -46,7 +50,7 @@ async function loadJudge(judge: { file: string; className: string }, projectDir:
 
 type AnyClass = { new (): object; prototype: Record<string, unknown> };
 
-type Found = { kind: 'class'; Class: AnyClass } | { kind: 'function'; run: WorkflowFunction | JudgeFunction; auxiliaryModels?: AuxiliaryModels };
+type Found = { kind: 'entrypoint'; entrypoint: Entrypoint } | { kind: 'class'; Class: AnyClass } | { kind: 'function'; run: WorkflowFunction | JudgeFunction; auxiliaryModels?: AuxiliaryModels };
 
 /** What files gave to `tune`, which takes their functions whether they are exported or not. */
 const tuned = new Map<string, Tuned>();
@@ -64,13 +68,17 @@ async function importTarget(target: { file: string; className: string }, project
   } catch (error) {
     throw importError(error, target.file, code);
   }
+  const shown = relative(projectDir, target.file);
+  if (target.className === ENTRYPOINT) return { kind: 'entrypoint', entrypoint: entrypointOf(module, shown) };
   const value = module[target.className] ?? (target.className === 'default' ? module.default : undefined);
+  if (isClass(value) && typeof value.prototype.run === 'function' && hasAgentWorkflow({ value })) return { kind: 'entrypoint', entrypoint: entrypointOf(module, shown, target.className) };
+  if (isClass(value) && typeof value.prototype.grade === 'function') return { kind: 'entrypoint', entrypoint: entrypointOf(module, shown) };
   if (isClass(value)) return { kind: 'class', Class: value };
   const given = tuned.get(target.file);
   const run = typeof value === 'function' ? value as WorkflowFunction : code === 'workflow' ? given?.workflowFunc : given?.judgeFunc;
   if (run !== undefined) return { kind: 'function', run, ...(given?.auxiliaryModels && { auxiliaryModels: given.auxiliaryModels }) };
   const classes = Object.entries(module).filter(([, each]) => isClass(each)).map(([name]) => name);
-  throw new TuningForkError(code, `There is no exported class ${target.className} in ${relative(projectDir, target.file)}.`, {
+  throw new TuningForkError(code, `There is no exported class ${target.className} in ${shown}.`, {
     where: { file: target.file },
     next: classes.length === 0 ? `Write "export class ${target.className}".` : `It exports ${classes.join(', ')}.`,
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { splitTarget } from '../../../runtime/config/target.ts';
+import { ENTRYPOINT, splitTarget } from '../../../runtime/config/target.ts';
 
 test('a file and a class', () => {
   assert.deepEqual(splitTarget('path/file.ts->Class'), { file: 'path/file.ts', className: 'Class' });
@@ -9,7 +9,7 @@ test('a file and a class', () => {
 });
 
 test('anything else says what to write', () => {
-  for (const text of ['file.ts', '->A', 'a.ts->', 'a.ts->A B', 'a.ts->1A', 'a.json->A', 'a.ts->A.b']) {
+  for (const text of ['->A', 'a.ts->', 'a.ts->A B', 'a.ts->1A', 'a.json->A', 'a.ts->A.b']) {
     assert.throws(() => splitTarget(text), { code: 'config', next: 'Write path/file.ts->Class.' }, text);
   }
   for (const text of ['a/b.py->A', 'pkg.module->A']) assert.throws(() => splitTarget(text), /Python/, text);
@@ -18,4 +18,8 @@ test('anything else says what to write', () => {
 test('the place is told', () => {
   const where = { file: 'x.yaml', line: 3 };
   assert.throws(() => splitTarget('x', where), { where });
+});
+
+test('a file alone is an entrypoint', () => {
+  assert.deepEqual(splitTarget(' rollouts/math/main.ts '), { file: 'rollouts/math/main.ts', className: ENTRYPOINT });
 });
