@@ -143,4 +143,6 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self.child.kill()
-        self.child.communicate()
+        self.child.wait()
+        for pipe in (self.child.stdin, self.child.stdout, self.child.stderr):
+            pipe.close()
