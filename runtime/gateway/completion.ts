@@ -55,13 +55,18 @@ export function usageOf({ usage }: Pick<Told, 'usage'>): object {
   };
 }
 
+/** Under both names that clients know: the OpenAI Agents SDK reads `reasoning`, the others `reasoning_content`. */
+export function thinking(text: string): { reasoning_content: string; reasoning: string } {
+  return { reasoning_content: text, reasoning: text };
+}
+
 function wireMessage(reply: ChatMessage, malformed: string | undefined): object {
   const message: { [key: string]: unknown } = {
     role: 'assistant',
     content: reply.content === '' && reply.tool_calls !== undefined ? null : reply.content,
     refusal: null,
   };
-  if (reply.reasoning !== undefined) message.reasoning_content = reply.reasoning;
+  if (reply.reasoning !== undefined) Object.assign(message, thinking(reply.reasoning));
   if (reply.tool_calls !== undefined) message.tool_calls = reply.tool_calls;
   if (malformed !== undefined) message.malformed = malformed;
   return message;

@@ -32,7 +32,9 @@ export class Ledger {
     };
     if (call.site !== undefined) record.site = call.site;
     if (tools !== undefined) record.tools = this.#toolsOf(tools, index);
-    if (history.restored > 0) record.restored = history.restored;
+    if (history.echoes.length > 0) record.restored = history.echoes.length;
+    const echoes = this.#conversations.newEchoes(history);
+    if (echoes.length > 0) record.echoes = echoes;
     if (tokens !== undefined) record.tokens = { from: tokens.from?.call ?? null, tail: tokens.tail as number[], ...outcome.tokens! };
     if (outcome.malformed !== undefined) record.malformed = outcome.malformed;
     if (call.edited !== undefined) record.edited = call.edited;

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import type { ChatMessage, ToolCall } from '../protocol/chat.ts';
+import type { Echo } from '../protocol/trace.ts';
 import type { TokenTurn } from './prompt.ts';
 import type { ToolSet } from './request.ts';
 
@@ -35,8 +36,8 @@ export interface History {
   readonly messages: readonly ChatMessage[];
   /** The answers of ours among the messages, in their order. */
   readonly turns: readonly Turn[];
-  /** How many of them came back changed. */
-  readonly restored: number;
+  /** Those of them that came back changed. */
+  readonly echoes: readonly Echo[];
   /** The framework left the path of an earlier call other than by its answer. */
   readonly rewritten: boolean;
 }
@@ -52,15 +53,18 @@ export class Conversations {
   readonly #turnOf = new Map<ChatMessage, Turn>();
   /** Assistant messages that came from the workflow itself, such as worked examples. */
   readonly #literal = new Set<string>();
+  /** How each answer came back the last time. */
+  readonly #echoed = new Map<number, string>();
 
   read(messages: readonly ChatMessage[], role: string): History {
     let place = ROOT;
     let from: Turn | null = null;
     let add: ChatMessage[] = [];
-    let restored = 0;
+    const echoes: Echo[] = [];
     let rewritten = false;
     for (const message of messages) {
-      const turn = message.role === 'assistant' ? this.#find(message, place, role) : undefined;
+      const found = message.role === 'assistant' ? this.#find(message, place, role) : undefined;
+      const turn = found?.turn;
       const here = place;
       place = next(place, turn?.reply ?? message);
       if (turn === undefined) {
@@ -69,7 +73,7 @@ export class Conversations {
         add.push(message);
         continue;
       }
-      if (!sameMessage(turn.reply, message)) restored++;
+      if (!sameMessage(turn.reply, message)) echoes.push({ call: turn.call, by: found!.by, changed: changesOf(turn.reply, message) });
       if (turn.asked === here && turn.kept) {
         from = turn;
         add = [];
@@ -79,12 +83,22 @@ export class Conversations {
         add.push(turn.reply);
       }
     }
-    return { asked: place, from, add, ...this.#whole(from, add), restored, rewritten };
+    return { asked: place, from, add, ...this.#whole(from, add), echoes, rewritten };
   }
 
   /** The same history with other messages at its end: the instruction of an answer format, say. */
   withAdd(history: History, add: readonly ChatMessage[]): History {
     return { ...history, add, ...this.#whole(history.from, add) };
+  }
+
+  /** Those that are news. */
+  newEchoes({ echoes }: History): Echo[] {
+    return echoes.filter(({ call, by, changed }) => {
+      const how = [by, ...changed].join();
+      if (this.#echoed.get(call) === how) return false;
+      this.#echoed.set(call, how);
+      return true;
+    });
   }
 
   record(turn: Turn): void {
@@ -130,17 +144,23 @@ export class Conversations {
     return { messages, turns };
   }
 
-  #find(message: ChatMessage, place: string, role: string): Turn | undefined {
+  #find(message: ChatMessage, place: string, role: string): Found | undefined {
     const id = message.tool_calls?.[0]?.id;
     const byId = id === undefined ? undefined : this.#byToolCall.get(id);
     // The ids are ours and the content is not: the workflow edited its history on purpose.
-    if (byId !== undefined) return echoes(byId.reply, message, true) ? byId : undefined;
+    if (byId !== undefined) return echoes(byId.reply, message, true) ? { turn: byId, by: 'tool-call-id' } : undefined;
     const here = latest(this.#asked.get(place), role, (turn) => echoes(turn.reply, message, false));
-    if (here !== undefined) return here;
+    if (here !== undefined) return { turn: here, by: 'place' };
     if (this.#byEcho.size === 0 || this.#literal.has(next(place, message))) return undefined;
     // Elsewhere in the rollout, after the history was cut or summarised: only where putting it back changes no text.
-    return latest(this.#byEcho.get(echoKey(message)), role, (turn) => turn.role === role && turn.reply.reasoning === undefined && turn.reply.content === message.content);
+    const elsewhere = latest(this.#byEcho.get(echoKey(message)), role, (turn) => turn.role === role && turn.reply.reasoning === undefined && turn.reply.content === message.content);
+    return elsewhere && { turn: elsewhere, by: 'content' };
   }
+}
+
+interface Found {
+  turn: Turn;
+  by: Echo['by'];
 }
 
 /** The newest that fits; one of the same role before any other. */
@@ -185,6 +205,17 @@ function sameMessage(a: ChatMessage, b: ChatMessage): boolean {
     const other = others[index]!;
     return call.id === other.id && call.function.name === other.function.name && call.function.arguments === other.function.arguments;
   });
+}
+
+function changesOf(reply: ChatMessage, echo: ChatMessage): Echo['changed'] {
+  const changed: Echo['changed'] = [];
+  const calls = reply.tool_calls ?? [];
+  const others = echo.tool_calls ?? [];
+  if (reply.content !== echo.content) changed.push('text');
+  if (reply.reasoning !== echo.reasoning) changed.push('reasoning');
+  if (calls.some((call, index) => call.function.arguments !== others[index]?.function.arguments)) changed.push('arguments');
+  if (calls.some((call, index) => call.id !== others[index]?.id)) changed.push('ids');
+  return changed;
 }
 
 /** Whether a framework made `echo` out of `reply`. `known`: the tool call ids say so, then even lost text is forgiven. */

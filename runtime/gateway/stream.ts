@@ -1,5 +1,5 @@
 /** One whole answer as the server-sent events that a streaming client expects: each kind of thing in a chunk of its own. */
-import { head, logprobsOf, usageOf, type Answered, type Chunk, type Told } from './completion.ts';
+import { head, logprobsOf, thinking, usageOf, type Answered, type Chunk, type Told } from './completion.ts';
 import type { CallRequest } from './request.ts';
 
 export const PING = ': ping\n\n';
@@ -29,7 +29,7 @@ export function event(data: object): string {
 function chunksOf(answered: Answered<Told>, request: CallRequest): Chunk[] {
   const { reply, finish, malformed, tokens } = answered.record;
   const deltas: Chunk['delta'][] = [{ role: 'assistant', content: '' }];
-  if (reply.reasoning !== undefined) deltas.push({ reasoning_content: reply.reasoning });
+  if (reply.reasoning !== undefined) deltas.push(thinking(reply.reasoning));
   if (reply.content !== '') deltas.push({ content: reply.content });
   reply.tool_calls?.forEach((call, index) => deltas.push({ tool_calls: [{ index, ...call }] }));
   const last: Chunk = { delta: malformed === undefined ? {} : { malformed }, finish_reason: finish };

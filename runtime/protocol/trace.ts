@@ -34,6 +34,15 @@ export interface CallTokens {
   top?: { k: number; ids: number[]; logprobs: number[] };
 }
 
+/** An answer that came back other than it was given, and was put back. */
+export interface Echo {
+  /** Whose answer. */
+  call: number;
+  /** What it was recognised by: the id of a tool call, its place in the history with its content, or its content alone. */
+  by: 'tool-call-id' | 'place' | 'content';
+  changed: ('text' | 'reasoning' | 'arguments' | 'ids')[];
+}
+
 /** One model call, as it happened. Written to the journal the moment it ends. */
 export interface CallRecord {
   index: number;
@@ -58,6 +67,8 @@ export interface CallRecord {
   continuation: Continuation;
   /** How many of the framework's echoed assistant turns were put back to what was sampled. */
   restored?: number;
+  /** What was changed of them; each is told once, and again when it comes back otherwise. */
+  echoes?: Echo[];
   tokens?: CallTokens;
   usage: { prompt: number; completion: number; cached: number };
   why?: UntrainedReason;

@@ -2,7 +2,7 @@ import type { ChatMessage, Sampling, ToolCall, ToolDefinition } from '../protoco
 import type { ErrorInfo, Place } from '../protocol/errors.ts';
 import { TRACE_VERSION } from '../protocol/trace.ts';
 import type {
-  CallRecord, CallTokens, IndexEntry, JudgeRecord, ProcessStamp, Replay, RolloutPlace, RolloutRecord, RunInfo, ToolRecord,
+  CallRecord, CallTokens, Echo, IndexEntry, JudgeRecord, ProcessStamp, Replay, RolloutPlace, RolloutRecord, RunInfo, ToolRecord,
 } from '../protocol/trace.ts';
 import {
   count, either, flag, integer, json, jsonObject, list, nullable, number, numbers, object, oneOf, optional, problem, record, text,
@@ -13,6 +13,8 @@ export const STATUSES = ['finished', 'failed', 'cancelled'] as const;
 export const SPLITS = ['training', 'validation'] as const;
 const FINISHES = ['stop', 'length', 'tool_calls'];
 const CONTINUATIONS = ['start', 'continued', 'rewritten', 'template', 'untracked'];
+const RECOGNISED = ['tool-call-id', 'place', 'content'];
+const CHANGED = ['text', 'reasoning', 'arguments', 'ids'];
 const REASONS = [
   'role-not-a-target', 'rollout-failed', 'over-long', 'undelivered', 'intervened', 'no-token-ids', 'no-logprobs', 'no-reward',
   'no-spread', 'stale', 'validation',
@@ -93,6 +95,7 @@ export const callCheck = object<CallRecord>({
   finish: oneOf(...FINISHES),
   continuation: oneOf(...CONTINUATIONS),
   restored: optional(count),
+  echoes: optional(list(object<Echo>({ call: count, by: oneOf(...RECOGNISED), changed: list(oneOf(...CHANGED)) }))),
   tokens: optional(tokens),
   usage: object<CallRecord['usage']>({ prompt: count, completion: count, cached: count }),
   why: optional(oneOf(...REASONS)),

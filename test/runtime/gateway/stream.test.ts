@@ -23,7 +23,7 @@ test('the events of an answer, word for word', async () => {
   const { prompt, completion } = w.journal[0]!.usage;
   assert.equal(text, [
     chunk('"prompt_token_ids":"PROMPT","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null'),
-    delta('{"reasoning_content":"hm"}'),
+    delta('{"reasoning_content":"hm","reasoning":"hm"}'),
     delta('{"content":"First."}'),
     delta('{"tool_calls":[{"index":0,"id":"CALL","type":"function","function":{"name":"add","arguments":"{\\"a\\":1,\\"b\\":2}"}}]}'),
     chunk('"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls","token_ids":"SAMPLED"}],"usage":null'),
