@@ -19,6 +19,8 @@ export interface Column {
 
 /** In the order of the columns. */
 export type Row = readonly Cell[];
+/** Some rows, column by column. */
+export type Rows = readonly Cell[][];
 
 export interface Table {
   readonly columns: readonly Column[];

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { TuningForkError } from '../protocol/errors.ts';
 import { fileError, isMissing } from './errors.ts';
 import { csv, jsonLines, type Encoder } from './export-lines.ts';
-import { rolloutTable, tokenTable, type Column, type Known, type Row } from './export-tables.ts';
+import { rolloutTable, tokenTable, type Cell, type Column, type Known } from './export-tables.ts';
 import type { RunReader } from './reader.ts';
 
 export const EXPORT_FORMATS = ['parquet', 'csv', 'jsonl'] as const;
@@ -35,9 +35,6 @@ export interface Exported {
   /** What of the run is damaged: rollouts that could not be read, and so are not in there, and what its files lack. */
   problems: TuningForkError[];
 }
-
-/** Rows of a row group: some tens of megabytes while they wait, whatever the run has. */
-const ROWS_AT_ONCE = 32_768;
 
 /** To a file, which is there whole or not at all, or to a stream, which it ends. */
 export async function exportRun(reader: RunReader, out: string | Writable, options: ExportOptions): Promise<Exported> {
@@ -87,21 +84,25 @@ async function* table(reader: RunReader, options: ExportOptions, exported: Expor
   const { what, advantages = new Map(), vocabulary } = options;
   const { columns, rowsOf } = (what === 'tokens' ? tokenTable : rolloutTable)({ run: reader.info, advantages, vocabulary });
   const encoder = await encoderFor(options, columns, reader);
-  let waiting: Row[] = [];
+  const none = (): Cell[][] => columns.map(() => []);
+  let waiting = none();
+  let count = 0;
   const written = (): string | Uint8Array => {
-    exported.rows += waiting.length;
     const chunk = encoder.rows(waiting);
-    waiting = [];
+    exported.rows += count;
+    count = 0;
+    waiting = none();
     return chunk;
   };
   yield encoder.head();
   for await (const { record, entry } of each(reader, options, exported, async (i) => ({ record: await reader.read(i), entry: reader.entry(i) }))) {
     for (const row of rowsOf(record, entry)) {
-      waiting.push(row);
-      if (waiting.length >= ROWS_AT_ONCE) yield written();
+      for (let at = 0; at < row.length; at++) waiting[at]!.push(row[at]!);
+      count++;
+      if (count >= encoder.rowsAtOnce) yield written();
     }
   }
-  if (waiting.length > 0) yield written();
+  if (count > 0) yield written();
   yield encoder.tail();
 }
 
