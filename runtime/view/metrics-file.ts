@@ -11,6 +11,8 @@ const CHUNK = 1 << 20;
 /** Bytes before the place read up to that must still be the same. */
 const SEAM = 64;
 const FEED = 0x0a;
+/** Rows there is room for at first. */
+const ROOM = 256;
 
 export class MetricsFile {
   readonly path: string;
@@ -18,8 +20,9 @@ export class MetricsFile {
   /** How often rows were taken back. */
   anew = 0;
   evaluations: EvaluationRow[] = [];
-  #steps = new Int32Array(256);
-  readonly #figures = new Map<StepFigure, Float32Array>([...STEP_FIGURES, ...TIME_FIGURES].map((name) => [name, new Float32Array(256)]));
+  #steps = new Int32Array(ROOM);
+  readonly #figures = STEP_FIGURES.map((name) => ({ name, values: new Float32Array(ROOM) }));
+  readonly #times = TIME_FIGURES.map((name) => ({ name, values: new Float32Array(ROOM) }));
   #offset = 0;
   #seam = Buffer.alloc(0);
   #reading: Promise<boolean> | undefined;
@@ -37,7 +40,8 @@ export class MetricsFile {
   }
 
   figure(name: StepFigure, from: number): Float32Array {
-    return this.#figures.get(name)!.slice(Math.min(from, this.count), this.count);
+    const { values } = [...this.#figures, ...this.#times].find((one) => one.name === name)!;
+    return values.slice(Math.min(from, this.count), this.count);
   }
 
   /** Takes what was written since; true: something was. */
@@ -116,18 +120,18 @@ export class MetricsFile {
     const at = this.count++;
     if (at === this.#steps.length) this.#grow();
     this.#steps[at] = row.step;
-    for (const name of STEP_FIGURES) this.#figures.get(name)![at] = row[name] ?? NaN;
-    for (const name of TIME_FIGURES) this.#figures.get(name)![at] = row.time?.[name] ?? NaN;
+    for (const { name, values } of this.#figures) values[at] = row[name] ?? NaN;
+    for (const { name, values } of this.#times) values[at] = row.time?.[name] ?? NaN;
   }
 
   #grow(): void {
     const steps = new Int32Array(this.#steps.length * 2);
     steps.set(this.#steps);
     this.#steps = steps;
-    for (const [name, values] of this.#figures) {
-      const more = new Float32Array(values.length * 2);
-      more.set(values);
-      this.#figures.set(name, more);
+    for (const column of [...this.#figures, ...this.#times]) {
+      const more = new Float32Array(column.values.length * 2);
+      more.set(column.values);
+      column.values = more;
     }
   }
 }
