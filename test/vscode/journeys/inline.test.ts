@@ -33,6 +33,12 @@ journey('a run shows beside the code; an edit greys it; a saved judge moves it',
   const first = await shows(workbench, /^\d+ calls · \d+ tokens · logprob −0\.\d\d.*\nreward (0\.\d\d) ± 0\.\d\d \(8\)$/);
   await screenshot('inline-values');
 
+  await page.locator('[id="status.languageStatus"] a').click();
+  const status = page.locator('.hover-language-status').filter({ hasText: /Values of \d.*model embedded/ });
+  await status.getByText('Choose Run').waitFor();
+  await screenshot('language-status');
+  await page.keyboard.press('Escape');
+
   await workbench.goTo(25, 200);
   await page.keyboard.press('Control+k');
   await page.keyboard.press('Control+i');

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { journey } from '../journey.ts';
+import { repository } from '../launch.ts';
 import { until } from '../until.ts';
-import type { Workbench } from '../workbench.ts';
+import { Workbench } from '../workbench.ts';
 
 /** The next step has come up. */
 const proposed = (workbench: Workbench, name: string): Promise<void> => until(async () => (await workbench.quickInput().inputValue()) === name, `${name} was not proposed.`);
@@ -130,4 +133,58 @@ journey('in a configuration an unknown key is told and mended, keys and values a
   await page.locator('.monaco-breadcrumbs').filter({ hasText: 'frozenlake' }).waitFor();
   await until(async () => (await workbench.statusBar()).some((text) => /Ln 10, Col 5/.test(text)), 'The example is not opened in execute.');
   await workbench.codeLens('Run Rollouts').waitFor();
+});
+
+const elsewhere = mkdtempSync(join(tmpdir(), 'tf-elsewhere-'));
+after(() => rmSync(elsewhere, { recursive: true, force: true }));
+
+/** Types a folder into VS Code's own dialog. */
+async function chooseFolder(workbench: Workbench, folder: string): Promise<void> {
+  const button = workbench.page.locator('.quick-input-widget').getByRole('button', { name: 'Make It Here' });
+  await button.waitFor();
+  await workbench.quickInput().fill(`${folder}/`);
+  await button.click();
+  await button.waitFor({ state: 'hidden' });
+}
+
+const inExecute = (workbench: Workbench, line: number): Promise<void> => until(async () => (await workbench.statusBar()).some((text) => text.includes(`Ln ${line}, Col 5`)), 'The cursor is not in execute.', 30_000);
+
+journey('without a folder a new workflow asks for its place and is opened there; from a folder, in a window of its own', { folder: null }, async ({ page, workbench, screenshot }) => {
+  const make = async (template: string, name: string): Promise<void> => {
+    await workbench.command('Tuning Fork: New Workflow…');
+    await workbench.pick(template);
+    await proposed(workbench, name);
+    await page.keyboard.press('Enter');
+  };
+  await make('An Agent with a Tool', 'tool-agent');
+  await chooseFolder(workbench, elsewhere);
+  await page.locator('.tab.active').filter({ hasText: 'workflow.ts' }).waitFor({ timeout: 30_000 });
+  await inExecute(workbench, 18);
+  await workbench.codeLens('Run Rollouts').waitFor();
+
+  const opened = page.context().waitForEvent('page');
+  await make('A Game by Turns', 'game');
+  await workbench.pick('Another Folder…');
+  await chooseFolder(workbench, elsewhere);
+  const other = new Workbench(await opened);
+  await other.page.locator('.tab.active').filter({ hasText: 'workflow.ts' }).waitFor({ timeout: 30_000 });
+  await inExecute(other, 11);
+  await screenshot('new-workflow-elsewhere');
+});
+
+const bare = Object.fromEntries(['workflow.ts', 'calculator.ts', 'prompt.ts', 'math-agent.yaml'].map((name) => [name, readFileSync(join(repository, 'examples/math-agent', name), 'utf8')]));
+
+journey('where TypeScript does not find the package, a quick fix puts it there, with its types', { workspace: { files: { ...bare, 'package.json': '{ "type": "module" }\n' } } }, async ({ page, workbench, workspace, screenshot }) => {
+  const column = bare['workflow.ts']!.split('\n')[0]!.indexOf("'tuning-fork'") + 3;
+  await workbench.open('workflow.ts', 1, column);
+  await workbench.command('Problems: Focus on Problems View');
+  await page.locator('.markers-panel .monaco-list-row').filter({ hasText: "Cannot find module 'tuning-fork'" }).waitFor({ timeout: 60_000 });
+  await workbench.goTo(1, column);
+  const fix = await fixOf(page, 'Add tuning-fork to This Project');
+  await screenshot('add-package');
+  await fix.click();
+  await page.locator('.markers-panel').getByText('No problems have been detected').waitFor({ timeout: 30_000 });
+  const { type, dependencies } = JSON.parse(readFileSync(join(workspace, 'package.json'), 'utf8')) as { type: string; dependencies: Record<string, string> };
+  assert.equal(type, 'module');
+  assert.match(dependencies['tuning-fork']!, /^file:/);
 });
