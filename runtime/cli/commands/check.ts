@@ -9,11 +9,13 @@ import type { RunEvent } from '../../protocol/backbone.ts';
 import type { Split } from '../../protocol/trace.ts';
 import { openTasks } from '../../tasks/open.ts';
 import { openRunReader } from '../../trace/index.ts';
+import { historyOf } from '../../view/history.ts';
 import type { Args, Command } from '../args.ts';
 import { asked, overridesOf, runOptions } from '../asked.ts';
 import { startAndFollow, type Watcher } from '../follow.ts';
 import { count, decimal, duration } from '../format.ts';
 import { spinner } from '../frame.ts';
+import { historyLines, historySummary } from '../history.ts';
 import { asTyped } from '../invocation.ts';
 import { err, errPaint, EXIT, note, out, paint, print, printJson } from '../io.ts';
 import { plural, t } from '../l10n.ts';
@@ -26,8 +28,8 @@ export const check: Command = {
   summary: 'Check configuration, workflow, data, model and judge before a run',
   usage: '--conf <yaml> [options]',
   about: ['Each line is a verdict and, where something is wrong, the next step. Ends with one dry rollout.'],
-  examples: ['tuning-fork check --conf tuning-fork.yaml', 'tuning-fork check --conf tuning-fork.yaml --model ollama:qwen3'],
-  options: runOptions,
+  examples: ['tuning-fork check --conf tuning-fork.yaml', 'tuning-fork check --conf tuning-fork.yaml --model ollama:qwen3', 'tuning-fork check --conf tuning-fork.yaml --history'],
+  options: { ...runOptions, history: { help: 'Show what became of the history that the agent sent with each call: put back, or a new branch, and why' } },
   run: (args) => new Check(args).run(),
 };
 
@@ -166,6 +168,7 @@ class Check implements Watcher {
         this.#tellError(guilty, guilty === 'workflow' ? t('workflow') : t('model'), error);
       }
       await this.#untrainable(status.dir);
+      if (this.#args.on('history')) await this.#history(status.dir);
     } catch (error) {
       this.#tellThrown('dry rollout', title, error);
     }
@@ -177,6 +180,16 @@ class Check implements Watcher {
     if (reader.count > 0 && reader.entry(0).flags.includes('untrainable')) {
       this.#tell('model', t('model'), 'warning', t('This model does not tell its token ids, so its rollouts can be judged and not trained.'), t('Train with a model folder or "embedded"; vLLM tells its ids too.'));
     }
+  }
+
+  async #history(dir: string): Promise<void> {
+    const reader = await openRunReader(dir);
+    const title = t('history');
+    const calls = reader.count === 0 ? [] : historyOf(await reader.read(0));
+    if (calls.length === 0) return this.#tell('history', title, 'skipped', t('There was no model call.'));
+    if (this.#json) return printJson({ type: 'check', name: 'history', verdict: 'ok', message: historySummary(calls), calls });
+    this.#tell('history', title, 'ok', historySummary(calls));
+    for (const line of historyLines(calls)) print(' '.repeat(17) + line);
   }
 
   phase(text: string): void {
