@@ -7,6 +7,7 @@ import { ENTRYPOINT } from '../config/target.ts';
 import { judgeOf, workflowOf, type AuxiliaryModels, type JudgeFunction, type WorkflowFunction } from '../sdk/functions.ts';
 import type { Judge, Workflow } from '../sdk/index.ts';
 import { judgeOfEntrypoint, workflowOfEntrypoint } from '../sdk/osmosis/adapter.ts';
+import { importedBy } from '../sdk/osmosis/framework.ts';
 import { entrypointOf, hasAgentWorkflow, type Entrypoint } from '../sdk/osmosis/entrypoint.ts';
 import { receiveTuned, type Tuned } from '../sdk/tune.ts';
 import { userPlace, userStack } from './stack.ts';
@@ -90,6 +91,7 @@ const modules = new Map<string, Promise<Record<string, unknown>>>();
 function importModule(file: string): Promise<Record<string, unknown>> {
   const known = modules.get(file);
   if (known !== undefined) return known;
+  importedBy(file);
   const called = Promise.withResolvers<Record<string, unknown>>();
   receiveTuned((given) => {
     tuned.set(file, given);

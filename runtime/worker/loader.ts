@@ -9,10 +9,8 @@ import { dirname, extname, join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type * as Esbuild from 'esbuild';
 
-const ownEntry = new URL('../sdk/index.ts', import.meta.url).href;
-const ownTracker = new URL('../tracker/index.ts', import.meta.url).href;
-const ownTrace = new URL('../trace/index.ts', import.meta.url).href;
-const ownPackages = new Map([['tuning-fork', ownEntry], ['tuning-fork/tracker', ownTracker], ['tuning-fork/trace', ownTrace]]);
+const ownRoot = new URL('../../', import.meta.url);
+let ownExports: Record<string, string> | undefined;
 
 const sourceExtensions = ['.ts', '.tsx', '.mts', '.cts', '.jsx', '.js', '.mjs'];
 
@@ -74,10 +72,16 @@ function transform(path: string, format: string | null | undefined): { format: s
   return { format: commonjs ? 'commonjs' : 'module', source: result.code, shortCircuit: true };
 }
 
+/** `tuning-fork` and what is under it, for a project that hasn't installed it. */
+function ownModule(specifier: string): string | undefined {
+  ownExports ??= (JSON.parse(readFileSync(new URL('package.json', ownRoot), 'utf8')) as { exports: Record<string, string> }).exports;
+  const path = ownExports[`.${specifier.slice('tuning-fork'.length)}`];
+  return path && new URL(path, ownRoot).href;
+}
+
 /** A second try for what TypeScript resolves and Node does not. */
 function resolveLikeTypeScript(specifier: string, parent: string | undefined): string | undefined {
-  const own = ownPackages.get(specifier);
-  if (own !== undefined) return own;
+  if (/^tuning-fork(?:\/|$)/.test(specifier)) return ownModule(specifier);
   if (parent === undefined || !parent.startsWith('file:')) return undefined;
   const from = dirname(fileURLToPath(parent));
   if (specifier.startsWith('./') || specifier.startsWith('../') || specifier.startsWith('/')) {
