@@ -27,7 +27,7 @@ export function framesOf(moment: Moment): Frame[] {
     name: `${l10n.t('turn {0}', turnOf(moment, record.index))} · ${record.role} → ${excerpt(replyText(record.reply), 40)}`,
     kind: 'turn', place: record.site, hint: 'subtle', call: record.index, canRestart: true,
   }));
-  return [here, ...code, ...turn, ...earlier, { name: episodeName(moment), kind: 'episode', place: undefined, hint: 'normal', call: undefined, canRestart: false }];
+  return [here, ...code, ...turn, ...earlier, { name: episodeName(moment), kind: 'episode', place: stop.stack.at(-1) ?? siteOf(calls, calls[0]?.index), hint: 'normal', call: undefined, canRestart: false }];
 }
 
 /** Turns count from 1. */

@@ -20,7 +20,7 @@ const named = (nodes: Node[], name: string): Node => nodes.find((node) => node.n
 
 test('the call comes first, then the code that made it, then the turn and the episode', () => {
   assert.deepEqual(framesOf(held([])).map(({ name, hint, place }) => [name, hint, place?.line]), [
-    ['model solver · call 0', 'normal', 3], ['W.execute', 'normal', 3], ['turn 1', 'label', undefined], ['episode a · s0', 'normal', undefined],
+    ['model solver · call 0', 'normal', 3], ['W.execute', 'normal', 3], ['turn 1', 'label', undefined], ['episode a · s0', 'normal', 3],
   ]);
 });
 
