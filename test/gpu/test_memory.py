@@ -11,7 +11,6 @@ from calls import made_up
 from learners import linear, make, one_tree, plain, score_body, scored, step_body, weights_of
 from models import VOCABULARY
 from tuning_fork_gpu import memory
-from tuning_fork_gpu.batches import batch
 from tuning_fork_gpu.errors import Refusal
 from tuning_fork_gpu.packs import Pack
 from tuning_fork_gpu.training import Learner
@@ -129,16 +128,3 @@ def test_the_size_of_batches_is_found_by_two_dry_runs() -> None:
     assert takes(0, 1)[0] == memory.MOST
     assert takes(0, 9_000) == [memory.SMALL, memory.SMALL, memory.LARGE], "the large one did not fit"
     assert takes(0, 20_000) == [memory.SMALL // 4, memory.SMALL], "nor did the small one"
-
-
-def test_rows_in_blocks_are_one_sequence_and_see_what_they_see_apart(qwen: Path, packs: list[Pack]) -> None:
-    """As on a GPU, with PyTorch's own FlexAttention on the CPU."""
-    learner, dense = Learner.load(str(qwen)), Learner.load(str(qwen))
-    learner.passes.attention = "blocks"
-    ours, wanted = learner.score(score_body(packs)), dense.score(score_body(packs))
-    for one, other in zip(ours, wanted, strict=True):
-        assert torch.allclose(one.logprob, other.logprob, atol=1e-5)
-    from tuning_fork_gpu.rows import rows_of
-
-    made = batch(rows_of(packs, [0, 1, 2]), "blocks", learner.device)
-    assert made.id.shape[0] == 1 and made.id.shape[1] % 128 == 0

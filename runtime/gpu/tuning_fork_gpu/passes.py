@@ -65,7 +65,7 @@ class Passes:
 
     def score_rows(self, model: PreTrainedModel, rows: Sequence[Row], temperature: float, heartbeat: Heartbeat) -> tuple[Tensor, Tensor, Tensor]:
         """(which targets, their logprobs, their entropies)"""
-        self.attend(model, training=False)
+        self.attend(model)
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
 
         def one(chosen: Sequence[Row]) -> None:
@@ -96,18 +96,18 @@ class Passes:
 
     def once(self, model: PreTrainedModel, rows: Sequence[Row], columns: Columns, given: Objective) -> Found:
         """Adds the gradients of one batch, however large."""
-        self.attend(model, training=True)
+        self.attend(model)
         of = batch(rows, self.attention, self.device)
         targets = columns.at(of.at)
         logprob, metrics = Predicted(model, of, float(given.temperature)).backward(targets, given)
         old = torch.where(targets.old_logprob.isnan(), logprob, targets.old_logprob)
         return Found(of.at, logprob, old - targets.sampled_logprob, logprob - old, metrics)
 
-    def attend(self, model: PreTrainedModel, training: bool) -> None:
+    def attend(self, model: PreTrainedModel) -> None:
         wanted = IMPLEMENTATIONS[self.attention]
         if model.config._attn_implementation != wanted:
             model.set_attn_implementation(wanted)
-        model.train(training)  # layers forget and recompute their insides in training only; there is no dropout
+        model.train()  # only then can layers forget and recompute their insides; there is no dropout
 
     def each(self, rows: Sequence[Row], one: Callable[[Sequence[Row]], None], again: Callable[[], None], heartbeat: Heartbeat) -> None:
         """Does `one` for batches of the rows. When memory runs out, from the beginning with smaller ones: half a batch may have been done."""

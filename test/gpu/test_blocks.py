@@ -1,0 +1,68 @@
+"""The form that rows take on a GPU: one sequence, and a mask of blocks. FlexAttention runs uncompiled here, for that needs no compiler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from calls import made_up
+from learners import apart, gradients_of, linear, make, one_tree, plain, score_body, scored
+from models import VOCABULARY
+from torch.nn import functional as F
+from torch.nn.attention.flex_attention import create_mask, flex_attention
+from tuning_fork_gpu.batches import batch
+from tuning_fork_gpu.packs import Pack
+from tuning_fork_gpu.rows import rows_of
+from tuning_fork_gpu.training import Learner
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make("qwen2", tmp_path_factory.mktemp("qwen2"))
+
+
+@pytest.fixture(scope="module")
+def packs(qwen: Path) -> list[Pack]:
+    calls = scored(plain(qwen), made_up(1, VOCABULARY))
+    return [one_tree(calls), linear(calls, 64)]
+
+
+@pytest.fixture
+def blocks(qwen: Path, monkeypatch: pytest.MonkeyPatch) -> Learner:
+    def uncompiled(query: Any, key: Any, value: Any, training: bool = False, **rest: Any) -> Any:
+        if not query.requires_grad:
+            return flex_attention(query, key, value, **rest)
+        # it has no way back on a CPU, so its mask alone is taken
+        mask = create_mask(rest["block_mask"].mask_mod, 1, 1, query.shape[2], key.shape[2], device="cpu")
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=rest["scale"], enable_gqa=rest["enable_gqa"])
+
+    monkeypatch.setattr("transformers.integrations.flex_attention.compile_friendly_flex_attention", uncompiled)
+    learner = Learner.load(str(qwen))
+    learner.passes.attention = "blocks"
+    return learner
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_scores_are_those_of_dense_masks(blocks: Learner, qwen: Path, packs: list[Pack]) -> None:
+    for ours, wanted in zip(blocks.score(score_body(packs)), Learner.load(str(qwen)).score(score_body(packs)), strict=True):
+        assert torch.allclose(ours.logprob, wanted.logprob, atol=1e-5)
+    blocks.passes.budget = 50
+    for ours, wanted in zip(blocks.score(score_body(packs)), Learner.load(str(qwen)).score(score_body(packs)), strict=True):
+        assert torch.allclose(ours.logprob, wanted.logprob, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_gradients_are_those_of_dense_masks(blocks: Learner, qwen: Path, packs: list[Pack]) -> None:
+    wanted, loss = gradients_of(Learner.load(str(qwen)), packs)
+    ours, our_loss = gradients_of(blocks, packs)
+    assert our_loss == pytest.approx(loss, rel=1e-5)
+    assert apart(ours, wanted) < 1e-5
+
+
+def test_all_rows_are_one_sequence_of_whole_blocks(packs: list[Pack]) -> None:
+    rows = rows_of(packs, [0, 1])
+    made = batch(rows, "blocks", torch.device("cpu"))
+    assert made.id.shape == (1, 128 * -(-sum(len(row) for row in rows) // 128))
+    assert made.mask.shape[-2:] == (made.id.shape[1],) * 2
