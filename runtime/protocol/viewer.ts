@@ -9,7 +9,7 @@ import type { Continuation, JudgeRecord, RunInfo, ToolRecord, UntrainedReason } 
 export const VIEWER_PROTOCOL = 1;
 
 /** What the host can do beyond showing: a browser has no editor to jump into. */
-export type HostCapability = 'code' | 'fork' | 'debug' | 'score' | 'copy' | 'save';
+export type HostCapability = 'code' | 'fork' | 'debug' | 'score' | 'copy' | 'save' | 'runs';
 
 export interface ViewedRun {
   protocol: typeof VIEWER_PROTOCOL;
@@ -207,6 +207,8 @@ export interface Kin {
 }
 
 export type ViewerAction =
+  /** Its run was moved or deleted: there is nothing to read. */
+  gone?: true;
   | { do: 'code'; place: Place }
   | { do: 'fork'; rollout: string; call: number; token?: number }
   | { do: 'debug'; rollout: string }

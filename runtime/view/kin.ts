@@ -36,11 +36,14 @@ export class Kinship {
   async #parent({ rollout, call, token }: NonNullable<RolloutRecord['parent']>): Promise<Kin[]> {
     const { replay } = this.#run.info;
     if (replay === undefined) return [];
-    const reader = await this.#reader(replay.dir).catch(() => undefined);
-    // It was moved or deleted, or its tokens mean something else.
-    if (reader === undefined || !this.#speaksLike(reader)) return [];
-    const at = reader.find(rollout);
-    return [{ ...this.#kin(reader.dir, rollout), kind: 'parent', call, ...(token !== undefined && { token }), ...ended(reader, at) }];
+    const point = { kind: 'parent', call, ...(token !== undefined && { token }) } as const;
+    // Where all runs were moved together, it lies where it lay among them.
+    const moved = join(this.#root, ...replay.dir.split(/[\\/]/).slice(-3));
+    const reader = await this.#reader(replay.dir).catch(() => this.#reader(moved)).catch(() => undefined);
+    if (reader === undefined) return [{ ...this.#kin(replay.dir, rollout), ...point, status: 'finished', reward: null, gone: true }];
+    // Its tokens mean something else.
+    if (!this.#speaksLike(reader)) return [];
+    return [{ ...this.#kin(reader.dir, rollout), ...point, ...ended(reader, reader.find(rollout)) }];
   }
 
   async #forks(rollout: string): Promise<Kin[]> {

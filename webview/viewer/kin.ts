@@ -19,6 +19,7 @@ export function kinLines(viewer: Viewer, kin: readonly Kin[]): HTMLElement[] {
     const [first] = line;
     const rewards = line.flatMap(({ reward }) => reward ?? []);
     const parent = first!.kind === 'parent';
+    if (first!.gone) return h('div', { class: 'kin-line dim' }, icon('fork'), t('forkedFrom', pointText(first!)), h('span', {}, first!.rollout), t('kinGone', nameOf(first!.dir)));
     return h('div', { class: 'kin-line' },
       icon('fork'), h('span', { class: 'dim' }, parent ? t('forkedFrom', pointText(first!)) : t('forksFrom', count(line.length), pointText(first!))),
       ...(parent || rewards.length < 2 ? [] : [h('span', { class: 'dim' }, t('meanReward', decimal(rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length)))]),
@@ -30,10 +31,12 @@ export function kinLines(viewer: Viewer, kin: readonly Kin[]): HTMLElement[] {
 }
 
 export function kinLink(viewer: Viewer, { dir, rollout, call, token }: Kin): HTMLElement {
-  // A browser has no other run to open.
-  if (!viewer.run.capabilities.includes('code')) return h('span', {}, rollout);
-  return h('button', { class: 'link', title: dir, onclick: () => viewer.act({ do: 'openRun', dir, rollout, call, ...(token !== undefined && { token }) }) }, rollout);
+  const { capabilities } = viewer.run;
+  if (!capabilities.includes('code') && !capabilities.includes('runs')) return h('span', {}, rollout);
+  return h('button', { class: 'link', title: dir, onclick: () => void viewer.openRun({ do: 'openRun', dir, rollout, call, ...(token !== undefined && { token }) }) }, rollout);
 }
+
+const nameOf = (dir: string): string => dir.split(/[\\/]/).at(-1)!;
 
 export function pointText({ call, token = 0 }: Pick<Kin, 'call' | 'token'>): string {
   return token === 0 ? t('call', call) : t('callToken', call, token);

@@ -23,7 +23,7 @@ export const ENGLISH = {
   mistake_operator: 'A comparison such as < or = belongs here.', mistake_end: 'The filter ends too early.', mistake_close: 'A “)” is missing.', mistake_quote: 'A closing quote is missing.',
 
   previousRollout: 'Previous rollout', nextRollout: 'Next rollout', chooseRollout: 'Choose a rollout in the table first.',
-  debugRollout: 'Debug this rollout', forkedFrom: 'Forked at {0} from', forksFrom: '{0} forked at {1}', forkFrom: 'forked at {0}', parent: 'parent', callToken: 'call {0}, token {1}',
+  debugRollout: 'Debug this rollout', forkedFrom: 'Forked at {0} from', kinGone: 'whose run {0} was moved or deleted', forksFrom: '{0} forked at {1}', forkFrom: 'forked at {0}', parent: 'parent', callToken: 'call {0}, token {1}',
   colour: 'Colour', mode_probability: 'Probability', mode_entropy: 'Entropy', mode_advantage: 'Advantage', mode_ratio: 'Ratio new/old', mode_target: 'Training target',
   mode_version: 'Weights version', mode_role: 'Role', mode_none: 'None', whitespace: 'Show whitespace', tokenTable: 'Table of tokens',
   find: 'Find', findHint: 'text, #id or @role', found: '{0} of {1}', foundNone: 'Not found', findNext: 'Next', findPrevious: 'Previous', minimap: 'The whole rollout. Click to go there.',
@@ -79,7 +79,7 @@ export const CHINESE: Record<Key, string> = {
   mistake_operator: '此处应为 < 或 = 之类的比较。', mistake_end: '筛选式不完整。', mistake_close: '缺少“)”。', mistake_quote: '缺少结束引号。',
 
   previousRollout: '上一个 rollout', nextRollout: '下一个 rollout', chooseRollout: '请先在表中选择一个 rollout。',
-  debugRollout: '调试此 rollout', forkedFrom: '在{0}处分叉自', forksFrom: '在{1}处分叉出 {0} 个', forkFrom: '在{0}处分叉', parent: '原 rollout', callToken: '调用 {0} 的 token {1}',
+  debugRollout: '调试此 rollout', forkedFrom: '在{0}处分叉自', kinGone: '其所在的运行 {0} 已被移动或删除', forksFrom: '在{1}处分叉出 {0} 个', forkFrom: '在{0}处分叉', parent: '原 rollout', callToken: '调用 {0} 的 token {1}',
   colour: '着色', mode_probability: '概率', mode_entropy: '熵', mode_advantage: '优势', mode_ratio: '新旧比率', mode_target: '训练目标',
   mode_version: '权重版本', mode_role: '角色', mode_none: '无', whitespace: '显示空白', tokenTable: 'Token 表格',
   find: '查找', findHint: '文本、#id 或 @角色', found: '{0} / {1}', foundNone: '未找到', findNext: '下一个', findPrevious: '上一个', minimap: '整个 rollout。点击跳转。',

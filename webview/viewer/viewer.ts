@@ -153,6 +153,16 @@ export class Viewer {
     this.host.request('act', action).then((said) => said !== null && this.say(said), (error: unknown) => this.#tellError(errorOf(error)));
   }
 
+  /** Its host opens it, or gives an address. */
+  async openRun(action: ViewerAction & { do: 'openRun' }): Promise<void> {
+    try {
+      const address = await this.host.request('act', action);
+      if (address !== null) window.open(address, '_blank', 'noopener');
+    } catch (error) {
+      this.#tellError(errorOf(error));
+    }
+  }
+
   /** Its host asks where it goes, or gives an address that this page downloads. */
   async download(choice: ExportChoice): Promise<void> {
     try {

@@ -4,7 +4,6 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { TuningForkError } from '../../protocol/errors.ts';
-import type { ViewerAction } from '../../protocol/viewer.ts';
 import { openRunReader } from '../../trace/index.ts';
 import { Dashboard } from '../../view/dashboard.ts';
 import { serveViewer } from '../../view/server.ts';
@@ -14,6 +13,7 @@ import { indexOfRollout, runNamed } from '../find-run.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { EXIT, note, paint, print, printJson } from '../io.ts';
 import { language, t } from '../l10n.ts';
+import { OtherRuns } from '../other-runs.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const assets = fileURLToPath(new URL('../../../dist/webview', import.meta.url));
@@ -38,7 +38,8 @@ export const view: Command = {
     const rollout = args.text('rollout');
     if (rollout !== undefined) indexOfRollout(await openRunReader(dir), rollout);
     await build();
-    const viewer = await RunViewer.open(dir, { capabilities: ['save'], language, act });
+    const others = new OtherRuns(dirname(dirname(dirname(dir))), assets);
+    const viewer = await RunViewer.open(dir, others.host);
     const dashboard = viewer.run.info.kind === 'training' ? dashboardOf(dir, (id) => void (server.focus = { rollout: id })) : undefined;
     const server = await serveViewer({ viewer, dashboard, assets, ...(rollout !== undefined && { focus: { rollout } }), port: args.number('port') });
     if (args.on('json')) printJson({ type: 'viewing', url: server.url, ...(dashboard !== undefined && { dashboard: server.dashboardUrl }), dir });
@@ -51,15 +52,10 @@ export const view: Command = {
     const ended = Promise.withResolvers<void>();
     using _interrupt = onInterrupt(ended.resolve);
     await ended.promise;
-    await server.close();
+    await Promise.all([server.close(), others.close()]);
     return EXIT.ok;
   },
 };
-
-/** A browser has no editor beside it: it only reads, and downloads. */
-async function act(action: ViewerAction): Promise<never> {
-  throw new TuningForkError('usage', t('The browser can\'t do "{0}".', action.do), { next: t('Open the run in VS Code.') });
-}
 
 /** All trainings beside this one can be laid over it; a rollout of this one opens in the viewer. */
 function dashboardOf(dir: string, openRollout: (id: string) => void): Dashboard {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { createRun } from '../../../runtime/trace/writer.ts';
 import { RunViewer, type ViewerHost } from '../../../runtime/view/viewer.ts';
@@ -34,6 +35,11 @@ test('a rollout has its forks with their rewards, each fork its parent, and eith
   const { logprob } = await other.requests.score({ rollout: up!.key, checkpoint: 'c' });
   assert.ok(logprob.includes(-1), 'the parent is asked for where it lies');
   await Promise.all([parent, forks, again].map((writer) => writer.close()));
+  const moved = join(await folder(context), 'elsewhere');
+  await cp(root, moved, { recursive: true });
   await rm(parent.dir, { recursive: true });
-  assert.deepEqual(await other.requests.kin({ rollout: 's0t0n0f1' }), [], 'a parent that is gone is not told of');
+  const [gone] = await other.requests.kin({ rollout: 's0t0n0f1' });
+  assert.deepEqual([gone!.rollout, gone!.dir, gone!.call, gone!.gone], ['s0t0n0', parent.dir, 1, true], 'a parent that is gone is told of');
+  const [found] = await (await RunViewer.open(join(moved, relative(root, forks.dir)), host)).requests.kin({ rollout: 's0t0n0f1' });
+  assert.deepEqual([found!.dir, found!.gone], [join(moved, relative(root, parent.dir)), undefined], 'runs that were moved together find each other');
 });

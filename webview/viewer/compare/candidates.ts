@@ -38,7 +38,7 @@ export function candidatesOf(table: RolloutTable, rollout: string, marked: reado
 
 /** Parents first; of the forks the newest. */
 function withKin(own: readonly string[], kin: readonly Kin[]): string[] {
-  const keys = (kind: Kin['kind']): string[] => kin.filter((one) => one.kind === kind).map(({ key }) => key);
+  const keys = (kind: Kin['kind']): string[] => kin.filter((one) => one.kind === kind && one.gone === undefined).map(({ key }) => key);
   const before = [...keys('parent'), ...own].slice(0, MOST);
   const room = MOST - before.length;
   return room === 0 ? before : [...before, ...keys('fork').slice(-room)];
