@@ -204,11 +204,11 @@ export interface Kin {
   token?: number;
   status: 'finished' | 'failed' | 'cancelled' | 'running';
   reward: number | null;
+  /** Its run was moved or deleted: there is nothing to read. */
+  gone?: true;
 }
 
 export type ViewerAction =
-  /** Its run was moved or deleted: there is nothing to read. */
-  gone?: true;
   | { do: 'code'; place: Place }
   | { do: 'fork'; rollout: string; call: number; token?: number }
   | { do: 'debug'; rollout: string }
