@@ -162,6 +162,8 @@ export interface IndexEntry extends RolloutCounts {
   duration: number;
   /** Short codes: `error:<code>`, `truncated`, `malformed`, `branched`, `untrainable`, `fork`. */
   flags: string[];
+  /** Of its calls, in the order they first came; many are cut with `…`. Absent in an index of before. */
+  roles?: string[];
   /** Which file of the run's traces, and where in it. */
   file: number;
   offset: number;

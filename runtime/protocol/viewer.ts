@@ -47,6 +47,9 @@ export interface RolloutColumns {
   /** Places in `tasks`. */
   task: Uint32Array;
   tasks: string[];
+  /** Places in `roles`, each the roles of a rollout's calls with `\n` between; '' where the index does not tell. */
+  role: Uint32Array;
+  roles: string[];
   step: Float64Array;
   sample: Float64Array;
   reward: Float64Array;

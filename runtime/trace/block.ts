@@ -73,12 +73,13 @@ function copyInto(block: Buffer, at: number, column: Float64Array | Uint8Array):
   return column.byteLength;
 }
 
+/** Of a run of before the last column is missing: it is as if nothing stood there. */
 function readTexts(json: string, count: number): string[][] | undefined {
   try {
     const texts = JSON.parse(json) as unknown;
-    const whole = Array.isArray(texts) && texts.length === TEXT_COLUMNS.length
+    const whole = Array.isArray(texts) && (texts.length === TEXT_COLUMNS.length || texts.length === TEXT_COLUMNS.length - 1)
       && texts.every((column) => Array.isArray(column) && column.length === count && column.every((text) => typeof text === 'string'));
-    return whole ? texts as string[][] : undefined;
+    return whole ? TEXT_COLUMNS.map((_, i) => texts[i] as string[] | undefined ?? new Array<string>(count).fill('')) : undefined;
   } catch {
     return undefined;
   }

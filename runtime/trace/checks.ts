@@ -193,6 +193,7 @@ export const entryCheck = object<IndexEntry>({
   success: nullable(flag),
   duration: number,
   flags: list(text),
+  roles: optional(list(text)),
   calls: count,
   prompt: count,
   sampled: count,

@@ -5,7 +5,7 @@ export const NUMBER_COLUMNS = [
   'attempt', 'step', 'taskIndex', 'sample', 'reward', 'duration', 'calls', 'prompt', 'sampled', 'trained', 'file', 'offset', 'length',
 ] as const;
 export const CODE_COLUMNS = ['split', 'status', 'success'] as const;
-export const TEXT_COLUMNS = ['id', 'task', 'flags'] as const;
+export const TEXT_COLUMNS = ['id', 'task', 'flags', 'roles'] as const;
 
 export type NumberColumn = typeof NUMBER_COLUMNS[number];
 export type CodeColumn = typeof CODE_COLUMNS[number];
@@ -13,7 +13,7 @@ export type TextColumn = typeof TEXT_COLUMNS[number];
 export type ColumnName = NumberColumn | CodeColumn | TextColumn;
 /**
  * Numbers as float64 (a missing reward is NaN), `split`, `status` and `success` as places in `SPLITS`, `STATUSES` and
- * `SUCCESSES`, flags as one text with spaces between.
+ * `SUCCESSES`, flags as one text with spaces between, roles with line feeds.
  */
 export type ColumnOf<K extends ColumnName> = K extends NumberColumn ? Float64Array : K extends CodeColumn ? Uint8Array : readonly string[];
 
@@ -39,6 +39,7 @@ export class Columns {
     this.#texts.get('id')!.push(entry.id);
     this.#texts.get('task')!.push(entry.task);
     this.#texts.get('flags')!.push(entry.flags.join(' '));
+    this.#texts.get('roles')!.push((entry.roles ?? []).join('\n'));
   }
 
   append(other: Columns): void {
@@ -67,6 +68,7 @@ export class Columns {
     const code = (name: CodeColumn) => this.#codes.get(name)![i]!;
     const reward = number('reward');
     const flags = text('flags');
+    const roles = text('roles');
     return {
       id: text('id'),
       attempt: number('attempt'),
@@ -80,6 +82,7 @@ export class Columns {
       success: SUCCESSES[code('success')]!,
       duration: number('duration'),
       flags: flags === '' ? [] : flags.split(' '),
+      roles: roles === '' ? [] : roles.split('\n'),
       calls: number('calls'),
       prompt: number('prompt'),
       sampled: number('sampled'),

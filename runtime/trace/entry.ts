@@ -22,6 +22,7 @@ export function summarize(record: RolloutRecord, where: Where): IndexEntry {
     success: record.success,
     duration: Math.round(record.duration),
     flags: flagsOf(record),
+    roles: shortRoles(record.calls),
     ...countCalls(record.calls),
     ...where,
   });
@@ -50,6 +51,16 @@ function flagsOf({ calls, error, parent }: RolloutRecord): string[] {
   if (calls.some(({ target, tokens }) => target && !tokens?.logprobs)) flags.push('untrainable');
   if (parent) flags.push('fork');
   return flags;
+}
+
+/** Bytes of a line that roles may take. */
+const ROLES_BYTES = 96;
+
+function shortRoles(calls: readonly CallRecord[]): string[] {
+  const roles = [...new Set(calls.map(({ role }) => role))];
+  let room = ROLES_BYTES;
+  const over = roles.findIndex((role) => (room -= Buffer.byteLength(JSON.stringify(role)) + 1) < 0);
+  return over === -1 ? roles : [...roles.slice(0, over), '…'];
 }
 
 /** The number of the file is in the file's name. */

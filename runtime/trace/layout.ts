@@ -14,7 +14,7 @@ export const MAX_TRACE_FILE = 256 * 1024 * 1024;
 /** Largest record, as text. Also what an inflated member may reach before it is refused as hostile. */
 export const MAX_RECORD = 256 * 1024 * 1024;
 /** Longest line of the index, its line feed included. */
-export const MAX_INDEX_LINE = 400;
+export const MAX_INDEX_LINE = 512;
 
 /** The three files of one series of members: `traces/<writer>-<n>`. Numbers are unique in a run, whoever writes. */
 export interface TraceFile {

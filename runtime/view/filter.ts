@@ -12,7 +12,7 @@ const COLUMNS: Record<string, NumberColumn | 'tokens'> = {
   step: 'step', sample: 'sample', reward: 'reward', advantage: 'advantage', turns: 'calls', calls: 'calls', prompt: 'prompt', sampled: 'sampled',
   trained: 'trained', duration: 'duration', tokens: 'tokens',
 };
-const TEXTS = ['task', 'id', 'flags'] as const;
+const TEXTS = ['task', 'id', 'role', 'flags'] as const;
 const CODES: Record<CodeColumn, readonly string[]> = { status: STATUS, split: SPLIT, success: SUCCESS };
 const OPERATORS = ['<', '<=', '>', '>=', '=', '!=', '~'] as const;
 type Operator = (typeof OPERATORS)[number];
@@ -206,6 +206,9 @@ class Parser {
       // Each name once, however many rows it has.
       const known: boolean[] = [];
       test = (row) => (known[table.task[row]!] ??= matches(table.taskName(row)));
+    } else if (column === 'role') {
+      const known: boolean[] = [];
+      test = (row) => (known[table.role[row]!] ??= table.rolesOf(row).some(matches));
     } else if (column === 'id') test = (row) => matches(table.ids[row]!);
     else test = (row) => table.flagsOf(row).some(matches);
     return operator === '!=' ? (row) => !test(row) : test;
@@ -284,6 +287,7 @@ function namesOf({ flagNames }: RolloutTable): string[] {
 function valuesOf(column: string, table: RolloutTable): readonly string[] {
   if (Object.hasOwn(CODES, column)) return CODES[column as CodeColumn];
   if (column === 'task') return table.tasks;
+  if (column === 'role') return [...new Set(table.roles.flatMap((roles) => (roles === '' ? [] : roles.split('\n'))))];
   if (column === 'flags') return table.flagNames;
   return Object.hasOwn(COLUMNS, column) ? ['none'] : [];
 }

@@ -15,14 +15,18 @@ export class RolloutTable {
   sealed = 0;
   ids: string[] = [];
   tasks: string[] = [];
+  /** Each the roles of a rollout, `\n` between. */
+  roles: string[] = [];
   flagNames: string[] = [];
   task = new Uint32Array(0);
+  role = new Uint32Array(0);
   flags = new Uint32Array(0);
   readonly numbers = Object.fromEntries(NUMBERS.map((name) => [name, new Float64Array(0)])) as Record<NumberColumn, Float64Array>;
   readonly codes = Object.fromEntries(CODES.map((name) => [name, new Uint8Array(0)])) as Record<CodeColumn, Uint8Array>;
   readonly #places = new Map<string, number>();
   #indexed = 0;
   readonly #taskPlaces = new Map<string, number>();
+  readonly #rolePlaces = new Map<string, number>();
 
   append(columns: RolloutColumns): void {
     this.#drop();
@@ -44,6 +48,12 @@ export class RolloutTable {
 
   taskName(row: number): string {
     return this.tasks[this.task[row]!] ?? '';
+  }
+
+  /** Of its calls, in the order they came. */
+  rolesOf(row: number): string[] {
+    const roles = this.roles[this.role[row]!] ?? '';
+    return roles === '' ? [] : roles.split('\n');
   }
 
   flagsOf(row: number): string[] {
@@ -70,28 +80,31 @@ export class RolloutTable {
       else kept.forEach((i, place) => (larger[from + place] = source[i]!));
       return larger;
     };
-    const tasks = columns.tasks.map((name) => this.#taskPlace(name));
+    const tasks = columns.tasks.map((name) => placeIn(this.tasks, this.#taskPlaces, name));
+    const roles = columns.roles.map((name) => placeIn(this.roles, this.#rolePlaces, name));
     const bits = columns.flagNames.map((name) => this.#flagBit(name));
     const translated = (flags: number): number => bits.reduce((sum, bit, at) => sum | ((flags >>> at) & 1 ? 1 << bit : 0), 0);
     for (const name of NUMBERS) this.numbers[name] = put(this.numbers[name], columns[name]);
     for (const name of CODES) this.codes[name] = put(this.codes[name], columns[name]);
     this.task = put(this.task, columns.task.map((task) => tasks[task]!));
+    this.role = put(this.role, columns.role.map((role) => roles[role]!));
     this.flags = put(this.flags, bits.every((bit, place) => bit === place) ? columns.flags : columns.flags.map(translated));
     this.ids = this.ids.concat(kept === undefined ? ids : kept.map((i) => ids[i]!));
     this.count = from + more;
-  }
-
-  #taskPlace(name: string): number {
-    const known = this.#taskPlaces.get(name);
-    if (known !== undefined) return known;
-    this.#taskPlaces.set(name, this.tasks.length);
-    return this.tasks.push(name) - 1;
   }
 
   #flagBit(name: string): number {
     const known = this.flagNames.indexOf(name);
     return known === -1 ? Math.min(this.flagNames.push(name) - 1, 31) : known;
   }
+}
+
+/** Written down where it is new. */
+function placeIn(names: string[], places: Map<string, number>, name: string): number {
+  const known = places.get(name);
+  if (known !== undefined) return known;
+  places.set(name, names.length);
+  return names.push(name) - 1;
 }
 
 type Grows = Float64Array | Uint32Array | Uint8Array;

@@ -13,7 +13,7 @@ export function rolloutColumns(run: RunReader, from: number, advantages: Advanta
   const advantage = new Float64Array(count).fill(NaN);
   if (advantages.size > 0) ids.forEach((id, i) => (advantage[i] = advantages.get(id) ?? NaN));
   return {
-    from, count, ids: ids.join('\n'), ...inTable(run.column('task', from, from + count)), advantage,
+    from, count, ids: ids.join('\n'), ...tasksOf(run.column('task', from, from + count)), ...rolesOf(run.column('roles', from, from + count)), advantage,
     step: number('step'), sample: number('sample'), reward: number('reward'), calls: number('calls'), prompt: number('prompt'),
     sampled: number('sampled'), trained: number('trained'), duration: number('duration'),
     status: code('status'), success: code('success'), split: code('split'),
@@ -28,7 +28,7 @@ export async function inFlightColumns(run: RunReader): Promise<RolloutColumns> {
   const numbers = (of: (one: (typeof open)[number]) => number): Float64Array => Float64Array.from(open, of);
   const missing = (): Float64Array => new Float64Array(count).fill(NaN);
   return {
-    from: run.count, count, ids: open.map(({ place }) => place.rollout).join('\n'), ...inTable(open.map(({ place }) => place.taskId)),
+    from: run.count, count, ids: open.map(({ place }) => place.rollout).join('\n'), ...tasksOf(open.map(({ place }) => place.taskId)), ...rolesOf(open.map(({ calls }) => [...new Set(calls.map(({ role }) => role))].join('\n'))),
     step: numbers(({ place }) => place.step), sample: numbers(({ place }) => place.sample), reward: missing(), advantage: missing(),
     calls: numbers(({ calls }) => calls.length),
     prompt: numbers(({ calls }) => calls.reduce((sum, call) => sum + call.usage.prompt, 0)),
@@ -42,14 +42,25 @@ export async function inFlightColumns(run: RunReader): Promise<RolloutColumns> {
 
 const IN_FLIGHT = 3;
 
-function inTable(names: readonly string[]): { task: Uint32Array; tasks: string[] } {
+function tasksOf(names: readonly string[]): { task: Uint32Array; tasks: string[] } {
+  const [task, tasks] = inTable(names);
+  return { task, tasks };
+}
+
+function rolesOf(names: readonly string[]): { role: Uint32Array; roles: string[] } {
+  const [role, roles] = inTable(names);
+  return { role, roles };
+}
+
+/** Places of the names, and each name once. */
+function inTable(names: readonly string[]): [Uint32Array, string[]] {
   const places = new Map<string, number>();
-  const task = Uint32Array.from(names, (name) => {
+  const of = Uint32Array.from(names, (name) => {
     const known = places.get(name);
     if (known === undefined) places.set(name, places.size);
     return known ?? places.size - 1;
   });
-  return { task, tasks: [...places.keys()] };
+  return [of, [...places.keys()]];
 }
 
 /** Errors of all codes share what bits the other flags leave: thirty-two are enough for those that exist. */

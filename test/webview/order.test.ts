@@ -17,6 +17,10 @@ test('sorting is stable, missing values are last either way, names sort as peopl
     }
   }
   assert.deepEqual([...new Set([...sortedRows(table, { by: 'task', descending: false })].map((row) => table.taskName(row)))], ['other thing', 'train-2', 'train-10']);
+  for (const descending of [false, true]) {
+    const roles = [...new Set([...sortedRows(table, { by: 'role', descending })].map((row) => table.rolesOf(row).join(' ')))];
+    assert.deepEqual(roles, [...(descending ? ['solver critic', 'solver'] : ['solver', 'solver critic']), '']);
+  }
 });
 
 test('bars of rewards hold each rewarded row once, and a range of bars keeps their rows', () => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFile, copyFile, mkdir, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { crc32, gunzipSync, gzipSync } from 'node:zlib';
+import { encodeEntry, readEntry } from '../../../runtime/trace/entry.ts';
 import { openRunReader, SPLITS, STATUSES, SUCCESSES } from '../../../runtime/trace/index.ts';
 import type { RunReader } from '../../../runtime/trace/index.ts';
 import { createRun, openRun } from '../../../runtime/trace/writer.ts';
@@ -258,4 +259,48 @@ test('several who ask one reader at once for what is new see each rollout once, 
   assert.ok(open.every(({ calls }) => calls.length === 1));
   assert.deepEqual(reader.problems, []);
   await writer.close();
+});
+
+test('roles of the calls stand in the index; one of before, which has none, is read as fast and told the same', async (context) => {
+  const root = await folder(context);
+  const writer = await createRun(root, newRun());
+  const roles = ['runner', 'rival', 'runner'];
+  await writer.seal(rollout(0, 3, 4, { calls: rollout(0, 3, 4).calls.map((one, i) => ({ ...one, role: roles[i]! })) }));
+  await writer.seal(rollout(1, 12, 4, { taskId: 't'.repeat(500), calls: rollout(1, 12, 4).calls.map((one, i) => ({ ...one, role: `a-role-of-some-length-${i}` })) }));
+  await writer.close();
+  const now = await openRunReader(writer.dir);
+  const [one, many] = [now.find('s0t0n0'), now.find('s0t0n1')];
+  assert.deepEqual(now.entry(one).roles, ['runner', 'rival']);
+  assert.deepEqual([now.entry(many).roles!.length, now.entry(many).roles!.at(-1)], [4, '…']);
+  assert.ok(now.entry(many).task.endsWith('…'));
+
+  const index = await readFile(join(writer.dir, INDEX), 'utf8');
+  const before = Buffer.from(index.trimEnd().split('\n').map((line) => {
+    const read = readEntry(Buffer.from(line), 0);
+    assert.ok('value' in read);
+    const { roles: _, ...rest } = read.value;
+    return encodeEntry(rest);
+  }).join(''));
+  await writeFile(join(writer.dir, INDEX), before);
+  const block = await readFile(join(writer.dir, COLUMNS));
+  const text = block.subarray(block.indexOf('[["'));
+  const texts = Buffer.from(JSON.stringify((JSON.parse(text.toString('utf8', 0, block.readUInt32LE(8))) as string[][]).slice(0, 3)));
+  const payload = Buffer.concat([block.subarray(32, block.length - text.length), texts]);
+  const header = block.subarray(0, 32);
+  header.writeUInt32LE(texts.length, 8);
+  header.writeDoubleLE(before.length, 16);
+  const padded = Buffer.concat([payload, Buffer.alloc((8 - payload.length % 8) % 8)]);
+  header.writeUInt32LE(crc32(padded, crc32(header.subarray(0, 24))), 24);
+  const told = async (): Promise<unknown> => {
+    const reader = await openRunReader(writer.dir);
+    assert.deepEqual(reader.problems, []);
+    return [reader.entry(one), reader.entry(many), await reader.read(one)];
+  };
+  const expected = [{ ...now.entry(one), roles: [] }, { ...now.entry(many), roles: [] }, await now.read(one)];
+  await rm(join(writer.dir, COLUMNS));
+  assert.deepEqual(await told(), expected);
+  await writeFile(join(writer.dir, COLUMNS), Buffer.concat([header, padded]));
+  // Nothing is to be read there: the columns are believed.
+  await writeFile(join(writer.dir, INDEX), Buffer.alloc(before.length, 'x'));
+  assert.deepEqual(await told(), expected);
 });

@@ -2,7 +2,7 @@
 import type { NumberColumn, RolloutTable } from '../../../runtime/view/rollout-table.ts';
 import type { Test } from '../../../runtime/view/filter.ts';
 
-export type SortKey = 'place' | 'id' | 'task' | 'flags' | 'tokens' | NumberColumn;
+export type SortKey = 'place' | 'id' | 'task' | 'role' | 'flags' | 'tokens' | NumberColumn;
 export interface Sort {
   by: SortKey;
   descending: boolean;
@@ -32,6 +32,10 @@ function keysOf(table: RolloutTable, by: Exclude<SortKey, 'place'>): ArrayLike<n
   if (by === 'task') {
     const ranks = ranksOf(table.tasks);
     return Uint32Array.from({ length: table.count }, (_, row) => ranks[table.task[row]!]!);
+  }
+  if (by === 'role') {
+    const ranks = ranksOf(table.roles);
+    return Float64Array.from({ length: table.count }, (_, row) => (table.roles[table.role[row]!] === '' ? NaN : ranks[table.role[row]!]!));
   }
   if (by === 'id') return ranksOf(table.ids);
   if (by === 'flags') return Float64Array.from({ length: table.count }, (_, row) => (table.flags[row] === 0 ? NaN : table.flags[row]!));

@@ -29,6 +29,7 @@ const COLUMNS: readonly Column[] = [
   number('step', 'step'),
   { key: 'task', title: 'task', kind: 'text', cell: (table, row) => table.taskName(row) },
   number('sample', 'sample'),
+  { key: 'role', title: 'role', kind: 'text', cell: roleCell },
   { key: 'reward', title: 'reward', kind: 'number', cell: rewardCell },
   { key: 'advantage', title: 'advantage', kind: 'number', cell: ({ numbers }, row) => signed(numbers.advantage[row]!, 2) },
   number('calls', 'turns'),
@@ -244,6 +245,13 @@ function statusMark(table: RolloutTable, row: number): HTMLElement {
   const success = table.codes.success[row]!;
   const [look, sign] = status === RUNNING ? ['running', ''] : status === FAILED ? ['failed', '!'] : status === 2 ? ['cancelled', '–'] : success === 1 ? ['success', '✓'] : success === 0 ? ['miss', '·'] : ['none', ''];
   return h('span', { class: `status ${look}`, role: 'img', 'aria-label': t(`state_${STATUS[status]!}`), title: t(`state_${STATUS[status]!}`) }, sign!);
+}
+
+function roleCell(table: RolloutTable, row: number): Node | string {
+  const roles = table.rolesOf(row);
+  // Whose calls have a role of their own shall stand out.
+  if (roles.length === 1 && roles[0] === 'default') return h('span', { class: 'dim' }, 'default');
+  return h('span', { title: roles.join(', ') }, roles.join(', '));
 }
 
 /** A bar from zero beside the number, on the scale of most rewards. */
