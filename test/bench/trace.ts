@@ -1,9 +1,10 @@
-import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzipSync } from 'node:zlib';
+import { exportRun } from '../../runtime/trace/export.ts';
 import { messagesOf, openRunReader, promptIds, toolsOf } from '../../runtime/trace/index.ts';
 import type { CallRecord, IndexEntry, RolloutRecord } from '../../runtime/trace/index.ts';
 import { createRun } from '../../runtime/trace/writer.ts';
@@ -15,7 +16,7 @@ const ROLLOUTS = 100_000;
 export async function bench(): Promise<Figure[]> {
   const root = await mkdtemp(join(tmpdir(), 'trace-bench-'));
   try {
-    return [await openMany(root), ...await readOne(root), await journal(root)];
+    return [await openMany(root), ...await readOne(root), ...await exportTokens(root), await journal(root)];
   } finally {
     await rm(root, { recursive: true, force: true });
   }
@@ -71,6 +72,34 @@ async function readOne(root: string): Promise<Figure[]> {
     name: 'read_one_rollout_ms', ours: round(ours), peer: round(peer), ratio: round(peer / ours), unit: 'ms', bound: '<= 5', holds: ours <= 5,
     note: `median of 100, ${tokensOf(records[0]!)} tokens each, slowest ${round(Math.max(...times))} ms; peer: gunzip and scan of a file of 200`,
   }, bytesPerToken(records, reader.column('length'))];
+}
+
+/** One row a token to a Parquet file. The peer is what a script does: all records at once, each token as an object, JSON lines. */
+async function exportTokens(root: string): Promise<Figure[]> {
+  const writer = await createRun(root, newRun({ experiment: 'export' }));
+  for (let sample = 0; sample < 40; sample++) await writer.seal(rollout(sample, 8, 320));
+  await writer.close();
+  const words = Array.from({ length: 50_000 }, (_, id) => Buffer.from(` word${id}`));
+  const vocabulary = { bytes: (id: number) => words[id] };
+  const [ours, peer] = [join(root, 'tokens.parquet'), join(root, 'tokens.jsonl')];
+  let rows = 0;
+  const written = await best(3, async () => void ({ rows } = await exportRun(await openRunReader(writer.dir), ours, { what: 'tokens', format: 'parquet', vocabulary, overwrite: true })));
+  const dumped = await best(3, async () => {
+    const reader = await openRunReader(writer.dir);
+    const records = await Promise.all(Array.from({ length: reader.count }, (_, i) => reader.read(i)));
+    await writeFile(peer, records.flatMap((record) => record.calls.flatMap((call) => [...call.tokens!.tail, ...call.tokens!.sampled].map((id, at) => {
+      const place = at - call.tokens!.tail.length;
+      return JSON.stringify({ run: reader.info.run, rollout: record.rollout, call: call.index, index: at, id, text: words[id]!.toString(), role: call.role, logprob: call.tokens!.logprobs?.[place] ?? null, target: place >= 0, version: call.version, file: call.site?.file, line: call.site?.line });
+    }))).join('\n'));
+  });
+  const [small, large] = [(await stat(ours)).size / rows, (await stat(peer)).size / rows];
+  const perSecond = (milliseconds: number): number => Math.round((rows / milliseconds) * 1000);
+  return [{
+    name: 'export_rows_per_second', ours: perSecond(written), peer: perSecond(dumped), ratio: round(dumped / written), unit: 'rows/s', bound: '>= 50000', holds: perSecond(written) >= 50_000,
+    note: `${rows} tokens with 18 columns to Parquet, 16,384 rows in memory at most; peer: all records in memory, 12 fields as JSON lines`,
+  }, {
+    name: 'export_bytes_per_row', ours: round(small), peer: round(large), ratio: round(large / small), unit: 'bytes', bound: '< JSON lines', holds: small < large, note: 'the same files',
+  }];
 }
 
 async function scanFor(path: string, id: string): Promise<void> {
