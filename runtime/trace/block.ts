@@ -79,7 +79,7 @@ function readTexts(json: string, count: number): string[][] | undefined {
     const texts = JSON.parse(json) as unknown;
     const whole = Array.isArray(texts) && (texts.length === TEXT_COLUMNS.length || texts.length === TEXT_COLUMNS.length - 1)
       && texts.every((column) => Array.isArray(column) && column.length === count && column.every((text) => typeof text === 'string'));
-    return whole ? TEXT_COLUMNS.map((_, i) => texts[i] as string[] | undefined ?? new Array<string>(count).fill('')) : undefined;
+    return whole ? TEXT_COLUMNS.map((_, i) => texts[i] as string[] | undefined ?? Array.from({ length: count }, () => '')) : undefined;
   } catch {
     return undefined;
   }
