@@ -16,7 +16,7 @@ import { pointText } from './point-text.ts';
 import type { ConnectRuns, Runs } from './runs.ts';
 import { scopesOf } from './scopes.ts';
 import { stopText } from './stop-text.ts';
-import { exceptionFilters, filterStops, functionStops } from './stop-points.ts';
+import { askedFilters, exceptionFilters, filterLabel, filterStops, functionStops } from './stop-points.ts';
 import { StoredRollout } from './stored.ts';
 
 interface KnownFrame {
@@ -53,6 +53,7 @@ export class RolloutSession extends DebugSession {
   #nextFrame = 1;
   #functionStops: StopPoint[] = [];
   #filterStops: StopPoint[] = [];
+  readonly #mistakesTold = new Set<string>();
   #runs: Promise<Runs> | undefined;
   #launch: RolloutLaunch | undefined;
   #debuggee: Debuggee | undefined;
@@ -102,6 +103,7 @@ export class RolloutSession extends DebugSession {
     this.#answer(response, async () => {
       const { points, breakpoints } = functionStops(args.breakpoints);
       this.#functionStops = points;
+      this.#tellMistakes(args.breakpoints.map(({ name }) => name), breakpoints);
       await this.#debuggee?.setStops(this.#stops);
       return { breakpoints };
     });
@@ -111,6 +113,7 @@ export class RolloutSession extends DebugSession {
     this.#answer(response, async () => {
       const { points, breakpoints } = filterStops(args);
       this.#filterStops = points;
+      this.#tellMistakes(askedFilters(args).map(({ filterId }) => filterLabel(filterId)), breakpoints);
       await this.#debuggee?.setStops(this.#stops);
       return { breakpoints };
     });
@@ -292,6 +295,16 @@ export class RolloutSession extends DebugSession {
 
   get #stops(): StopPoint[] {
     return [...this.#functionStops, ...this.#filterStops];
+  }
+
+  /** Each once: what VS Code shows in a hover alone would be waited for in vain. */
+  #tellMistakes(names: readonly string[], breakpoints: readonly DebugProtocol.Breakpoint[]): void {
+    for (const [at, { verified, message }] of breakpoints.entries()) {
+      const sentence = l10n.t('"{0}" holds nothing. {1}', names[at]!, message ?? '');
+      if (verified || this.#mistakesTold.has(sentence)) continue;
+      this.#mistakesTold.add(sentence);
+      this.#tell('output', { category: 'stderr', output: `${sentence}\n` });
+    }
   }
 
   #tell: Tell = (event, body) => this.sendEvent({ seq: 0, type: 'event', event, ...(body !== undefined && { body }) } as DebugProtocol.Event);

@@ -58,9 +58,16 @@ export function functionStops(asked: readonly DebugProtocol.FunctionBreakpoint[]
   return collect(asked.map((one) => functionStop(one)), 1);
 }
 
-export function filterStops({ filters, filterOptions = [] }: DebugProtocol.SetExceptionBreakpointsArguments): StopPoints {
-  const asked = [...filters.map((filterId) => ({ filterId, condition: undefined })), ...filterOptions];
-  return collect(asked.map(({ filterId, condition }) => filterStop(filterId, condition)), FIRST_FILTER);
+export function askedFilters({ filters, filterOptions = [] }: DebugProtocol.SetExceptionBreakpointsArguments): { filterId: string; condition?: string | undefined }[] {
+  return [...filters.map((filterId) => ({ filterId })), ...filterOptions];
+}
+
+export function filterLabel(filterId: string): string {
+  return FILTERS[filterId]?.label() ?? filterId;
+}
+
+export function filterStops(asked: DebugProtocol.SetExceptionBreakpointsArguments): StopPoints {
+  return collect(askedFilters(asked).map(({ filterId, condition }) => filterStop(filterId, condition)), FIRST_FILTER);
 }
 
 type Read = { stop: StopOn & { hit?: number } } | { problem: string };

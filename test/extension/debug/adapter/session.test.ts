@@ -65,6 +65,7 @@ describe('the debug adapter', { timeout: 120_000 }, () => {
     });
     await client.request('setExceptionBreakpoints', { filters: ['workflow', 'reward'], filterOptions: [{ filterId: 'reward', condition: '< 0.5' }, { filterId: 'token', condition: '2' }, { filterId: 'reward', condition: 'low' }, { filterId: 'else' }] });
     await client.request('setBreakpoints', { source: { path: 'adder.ts' }, breakpoints: [{ line: 3 }] });
+    await client.event('output', ({ output }) => output.includes('else'));
     await golden('breakpoints', client.transcript);
   });
 
