@@ -17,6 +17,8 @@ from torch.nn import functional as F
 from transformers import AttentionInterface, PreTrainedModel
 
 ATTENTION = "tuning_fork_slabs"
+_NOTHING = -1e30
+"""The score of what is hidden: a row that sees nothing in one part counts for nothing beside the other, and is no NaN."""
 
 
 class Shape(NamedTuple):
@@ -158,10 +160,11 @@ class Batch:
         self._row = torch.arange(len(members), device=device)
         self._own = torch.tensor([member.own for member in members], device=device)
         self._shared = torch.tensor([member.shared for member in members], device=device)
-        self._trunk_tokens = min(self.trunks.shape[4], _rounded(max(member.shared for member in members), 16))
+        self._trunk_tokens = max(member.shared for member in members)
         self._most_own = max(member.own for member in members)
         self._trunk_places = torch.arange(self._trunk_tokens, device=device)
-        self._trunk_unseen = self._trunk_places >= self._shared[:, None]
+        whole = all(member.shared == self._trunk_tokens for member in members)
+        self._trunk_hidden = None if whole else self._trunk_places >= self._shared[self._of_trunk][..., None]
 
     @property
     def positions(self) -> Tensor:
@@ -171,9 +174,9 @@ class Batch:
     def begin(self) -> None:
         """One more token of each sequence."""
         self.reserve(slot_tokens=self._most_own + 1)
-        self._slot_tokens = min(self.slots.shape[4], _rounded(self._most_own + 1, 16))
+        self._slot_tokens = self._most_own + 1
         self._slot_places = torch.arange(self._slot_tokens, device=self._shape.device)
-        self._unseen = torch.cat([self._trunk_unseen, self._slot_places > self._own[:, None]], 1)[:, None, None]
+        self._own_hidden = (self._slot_places > self._own[:, None])[:, None]
 
     def end(self) -> None:
         self._own += 1
@@ -190,22 +193,19 @@ class Batch:
         trunk_key, trunk_value = (one.flatten(0, 1) for one in trunks)
 
         query = (query[:, :, 0] * scaling).view(rows, kv_heads, group, width)
-        own = torch.bmm(query.flatten(0, 1), own_key.mT).view(rows, kv_heads, group, -1)
-        trunk = self._from_trunks(torch.bmm(self._to_trunks(query), trunk_key.mT), rows, group)
-        scores = torch.cat([trunk, own], -1).float().masked_fill_(self._hidden(window), -torch.inf)
-        shares = scores.softmax(-1).to(query.dtype)
-        shares_trunk, shares_own = shares.split([self._trunk_tokens, self._slot_tokens], -1)
-        out = torch.bmm(shares_own.flatten(0, 1), own_value).view(rows, kv_heads, group, width)
-        out = out + self._from_trunks(torch.bmm(self._to_trunks(shares_trunk), trunk_value), rows, group)
-        return out.reshape(rows, heads, 1, width)
+        hidden_trunk, hidden_own = self._hidden(window)
+        own = _part(query.flatten(0, 1), own_key, own_value, hidden_own)
+        trunk = _part(self._to_trunks(query), trunk_key, trunk_value, hidden_trunk)
+        out = _together(_Part(*(one.view(rows, kv_heads, group, -1) for one in own)), _Part(*(self._from_trunks(one, rows, group) for one in trunk)))
+        return out.to(query.dtype).reshape(rows, heads, 1, width)
 
-    def _hidden(self, window: int | None) -> Tensor:
-        """[sequences, 1, 1, trunk and slot]: True where a sequence does not look."""
+    def _hidden(self, window: int | None) -> tuple[Tensor | None, Tensor]:
+        """True where a sequence does not look: [trunks, sequences of each, tokens] and [sequences, 1, tokens]. None: all look everywhere."""
         if window is None:
-            return self._unseen
+            return self._trunk_hidden, self._own_hidden
         oldest = self.positions - window
-        places = torch.cat([self._trunk_places.expand(len(oldest), -1), self._slot_places + self._shared[:, None]], 1)
-        return self._unseen | (places <= oldest)[:, None, None]
+        own = self._own_hidden | (self._slot_places + self._shared[:, None] <= oldest)[:, None]
+        return (self._trunk_places >= self._shared[self._of_trunk][..., None]) | (self._trunk_places <= oldest[self._of_trunk]), own
 
     def _to_trunks(self, x: Tensor) -> Tensor:
         """[sequences, kv heads, group, n] -> [trunks * kv heads, sequences of each * group, n]"""
@@ -215,10 +215,39 @@ class Batch:
         return x[self._of_trunk].transpose(1, 2).reshape(trunks * x.shape[1], width * x.shape[2], x.shape[3])
 
     def _from_trunks(self, x: Tensor, rows: int, group: int) -> Tensor:
+        """And back."""
         if self._alone:
             return x.view(rows, -1, group, x.shape[-1])
         trunks, width = self._of_trunk.shape
         return x.view(trunks, -1, width, group, x.shape[-1])[self._trunk, :, self._place]
+
+
+class _Part(NamedTuple):
+    """Attention over some of the tokens: what the softmax over all of them is put together from."""
+
+    values: Tensor
+    """[..., width], weighted and not yet divided."""
+    sums: Tensor
+    """[..., 1], of the weights."""
+    largest: Tensor
+    """[..., 1]"""
+
+
+def _part(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None) -> _Part:
+    """`query` [rows * kv heads, sequences of each * group, width], `key` and `value` [rows * kv heads, tokens, width], `hidden` [rows, sequences of each, tokens]."""
+    scores = torch.bmm(query, key.mT).float()
+    if hidden is not None:
+        rows, sequences, tokens = hidden.shape
+        scores.view(rows, -1, sequences, query.shape[1] // sequences, tokens).masked_fill_(hidden[:, None, :, None], _NOTHING)
+    largest = scores.amax(-1, keepdim=True)
+    weights = scores.sub_(largest).exp_()
+    return _Part(torch.bmm(weights.to(value.dtype), value).float(), weights.sum(-1, keepdim=True), largest)
+
+
+def _together(one: _Part, other: _Part) -> Tensor:
+    largest = torch.maximum(one.largest, other.largest)
+    scale, other_scale = (one.largest - largest).exp_(), (other.largest - largest).exp_()
+    return (one.values * scale + other.values * other_scale) / (one.sums * scale + other.sums * other_scale)
 
 
 def _rounded(tokens: int, to: int = 64) -> int:
