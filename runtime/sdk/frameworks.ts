@@ -3,6 +3,7 @@ import type { Place } from '../protocol/errors.ts';
 import { callSite } from './call-site.ts';
 import type { AISDKModel, LangChainModel, MastraModel, OpenAIAgentsModel, StrandsModel } from './framework-types.ts';
 import { loadInstalled, type Wanted } from './installed.ts';
+import { endingBlocks } from './strands.ts';
 
 /** Ours ends with the rollout; a debugger may hold a call for hours. Timers don't go further. */
 export const NEVER_MS = 2 ** 31 - 1;
@@ -46,7 +47,8 @@ export abstract class FrameworkModels {
 
   /** An `OpenAIModel` of Strands Agents (`@strands-agents/sdk`). */
   asStrands(): StrandsModel {
-    return this.#make(strands, callSite(this.asStrands).place, { api: 'chat', modelId: this.model, client: this.asOpenAI() });
+    const Model = endingBlocks(this.#load(strands, callSite(this.asStrands).place) as new (options: object) => StrandsModel);
+    return new Model({ api: 'chat', modelId: this.model, client: this.asOpenAI() });
   }
 
   /** A `ChatOpenAI` of LangChain, which LangGraph takes too (`@langchain/openai`). */

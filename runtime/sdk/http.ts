@@ -6,10 +6,10 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 
 // An import would read every export of node:http, and its WebSocket loads all of fetch: 17 ms.
-const { Agent, request } = process.getBuiltinModule('node:http');
+const http = process.getBuiltinModule('node:http');
 
 // A thousand rollouts come back to their connections, so idle ones are not bounded.
-const agent = new Agent({ keepAlive: true, maxFreeSockets: Infinity });
+const agent = new http.Agent({ keepAlive: true, maxFreeSockets: Infinity });
 
 export interface HttpAnswer {
   status: number;
@@ -40,7 +40,8 @@ function send(
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     if (body !== undefined) headers['content-length'] = body.length;
-    const outgoing = request(url, { method, headers, agent, signal });
+    // The gateway is never far away; a controller of others may be.
+    const outgoing = url.startsWith('https:') ? process.getBuiltinModule('node:https').request(url, { method, headers, signal }) : http.request(url, { method, headers, agent, signal });
     outgoing.on('response', resolve);
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       if (signal.aborted) return reject(signal.reason as Error);

@@ -51,6 +51,8 @@ export interface Door {
   ready: Promise<void> | undefined;
   /** A file of the project. */
   project?: string | undefined;
+  /** A controller that isn't ours knows a call by these, and is told nothing of the code that makes it. */
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A weight swap answers 429 when it takes longer than the gateway holds a call; so do busy providers. */
@@ -90,7 +92,7 @@ export class GatewayModel extends FrameworkModels implements ChatModel {
 
   async #post(body: object, site: CallSite, signal: AbortSignal): Promise<HttpAnswer> {
     const url = `${this.#door.baseURL}/chat/completions`;
-    const headers = { authorization: `Bearer ${this.#door.apiKey}`, 'idempotency-key': randomUUID(), ...siteHeader(site) };
+    const headers = { authorization: `Bearer ${this.#door.apiKey}`, 'idempotency-key': randomUUID(), ...(this.#door.headers ?? siteHeader(site)) };
     for (let attempt = 1; ; attempt++) {
       let answer: HttpAnswer;
       try {
@@ -116,6 +118,8 @@ function fetchThrough(door: Door): typeof fetch {
   return async function tunedFetch(input, init = {}) {
     const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined));
     if (!headers.has(SITE_HEADER)) for (const [name, value] of Object.entries(siteHeader(callSite(tunedFetch)))) headers.set(name, value);
+    if (door.headers !== undefined) headers.delete(SITE_HEADER);
+    for (const [name, value] of Object.entries(door.headers ?? {})) headers.set(name, value);
     if (door.ready !== undefined) await door.ready;
     return gatewayFetch(input, { ...init, headers, signal: AbortSignal.any([door.signal, ...(init.signal ? [init.signal] : [])]) });
   };
