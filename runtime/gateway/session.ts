@@ -1,6 +1,6 @@
 /** One attempt at one rollout: all its model calls, from a read request to a recorded answer. */
 import type { CallDecision, PendingCall } from '../protocol/backbone.ts';
-import type { ChatMessage } from '../protocol/chat.ts';
+import type { ChatMessage, Sampling } from '../protocol/chat.ts';
 import { errorInfo, TuningForkError, type ErrorInfo, type Place } from '../protocol/errors.ts';
 import type { CallRecord, RolloutPlace } from '../protocol/trace.ts';
 import { sampleKey } from '../policy/random.ts';
@@ -59,6 +59,8 @@ export class RolloutSession {
   readonly #ledger = new Ledger(this.#conversations);
   readonly #occurrences = new Map<bigint, number>();
   readonly #sampling = new Set<Call>();
+  /** What a debugger changed for all later calls of a role. */
+  readonly #keptSampling = new Map<string, Partial<Sampling>>();
   readonly #abort = new AbortController();
   /** Why no call is answered any more. */
   #ended: TuningForkError | undefined;
@@ -114,7 +116,7 @@ export class RolloutSession {
     if (request.format !== undefined) history = this.#conversations.withAdd(history, withInstruction(history.add, request.format));
     const call: Call = {
       role, route, request, site: siteOf(stack), start, tools, history,
-      sampling: effectiveSampling(route.target ? this.#options.mode : 'eval', this.#options.sampling, request.sampling),
+      sampling: { ...effectiveSampling(route.target ? this.#options.mode : 'eval', this.#options.sampling, request.sampling), ...this.#keptSampling.get(role) },
       prompt: this.#promptOf(route, history, tools),
       key: 0n, edited: undefined, partial: { ids: [], logprobs: [] },
     };
@@ -158,7 +160,7 @@ export class RolloutSession {
     this.#drawKey(call);
     if (decision?.do === 'answer') return forced(call, decision.reply, this.#conversations);
     const outcome = await this.#sample(call);
-    if (call.edited !== undefined || (this.replay !== undefined && !this.replay.train)) outcome.why = 'intervened';
+    if (call.edited !== undefined || this.#keptSampling.has(call.role) || (this.replay !== undefined && !this.replay.train)) outcome.why = 'intervened';
     return outcome;
   }
 
@@ -186,6 +188,7 @@ export class RolloutSession {
   #edit(call: Call, decision: Extract<CallDecision, { do: 'edit' }>): void {
     call.edited = { asked: shownKey(call.role, shown(call)), kept: decision.keep ?? false };
     call.sampling = { ...call.sampling, ...decision.sampling };
+    if (decision.keep === true && decision.sampling !== undefined) this.#keptSampling.set(call.role, { ...this.#keptSampling.get(call.role), ...decision.sampling });
     if (decision.messages !== undefined) this.#change(call, decision.messages);
   }
 

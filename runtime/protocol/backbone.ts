@@ -105,7 +105,7 @@ export interface PendingCall {
  */
 export type CallDecision = { into?: boolean } & (
   | { do: 'go' }
-  /** For this call; `keep`: later prompts keep the changed messages. */
+  /** For this call; `keep`: later prompts keep the changed messages, later calls of its role the changed sampling. */
   | { do: 'edit'; messages?: ChatMessage[]; sampling?: Partial<Sampling>; keep?: boolean }
   | { do: 'answer'; reply: ChatMessage }
 );

@@ -85,6 +85,19 @@ test('a kept edit: later prompts go on from the edited one', async () => {
   assert.deepEqual([w.journal[1]!.continuation, w.journal[1]!.tokens!.from], ['continued', 0]);
 });
 
+test('kept sampling: later calls of the role are sampled so, and are not trained; other roles are not touched', async () => {
+  const { gate, next } = held();
+  await using w = await world('x', { session: { hooks: gate } });
+  const first = w.post(ask);
+  await next();
+  gate.release({ do: 'edit', sampling: { temperature: 0.5 }, keep: true });
+  const { message } = (await first).json.choices[0];
+  await w.post({ messages: [...ask.messages, message, user('next')] });
+  await w.post(ask, { role: 'critic' });
+  assert.deepEqual(w.journal.map(({ sampling, why }) => [sampling.temperature, why]), [[0.5, 'intervened'], [0.5, 'intervened'], [1, undefined]]);
+  assert.equal(w.journal[1]!.continuation, 'continued');
+});
+
 test('a forced answer is context from then on, and never trained', async () => {
   const { gate, next } = held();
   await using w = await world('x', { session: { hooks: gate } });
