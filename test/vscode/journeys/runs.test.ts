@@ -122,6 +122,26 @@ journey('stored runs are read, exported and deleted; in an untrusted workspace n
   await runs.locator('.monaco-list-row[aria-level="2"]').click();
   await page.frameLocator('iframe.webview').first().frameLocator('iframe').getByText('s0t1n7').first().waitFor();
   await screenshot('runs-untrusted');
+  // Reading is allowed: from the tree as a table, from the viewer what is open there.
+  await run.click({ button: 'right' });
+  await page.locator('.monaco-menu').getByText('Export Run').hover();
+  await page.keyboard.press('Enter');
+  await workbench.pick('Rollouts as CSV');
+  const saveAs = async (offered: RegExp, name: string): Promise<void> => {
+    await until(async () => offered.test(await workbench.quickInput().inputValue()), 'Nobody asked where it goes.');
+    await workbench.answer(join(workspace, name));
+    await until(() => existsSync(join(workspace, name)), `${name} was not written.`);
+  };
+  await saveAs(/-rollouts\.csv$/, 'rollouts.csv');
+  assert.equal((await readFile(join(workspace, 'rollouts.csv'), 'utf8')).trimEnd().split('\r\n').length, 25);
+  const viewer = page.frameLocator('iframe.webview').first().frameLocator('iframe');
+  await viewer.getByRole('button', { name: 'Export' }).click();
+  await viewer.getByLabel('Only s0t1n7').check();
+  await viewer.getByLabel('Everything, as records').check();
+  await screenshot('export-untrusted');
+  await viewer.getByRole('dialog').getByRole('button', { name: 'Export', exact: true }).click();
+  await saveAs(/\.jsonl$/, 'one.jsonl');
+  assert.equal((JSON.parse(await readFile(join(workspace, 'one.jsonl'), 'utf8')) as { rollout: string }).rollout, 's0t1n7');
   const workflows = workbench.pane('Workflows');
   if (await workflows.locator('.monaco-list-row').count() > 0) {
     await workflows.locator('.monaco-list-row').first().hover();
