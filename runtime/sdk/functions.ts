@@ -55,8 +55,8 @@ export function workflowOf(run: WorkflowFunction, auxiliary: AuxiliaryModels = {
 
 export function judgeOf(run: JudgeFunction): new () => Judge {
   return class extends Judge {
-    async judge(task: Task, output: OutputData): Promise<Verdict> {
-      const given = await run(rowOf(task), output.metadata.response, { auxiliaryModels: {}, logger: console });
+    async judge(task: Task, { metadata: { response } }: OutputData): Promise<Verdict> {
+      const given = await run(rowOf(task), response, { auxiliaryModels: {}, logger: console });
       const { reward, metrics } = typeof given === 'number' ? { reward: given } as JudgeOutput : given;
       return { reward, success: null, ...(metrics && { parts: metrics }) };
     }

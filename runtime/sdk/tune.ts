@@ -127,6 +127,7 @@ function fileOf({ path, split }: DatasetConfig, usual: string): string {
 /** A configuration of its own, for whoever writes none. JSON is YAML. */
 function written(settings: Record<string, Json>): string {
   const root: JsonObject = {};
+  const { experiment_name: name = 'tune' } = settings;
   for (const [path, value] of Object.entries(settings)) {
     const keys = path.split('.');
     const last = keys.pop()!;
@@ -134,7 +135,7 @@ function written(settings: Record<string, Json>): string {
   }
   const folder = resolve('runs', 'tune');
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${String(settings.experiment_name ?? 'tune').replace(/[^\w.-]/g, '_')}.yaml`);
+  const file = join(folder, `${String(name).replace(/[^\w.-]/g, '_')}.yaml`);
   writeFileSync(file, `# Written by tune().\n${JSON.stringify({ tuning_fork: root }, null, 2)}\n`);
   return file;
 }

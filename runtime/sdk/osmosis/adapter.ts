@@ -34,7 +34,7 @@ export function workflowOfEntrypoint({ Workflow: Agent, workflowConfig }: Entryp
 export async function samplesOf(returned: unknown, context: RolloutContext): Promise<{ samples: Record<string, RolloutSample>; metrics: Record<string, number>; info: JsonObject }> {
   const samples = await context.getSamples();
   const { messages, metrics = {}, info = {} } = coerced(returned);
-  if (messages !== undefined && Object.keys(samples).length === 0) samples.default = { messages: JSON.parse(JSON.stringify(messages)) as JsonObject[] };
+  if (messages !== undefined && Object.keys(samples).length === 0) samples['default'] = { messages: JSON.parse(JSON.stringify(messages)) as JsonObject[] };
   return { samples, metrics, info };
 }
 

@@ -32,7 +32,7 @@ const LARGEST_BODY = 16 * 1024 * 1024;
 const DRAIN_MS = 10_000;
 const RETRY_AFTER_S = 5;
 
-export async function createRolloutServer({ backend, host = '127.0.0.1', port = Number(process.env._OSMOSIS_ROLLOUT_PORT ?? 8000), apiKey, onLost = (error) => console.error(error.message), firstWait }: RolloutServerOptions): Promise<RolloutServer> {
+export async function createRolloutServer({ backend, host = '127.0.0.1', port = Number(process.env['_OSMOSIS_ROLLOUT_PORT'] ?? 8000), apiKey, onLost = (error) => console.error(error.message), firstWait }: RolloutServerOptions): Promise<RolloutServer> {
   if (apiKey === undefined && !['127.0.0.1', '::1', 'localhost'].includes(host)) {
     throw new TuningForkError('usage', `A rollout server on ${host} can be reached by others, so it needs an apiKey.`, { next: 'Give createRolloutServer an apiKey, or leave host out.' });
   }
