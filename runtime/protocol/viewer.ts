@@ -110,6 +110,8 @@ export interface Timeline {
   /** Place in `segments`. */
   segment: Uint32Array;
   segments: Segment[];
+  /** Where later calls sampled the same tokens. */
+  again: SampledAgain[];
   calls: TimelineCall[];
   /** What was to be said of it that stands nowhere else: a model that told no tokens, damaged records. */
   notes: string[];
@@ -124,10 +126,18 @@ export interface Segment {
   call: number;
   /** Role in the conversation where it is known; a template's own tokens belong to the message they open or close. */
   role: 'system' | 'user' | 'assistant' | 'tool' | 'template';
-  /** Why its sampled tokens are not trained; null: they are. */
+  /** Why its sampled tokens are not trained; null: they are, for one of the calls that sampled them. */
   why: UntrainedReason | null;
   /** The segment it goes on from; null at a root. Not always the one before it: a branch begins elsewhere. */
   parent: number | null;
+}
+
+/** A call's own view of tokens that an earlier one had sampled before it. */
+export interface SampledAgain {
+  segment: number;
+  call: number;
+  /** One a token of the segment; NaN: absent. */
+  logprob: Float32Array;
 }
 
 export interface TimelineCall {

@@ -9,6 +9,8 @@ export interface Run {
   call: CallRecord;
   /** Where they begin in the call's answer; undefined: they are context. */
   sampledAt: number | undefined;
+  /** Later calls that sampled the same here, and where that begins in their answers. */
+  again: { call: CallRecord; sampledAt: number }[];
   parent: Run | undefined;
   children: Run[];
 }
@@ -54,18 +56,20 @@ function insert(forest: Forest, at: Run | undefined, ids: readonly number[], cal
     let same = 1;
     while (same < next.ids.length && done + same < ids.length && next.ids[same] === ids[done + same]) same++;
     if (same < next.ids.length) cut(forest, next, same);
+    if (sampledAt !== undefined) next.again.push({ call, sampledAt: sampledAt + done });
     end = next;
     done += same;
   }
   if (done === ids.length) return { end, shared: done };
-  const rest: Run = { ids: done === 0 ? ids : ids.slice(done), call, sampledAt: sampledAt === undefined ? undefined : sampledAt + done, parent: end, children: [] };
+  const rest: Run = { ids: done === 0 ? ids : ids.slice(done), call, sampledAt: sampledAt === undefined ? undefined : sampledAt + done, again: [], parent: end, children: [] };
   (end?.children ?? forest.roots).push(rest);
   return { end: rest, shared: done };
 }
 
 /** The run keeps its first tokens; the others become its only child. */
 function cut(forest: Forest, run: Run, length: number): void {
-  const rest: Run = { ...run, ids: run.ids.slice(length), sampledAt: run.sampledAt === undefined ? undefined : run.sampledAt + length, parent: run };
+  const later = (sampledAt: number): number => sampledAt + length;
+  const rest: Run = { ...run, ids: run.ids.slice(length), sampledAt: run.sampledAt === undefined ? undefined : later(run.sampledAt), again: run.again.map(({ call, sampledAt }) => ({ call, sampledAt: later(sampledAt) })), parent: run };
   for (const child of rest.children) child.parent = rest;
   for (const end of forest.ends.values()) {
     if (end.prompt === run) end.prompt = rest;

@@ -1,6 +1,6 @@
 /** A rollout's tokens as the page draws them: depth first, typed arrays, one entry a token. */
 import { TOKEN, type Segment, type Timeline, type TimelineCall } from '../protocol/viewer.ts';
-import type { CallRecord } from '../protocol/trace.ts';
+import type { CallRecord, UntrainedReason } from '../protocol/trace.ts';
 import { entropyOf, rankOf } from '../trace/alternatives.ts';
 import type { WithCalls } from '../trace/resolve.ts';
 import { forestOf, type CallEnd, type Run } from './forest.ts';
@@ -31,6 +31,7 @@ export function timelineOf(rollout: string, record: WithCalls, vocabulary: Vocab
     entropy: new Float32Array(count).fill(NaN),
     segment: new Uint32Array(count),
     segments: [],
+    again: [],
     calls: [],
     notes: notesOf(record),
   };
@@ -86,8 +87,12 @@ function roleAt({ flags, text, start }: Timeline, i: number, to: number): (typeo
 
 function addAnswer(timeline: Timeline, run: Run, from: number, parent: number | null): void {
   const { call, ids, sampledAt = 0 } = run;
-  const why = call.why ?? (call.target ? null : 'role-not-a-target');
+  // One of those that sampled it is enough.
+  const why = run.again.some((other) => whyOf(other.call) === null) ? null : whyOf(call);
   const { logprobs, top } = call.tokens!;
+  for (const { call: { index, tokens }, sampledAt: begin } of run.again) {
+    timeline.again.push({ segment: timeline.segments.length, call: index, logprob: Float32Array.from(ids, (_, i) => tokens!.logprobs?.[begin + i] ?? NaN) });
+  }
   timeline.segment.fill(timeline.segments.length, from, from + ids.length);
   timeline.segments.push({ from, to: from + ids.length, kind: 'answer', call: call.index, role: 'assistant', why, parent });
   for (let i = 0; i < ids.length; i++) {
@@ -103,6 +108,10 @@ function addAnswer(timeline: Timeline, run: Run, from: number, parent: number | 
   }
 }
 
+function whyOf({ why, target }: CallRecord): UntrainedReason | null {
+  return why ?? (target ? null : 'role-not-a-target');
+}
+
 function callRow(call: CallRecord, end: CallEnd | undefined, lastOf: ReadonlyMap<Run, number>): TimelineCall {
   return {
     index: call.index, role: call.role, target: call.target, policy: call.policy, version: call.version,
@@ -111,7 +120,7 @@ function callRow(call: CallRecord, end: CallEnd | undefined, lastOf: ReadonlyMap
     ...(call.malformed !== undefined && { malformed: call.malformed }),
     edited: call.edited !== undefined, start: call.start, duration: call.duration, sampling: call.sampling,
     prompt: call.usage.prompt, sampled: call.tokens?.sampled.length ?? call.usage.completion, shared: end?.shared ?? 0,
-    why: call.why ?? (call.target ? null : 'role-not-a-target'),
+    why: whyOf(call),
     answer: end?.answer === undefined || end.answer.sampledAt === undefined ? null : lastOf.get(end.answer)!,
   };
 }

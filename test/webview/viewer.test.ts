@@ -338,6 +338,19 @@ describe('the trace viewer in Chromium', () => {
     assert.deepEqual(said, []);
   });
 
+  test('two roles that sampled the same token: each one’s own probability, and whether it is trained', async () => {
+    const tokens = { from: null, tail: [...begin, ...encodeText('<|im_start|>assistant\n')], sampled: encodeText('Hello'), logprobs: [Math.log(0.25)] };
+    const twice = conversation('s0t0n0', [{ sent: begin, answer: encodeText('Hello'), more: { role: 'rival', target: false } }, { sent: begin, answer: encodeText('Hello'), more: { role: 'runner', tokens } }]);
+    const writer = await writeRun(join(pages.dir, 'twice'), [twice]);
+    await writer.close();
+    const { page } = await open(writer.dir, { focus: { rollout: 's0t0n0' } });
+    await page.locator('.inspector .again li').first().waitFor();
+    assert.match((await page.locator('.inspector .facts').innerText()).replace(/\s+/g, ' '), /its role is not trained.*rival/i);
+    assert.deepEqual((await page.locator('.inspector .again li > span').allTextContents()).slice(0, 4), ['Call 1 · runner', '25.0%', '−1.38629', 'Trained']);
+    await page.keyboard.press('1');
+    await page.locator('.table-row .col-role', { hasText: 'rival, runner' }).waitFor();
+  });
+
   test('without a vocabulary tokens show their ids, and it is said; Chinese is Chinese', async () => {
     const writer = await writeRun(join(pages.dir, 'bare'), [conversation('s0t0n0', [{ sent: begin, answer: encodeText('Hello') }])], { tokenizer: undefined });
     await writer.close();

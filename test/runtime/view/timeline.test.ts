@@ -21,6 +21,12 @@ function pathTo(timeline: Timeline, segment: number | null): number[] {
   return [...pathTo(timeline, parent), ...timeline.id.slice(from, to)];
 }
 
+function logprobOf({ segment, segments, logprob, again }: Timeline, call: number, token: number): number {
+  const { from, call: first } = segments[segment[token]!]!;
+  if (first === call) return logprob[token]!;
+  return again.find((one) => one.segment === segment[token] && one.call === call)!.logprob[token - from]!;
+}
+
 test('random calls: the way to each answer is what the policy saw and sampled, and sampled tokens are told from context', () => {
   let state = 3;
   const next = (below: number): number => (state = (state * 1103515245 + 12345) % 2 ** 31) % below;
@@ -30,7 +36,7 @@ test('random calls: the way to each answer is what the policy saw and sampled, a
     for (let index = 0; index < 1 + next(6); index++) {
       const from = index > 0 && next(3) > 0 ? next(index) : null;
       const sampled = some(4);
-      calls.push(call(index, { from, tail: some(5), sampled, logprobs: sampled.map(() => -next(5)) }));
+      calls.push(call(index, { from, tail: some(5), sampled, logprobs: sampled.map(() => -1 - next(50)) }));
     }
     const timeline = timelineOf('r', { calls }, undefined);
     let distinct = 0;
@@ -39,6 +45,7 @@ test('random calls: the way to each answer is what the policy saw and sampled, a
     for (const one of timeline.calls) {
       const { sampled } = calls[one.index]!.tokens!;
       assert.deepEqual(sampledPlaces(timeline, one).map((place) => timeline.id[place]), sampled);
+      assert.deepEqual(sampledPlaces(timeline, one).map((place) => logprobOf(timeline, one.index, place)), calls[one.index]!.tokens!.logprobs, `round ${round}: each call has its own logprobs`);
       assert.deepEqual(pathTo(timeline, one.answer), [...promptIds({ calls }, one.index)!, ...sampled], `round ${round}, call ${one.index}`);
     }
     for (let i = 0; i < timeline.count; i++) {
@@ -77,4 +84,13 @@ test('a token is no target where its call has a reason', () => {
   const { flags, segments } = timelineOf('r', { calls: [call(0, { from: null, tail: [1], sampled: [2] }, { why: 'intervened' }), call(1, { from: 0, tail: [3], sampled: [4] })] }, undefined);
   assert.deepEqual([...flags].map((flag) => flag & (TOKEN.sampled | TOKEN.target)), [0, TOKEN.sampled, 0, TOKEN.sampled | TOKEN.target]);
   assert.deepEqual(segments.filter(({ kind }) => kind === 'answer').map(({ why }) => why), ['intervened', null]);
+});
+
+test('two roles that sampled the same: it is trained where it is for one of them, and each keeps what it knew', () => {
+  const rival = call(0, { from: null, tail: [1], sampled: [7, 8, 9], logprobs: [-1, -2, -3] }, { role: 'rival', target: false });
+  const runner = call(1, { from: null, tail: [1], sampled: [7, 8, 5], logprobs: [-4, -5, -6] }, { role: 'runner', version: 3 });
+  const timeline = timelineOf('r', { calls: [rival, runner] }, undefined);
+  assert.deepEqual(timeline.segments.slice(1).map(({ from, to, call: index, why }) => [[...timeline.id.slice(from, to)], index, why]), [[[7, 8], 0, null], [[9], 0, 'role-not-a-target'], [[5], 1, null]]);
+  assert.deepEqual(timeline.again, [{ segment: 1, call: 1, logprob: Float32Array.of(-4, -5) }]);
+  assert.deepEqual([...timeline.flags].map((flags) => (flags & TOKEN.target) !== 0), [false, true, true, false, true]);
 });

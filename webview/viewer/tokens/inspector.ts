@@ -1,6 +1,6 @@
 /** All that is known of the token under the cursor. */
-import { TOKEN, type Alternative, type Scores, type Timeline } from '../../../runtime/protocol/viewer.ts';
-import { count, decimal, percent, signed } from '../../shared/format.ts';
+import { TOKEN, type Alternative, type SampledAgain, type Scores, type Timeline } from '../../../runtime/protocol/viewer.ts';
+import { count, decimal, NONE, percent, signed } from '../../shared/format.ts';
 import { h, icon, styled } from '../../shared/dom.ts';
 import { visible } from '../../shared/visible.ts';
 import { reasonText, roleText, t } from '../texts.ts';
@@ -50,6 +50,7 @@ export class Inspector {
     for (const piece of piecesOf(timeline, token)) glyphs.append(h('span', { class: piece.kind }, piece.text));
     const kinds = [(flags & TOKEN.special) !== 0 && t('special'), (flags & TOKEN.partial) !== 0 && t('partial'), (flags & TOKEN.invalid) !== 0 && bytes.length > 0 && t('invalid')].filter((kind) => kind !== false);
     const alternatives = h('div', { class: 'alternatives' });
+    const again = timeline.again.filter((one) => one.segment === timeline.segment[token]);
     const list = h('dl', { class: 'facts' });
     const fact = (name: string, value: Node | string | undefined, kind = ''): void => {
       if (value !== undefined) list.append(h('dt', {}, name), h('dd', { class: kind }, value));
@@ -66,7 +67,8 @@ export class Inspector {
         fact(t('ratio'), decimal(Math.exp(change), 4), 'number');
         fact(t('kl'), decimal(Math.exp(change) - 1 - change, 6), 'number');
       }
-      fact(t('target'), segment.why === null ? h('span', { class: 'yes' }, t('yes')) : h('span', { class: 'why' }, `${t('no')}: ${reasonText(segment.why)}`));
+      const why = call === undefined ? segment.why : call.why;
+      fact(t('target'), why === null ? h('span', { class: 'yes' }, t('yes')) : h('span', { class: 'why' }, `${t('no')}: ${reasonText(why)}`));
       fact(t('advantage'), Number.isNaN(advantage) ? undefined : signed(advantage), 'number');
     }
     fact(t('role'), segment.kind === 'answer' && call !== undefined && call.role !== 'default' ? `${roleText('assistant')} · ${call.role}` : roleText(segment.role));
@@ -86,7 +88,7 @@ export class Inspector {
     const { fork } = this.#actions;
     this.#body.replaceChildren(
       h('div', { class: 'inspector-head' }, h('h2', {}, t('tokenAt', token)), ...kinds.map((kind) => h('span', { class: 'chip' }, kind))),
-      glyphs, selectionText(timeline, from, to), list,
+      glyphs, selectionText(timeline, from, to), list, ...(again.length === 0 ? [] : [h('h3', {}, t('sampledAgain')), againList(timeline, again, token - segment.from)]),
       sampled ? h('h3', {}, t('alternatives')) : '', alternatives,
       sampled && fork !== undefined && call !== undefined ? h('button', { class: 'action', title: t('forkBefore'), onclick: () => fork(call.index, answerPlace(timeline, token)) }, icon('fork'), t('forkHere')) : '',
     );
@@ -125,6 +127,20 @@ export class Inspector {
       }, (error: Error) => this.#shown === key && into.replaceChildren(h('p', { class: 'mistake' }, error.message)));
     }, REST_MS);
   }
+}
+
+/** Each call's own view: two roles that sampled the same token need not have found it as likely. */
+function againList({ calls }: Timeline, again: readonly SampledAgain[], place: number): HTMLElement {
+  return h('ul', { class: 'again' }, ...again.map(({ call: index, logprob }) => {
+    const call = calls.find((one) => one.index === index)!;
+    const own = logprob[place]!;
+    return h('li', {},
+      h('span', {}, call.role === 'default' ? `${t('call_')} ${index}` : `${t('call_')} ${index} · ${call.role}`),
+      h('span', { class: 'number' }, Number.isNaN(own) ? NONE : percent(Math.exp(own))),
+      h('span', { class: 'number dim', title: t('logprob') }, decimal(own, 5)),
+      h('span', { class: call.why === null ? 'yes' : 'why' }, call.why === null ? t('trained') : reasonText(call.why)),
+      call.version !== null && h('span', { class: 'dim' }, t('versionOf', call.version)));
+  }));
 }
 
 /** What is selected beyond the token itself, and how likely all of it was. */
