@@ -114,16 +114,16 @@ export class Rollouts {
 
 /** User code can't be ended from outside; what it still does is passed over, and its model calls end. */
 async function within<T>(seconds: number | null | undefined, abort: AbortController, work: Promise<T>): Promise<T> {
-  const ended = Promise.withResolvers<never>();
-  const onAbort = (): void => ended.reject(abort.signal.reason as Error);
-  abort.signal.addEventListener('abort', onAbort, { once: true });
+  let end!: () => void;
+  const ended = new Promise<never>((_, reject) => void (end = () => reject(abort.signal.reason as Error)));
+  abort.signal.addEventListener('abort', end, { once: true });
   const timer = typeof seconds === 'number' ? setTimeout(() => abort.abort(new TooLate(`It took longer than ${seconds} s.`)), seconds * 1_000) : undefined;
-  work.catch(() => {});
+  for (const promise of [work, ended]) promise.catch(() => {});
   try {
-    return await Promise.race([work, ended.promise]);
+    return await Promise.race([work, ended]);
   } finally {
     clearTimeout(timer);
-    abort.signal.removeEventListener('abort', onAbort);
+    abort.signal.removeEventListener('abort', end);
   }
 }
 
