@@ -83,8 +83,9 @@ export class Catalog {
       // In this order: the columns never reach beyond the index, nor the index beyond the members.
       const blocks = whole ? await readWhole(file.columns) : undefined;
       const index = await openIfThere(file.index);
-      const members = await open(file.members);
+      let members: FileHandle | undefined;
       try {
+        members = await open(file.members);
         const indexSize = index ? (await index.stat()).size : 0;
         if (blocks) this.#takeBlocks(series, blocks, indexSize, (await members.stat()).size);
         const rest = index && indexSize > series.indexEnd ? await readRange(index, series.indexEnd, indexSize - series.indexEnd) : undefined;
@@ -92,7 +93,7 @@ export class Catalog {
         if (whole) await this.#scan(series, members, (await members.stat()).size);
       } finally {
         await index?.close();
-        await members.close();
+        await members?.close();
       }
     } catch (error) {
       throw fileError('read', file.members, error);

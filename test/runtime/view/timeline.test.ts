@@ -90,7 +90,7 @@ test('two roles that sampled the same: it is trained where it is for one of them
   const rival = call(0, { from: null, tail: [1], sampled: [7, 8, 9], logprobs: [-1, -2, -3] }, { role: 'rival', target: false });
   const runner = call(1, { from: null, tail: [1], sampled: [7, 8, 5], logprobs: [-4, -5, -6] }, { role: 'runner', version: 3 });
   const timeline = timelineOf('r', { calls: [rival, runner] }, undefined);
-  assert.deepEqual(timeline.segments.slice(1).map(({ from, to, call: index, why }) => [[...timeline.id.slice(from, to)], index, why]), [[[7, 8], 0, null], [[9], 0, 'role-not-a-target'], [[5], 1, null]]);
+  assert.deepEqual(timeline.segments.slice(1).map(({ from, to, call: index, why }) => [Array.from(timeline.id.subarray(from, to)), index, why]), [[[7, 8], 0, null], [[9], 0, 'role-not-a-target'], [[5], 1, null]]);
   assert.deepEqual(timeline.again, [{ segment: 1, call: 1, logprob: Float32Array.of(-4, -5) }]);
   assert.deepEqual([...timeline.flags].map((flags) => (flags & TOKEN.target) !== 0), [false, true, true, false, true]);
 });
