@@ -35,6 +35,10 @@ const steps = [
     ['types of frameworks', [...bin('tsc'), '-p', 'examples/frameworks']],
     ['tests of frameworks', ['--test', '--test-concurrency=2', '--test-timeout=180000', ...frameworks]],
   ] : []),
+  ...(gpu.length > 0 ? [
+    ['Python', ['test/python.mjs', '--if-there']],
+    ['trainings on the GPU runtime', ['--test', '--test-concurrency=1', ...gpu]],
+  ] : []),
   ...(journeys.length > 0 ? [
     ['bundle', ['esbuild.mjs']],
     ['VS Code', ['test/vscode/host/setup.mjs']],

@@ -116,7 +116,8 @@ export function loadRunConfig(request: StartRun, replayed?: RunInfo): Promise<Lo
     'model.path': request.model === undefined ? undefined : findPath({ dir: cwd, cwd }, request.model) ?? request.model,
   };
   const then = replayed?.conf === resolve(cwd, conf) ? replayed.config : {};
-  const overrides = Object.fromEntries(Object.entries(asked).map(([key, value]) => [key, value ?? at(then, key)]));
+  // An option that was not given leaves what --set says of its key.
+  const overrides = Object.fromEntries(Object.entries(asked).map(([key, value]) => [key, value ?? request.set?.[key] ?? at(then, key)]));
   return loadConfig(conf, overrides, { env, cwd });
 }
 

@@ -56,7 +56,7 @@ function gpuPlan(settings: GpuSettings, env: Record<string, string>): TrainerPla
   const { model } = settings;
   return {
     backbone: 'gpu', model, label: model === embedded ? 'embedded' : model,
-    open: ({ progress, notice, patient, signal }) => openGpuTrainer(settings, { progress, notice, env, signal, patienceMs: patient ? PATIENCE_MS : 0 }),
+    open: ({ progress, notice, log, patient, signal }) => openGpuTrainer(settings, { progress, notice, log, env, signal, patienceMs: patient ? PATIENCE_MS : 0 }),
     files: (trainer) => filesOfModel(trainer, { env }),
   };
 }

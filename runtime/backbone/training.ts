@@ -1,6 +1,8 @@
 /** A training as a run: the loop of runtime/training, its rollouts run here, its weights owned by a trainer process. */
 import { createHash } from 'node:crypto';
+import { appendFile, mkdir } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
+import { join } from 'node:path';
 import type { TokenPolicy } from '../policy/policy.ts';
 import { trainerPolicy } from '../policy/trainer.ts';
 import type { RunStatus, StartRun } from '../protocol/backbone.ts';
@@ -33,6 +35,7 @@ export class TrainingRun extends BaseRun {
   /** Of the model, on this machine. */
   #files = '';
   #threads = availableParallelism();
+  #logged: Promise<unknown> = Promise.resolve();
 
   static async prepare(request: StartRun, backbone: Backbone): Promise<TrainingRun> {
     const asked = await withBackbone(request);
@@ -129,9 +132,15 @@ export class TrainingRun extends BaseRun {
       threads: this.#threads, patient: again, signal: this.#stop.signal,
       progress: (text) => this.events.emit({ type: 'trainer', text }),
       notice: (notice) => this.events.emit({ type: 'notice', level: 'warning', notice }),
+      log: (text) => this.#log(text),
     });
     await this.update({ workers: [...(this.prepared.writer.info.workers ?? []), ...this.#trainer.stamps] });
     return this.#trainer.elsewhere ? new TrainerElsewhere(this.#trainer.client, nameElsewhere(this.dir, this.id)) : this.#trainer.client;
+  }
+
+  #log(text: string): void {
+    const folder = join(this.dir, 'log');
+    this.#logged = this.#logged.then(() => mkdir(folder, { recursive: true })).then(() => appendFile(join(folder, 'trainer.log'), text)).catch(() => {});
   }
 
   /** What would break every prompt, or the going on. */

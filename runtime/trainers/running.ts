@@ -21,4 +21,6 @@ export interface RunningTrainer {
 export interface TrainerListener {
   progress?(text: string): void;
   notice?(notice: ErrorInfo): void;
+  /** What its process writes for those who look for a fault. */
+  log?(text: string): void;
 }

@@ -30,7 +30,7 @@ export async function startGpuProcess(python: string, settings: Omit<GpuSettings
     });
     // Who writes to one that is gone hears of it by its exit.
     child.stdin.on('error', () => {});
-    const exited = watch(child);
+    const exited = watch(child, listener.log);
     const url = await listen(child, python, exited, listener);
     return new LocalGpu(child, { url, token: (await readFile(tokenFile, 'utf8')).trim() }, exited);
   } finally {
@@ -95,9 +95,12 @@ class LocalGpu implements GpuProcess {
   }
 }
 
-function watch(child: ChildProcess): GpuProcess['exited'] {
+function watch(child: ChildProcess, log: TrainerListener['log']): GpuProcess['exited'] {
   let told = '';
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => void (told = (told + text).slice(-TOLD)));
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    told = (told + text).slice(-TOLD);
+    log?.(text);
+  });
   return new Promise((resolve) => {
     child.once('error', () => resolve({ code: null, signal: null, told }));
     child.once('close', (code, signal) => resolve({ code, signal, told: told.trim() }));

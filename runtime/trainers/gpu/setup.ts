@@ -160,7 +160,7 @@ function command(program: string, words: string[], { signal, detail }: Pick<Setu
     child.once('error', (cause) => reject(signal?.aborted ? signal.reason : new TuningForkError('usage', `${problem} ${cause.message}`, { cause })));
     child.once('close', (code) => {
       if (code === 0) return resolve();
-      reject(signal?.aborted ? signal.reason : new TuningForkError('usage', `${problem} It said: ${last || `exit code ${code}`}`, { next: 'Look at the connection and the package index of this machine, then run the same command again: it goes on where it was.' }));
+      reject(signal?.aborted ? signal.reason : new TuningForkError('usage', `${problem} It said: ${(last || `exit code ${code}`).replace(/\.$/, '')}.`, { next: 'Look at the connection and the package index of this machine, then run the same command again: it goes on where it was.' }));
     });
   });
 }
