@@ -13,11 +13,11 @@ from reference import logprobs_of, loss_of
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from tuning_fork_gpu.packs import Pack, PackBody, encode
-from tuning_fork_gpu.passes import Columns
+from tuning_fork_gpu.passes import Columns, objective_of
 from tuning_fork_gpu.requests import StepRequest
 from tuning_fork_gpu.rows import rows_of
 from tuning_fork_gpu.train_step import Objective
-from tuning_fork_gpu.training import Learner, objective_of
+from tuning_fork_gpu.training import Learner
 
 KINDS_OF_MODELS: dict[str, dict[str, Any]] = {
     **KINDS,
@@ -85,7 +85,7 @@ def gradients_of(learner: Learner, packs: Sequence[Pack], denominator: float = 3
     request = StepRequest.parse(step_body(packs, **changes).request)
     columns = Columns([one.targets for one in packs], learner.device)
     rows = rows_of(packs, range(len(packs)))
-    part, _ = learner.passes.gradients(learner.model, rows, columns, objective_of(request.settings, denominator), learner.optimizer.clear, lambda: None)
+    part, _ = learner.passes.gradients(learner.model, rows, columns, objective_of(request.settings, denominator, learner.device), learner.optimizer.clear, lambda: None)
     gradients = {name: gradient.clone() for name, gradient in learner.optimizer.gradients().items()}
     learner.optimizer.clear()
     return gradients, part.sums["loss"]

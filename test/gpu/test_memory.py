@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -128,3 +128,37 @@ def test_the_size_of_batches_is_found_by_two_dry_runs() -> None:
     assert takes(0, 1)[0] == memory.MOST
     assert takes(0, 9_000) == [memory.SMALL, memory.SMALL, memory.LARGE], "the large one did not fit"
     assert takes(0, 20_000) == [memory.SMALL // 4, memory.SMALL], "nor did the small one"
+
+
+@pytest.mark.parametrize("roomy", [True, False])
+def test_a_simulated_gpu_is_tried_once_and_layers_compute_twice_only_where_memory_asks(roomy: bool, qwen: Path, packs: list[Pack], monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = Learner.load(str(qwen))
+    learner.fitting.done = False
+    tried: list[bool] = []
+
+    def measured(_: torch.device, run: Callable[[], None]) -> int:
+        gradients = []
+        learner.model.get_output_embeddings().register_forward_hook(lambda *_: gradients.append(1))
+        run()
+        assert gradients
+        tried.append(learner.model.is_activation_checkpointing)
+        tokens = memory.SMALL if len(tried) % 2 else memory.LARGE
+        return tokens * (100 if learner.model.is_activation_checkpointing else 1000)
+
+    monkeypatch.setattr(memory, "measured", measured)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 40_000_000 if roomy else 5_000_000)
+    learner.step(step_body(packs))
+    learner.step(step_body(packs, 1, "b"))
+    assert tried == [False, False] if roomy else [False, False, True, True]
+    fits = ((40_000_000 if roomy else 5_000_000) - learner_bytes(learner)) * 0.85 / (1000 if roomy else 100)
+    assert learner.passes.budget == int(fits)
+    fresh = Learner.load(str(qwen))
+    fresh.step(step_body(packs))
+    fresh.step(step_body(packs, 1, "b"))
+    ours, wanted = (torch.cat([weight.view(-1) for weight in weights_of(one).values()]) for one in (learner, fresh))
+    assert torch.allclose(ours, wanted, atol=1e-3), "dry runs leave nothing behind"
+
+
+def learner_bytes(learner: Learner) -> int:
+    """Of gradients and moments, which come with the first step."""
+    return 12 * sum(weight.numel() for weight in learner.model.parameters())

@@ -67,7 +67,7 @@ def from_hub(model: str) -> Path:
 def from_modelscope(model: str) -> Path:
     if importlib.util.find_spec("modelscope") is None:
         raise refused("The package modelscope is not installed here.", "Install it beside this runtime: pip install modelscope")
-    from modelscope import snapshot_download  # type: ignore[import-not-found]
+    from modelscope import snapshot_download
 
     try:
         return Path(snapshot_download(model, allow_patterns=WANTED))
@@ -84,7 +84,7 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype) -> PreTraine
             if hasattr(config, key):
                 setattr(config, key, 0.0)
         model = AutoModelForCausalLM.from_pretrained(directory, config=config, dtype=dtype, attn_implementation="sdpa")
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
         raise refused(f"The model in {directory} cannot be loaded: {first_line(error)}", "Give a causal language model that this version of transformers knows.") from error
@@ -93,7 +93,8 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype) -> PreTraine
             module.p = 0.0
     check_finite(model, directory)
     model.config.use_cache = True
-    return model.to(device).eval()
+    nn.Module.to(model, device)
+    return model.eval()
 
 
 def check_finite(model: PreTrainedModel, directory: Path) -> None:
@@ -128,7 +129,7 @@ def with_lora(model: PreTrainedModel, settings: LoraSettings, seed: int) -> Any:
 
     torch.manual_seed(seed)
     targets = settings.targets if settings.targets == "all-linear" else settings.targets.split(",")
-    config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=targets, task_type="CAUSAL_LM")
+    config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=targets, task_type="CAUSAL_LM")  # type: ignore[arg-type]
     try:
         # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
         return get_peft_model(model, config, autocast_adapter_dtype=False)

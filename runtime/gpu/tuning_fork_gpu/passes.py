@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -17,6 +15,7 @@ from .metrics import Found, Part
 from .models import is_out_of_memory
 from .packs import Pack, Scores
 from .predict import Predicted
+from .requests import StepSettings
 from .rows import Row, fill, rows_of, small_enough
 from .train_step import Objective, Targets
 
@@ -85,7 +84,6 @@ class Passes:
     ) -> tuple[Part, list[tuple[Tensor, Tensor]]]:
         """Adds them up. `clear` forgets them. (metrics, log-probabilities of which targets)"""
         found: list[Found] = []
-        given = Objective(*(value.to(self.device) for value in given))
 
         def again() -> None:
             clear()
@@ -99,7 +97,7 @@ class Passes:
         self.attend(model)
         of = batch(rows, self.attention, self.device)
         targets = columns.at(of.at)
-        logprob, metrics = Predicted(model, of, float(given.temperature)).backward(targets, given)
+        logprob, metrics = Predicted(model, of, given.temperature).backward(targets, given)
         old = torch.where(targets.old_logprob.isnan(), logprob, targets.old_logprob)
         return Found(of.at, logprob, old - targets.sampled_logprob, logprob - old, metrics)
 
@@ -150,16 +148,12 @@ def tokens_of(rows: Sequence[Row], attention: Attention) -> int:
     return sum(sizes) if attention == "blocks" else len(sizes) * max(sizes)
 
 
-def synthetic(tokens: int, vocabulary: int) -> tuple[list[Row], Targets]:
-    """As many tokens as a dry run wants, half of them targets."""
-    starts = [*range(0, tokens, 1024), tokens]
-    rows: list[Row] = []
-    count = 0
-    for begin, end in pairwise(starts):
-        length = end - begin
-        parent = np.arange(0, length - 1, 2)
-        ids = np.arange(length) % vocabulary
-        rows.append(Row(ids, np.arange(length), np.full(length, length), parent, ids[parent + 1], count + np.arange(len(parent))))
-        count += len(parent)
-    zeros, ones = torch.zeros(count), torch.ones(count, dtype=torch.float64)
-    return rows, Targets(zeros.int(), zeros, zeros * torch.nan, zeros, ones, ones, ones * 0)
+def objective_of(settings: StepSettings, denominator: float, device: torch.device) -> Objective:
+    def or_none(limit: float) -> float:
+        return limit or torch.inf
+
+    values = (
+        denominator, settings.temperature, settings.clip_low, settings.clip_high, or_none(settings.dual_clip), or_none(settings.importance_cap),
+        settings.kl_coef, settings.entropy_coef,
+    )  # fmt: skip
+    return Objective(*(torch.tensor(value, dtype=torch.float64, device=device) for value in values))

@@ -20,7 +20,7 @@ LOGIT_BYTES = {"cpu": 2**26, "cuda": 2**30}
 class Predicted:
     """The targets of a batch, by a model."""
 
-    def __init__(self, model: PreTrainedModel, batch: Batch, temperature: float) -> None:
+    def __init__(self, model: PreTrainedModel, batch: Batch, temperature: float | Tensor) -> None:
         self.head = head_of(model)
         self.batch = batch
         self.temperature = temperature
@@ -60,7 +60,7 @@ class Predicted:
         return torch.cat(logprobs), totals
 
 
-def predict(head: nn.Module, hidden: Tensor, wanted: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+def predict(head: nn.Module, hidden: Tensor, wanted: Tensor, temperature: float | Tensor) -> tuple[Tensor, Tensor]:
     """(log-probability of each wanted id, entropy of what it was drawn from), in float32 whatever the model computes in."""
     logits: Tensor = head(hidden).float()
     return token_logprobs(logits / temperature, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from .errors import Refusal, bad_request
 
@@ -140,11 +140,11 @@ class Reader:
         return bad_request(f'"{at}" of the request {why}.' if at else f"The request {why}.")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     return type(value) in (int, float) and abs(value) < 1e300  # no NaN, no infinity, nothing that float() cannot hold
 
 
-def is_count(value: Any) -> bool:
+def is_count(value: Any) -> TypeGuard[int]:
     if type(value) is float and value.is_integer():
         value = int(value)
     return type(value) is int and 0 <= value < 2**53

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from . import checkpoints, memory, models
 from .checkpoints import Saved, State
 from .errors import Refusal, bad_request, conflict
+from .fitting import Fitting, asks_for_offload
 from .metrics import Totals
 from .models import LoraSettings
 from .optimizer import AdamW
 from .packs import Limits, Pack, PackBody, Scores
-from .passes import Columns, Heartbeat, Passes, synthetic
-from .requests import ScoreRequest, StepRequest, StepSettings
+from .passes import Columns, Heartbeat, Passes, objective_of
+from .requests import ScoreRequest, StepRequest
 from .rows import rows_of
-from .train_step import Objective
 
 PROTOCOL = 1
 START = "start"
@@ -32,8 +32,6 @@ KEPT_STEPS = 1000
 """Answers to steps are small, and who asks again does so soon."""
 KEPT_MODELS = 2
 """Stored models in memory: a reference is asked for at every step."""
-RECOMPUTE = 100_000_000
-"""Parameters from which on, unless a dry run says that there is room, layers forget their insides and compute them again."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +71,7 @@ class Learner:
         self.passes = Passes(attention, self.device, memory.ON_CPU, self._note)
         self.optimizer = AdamW(models.trainable(adapter or model), offload)
         self._begun = {name: weight.detach().cpu().clone() for name, weight in self.optimizer.weights.items()} if adapter is not None else None
-        self._recompute = recompute
-        self._tried = self.device.type != "cuda"
-        self._recomputing(recompute if recompute is not None else model.num_parameters() > RECOMPUTE)
+        self.fitting = Fitting(model, self.passes, self.optimizer, recompute)
         self._known: dict[str, KnownStep] = {}
         self._last_step: str | None = None
         self._checkpoints: dict[str, dict[str, Any]] = {}
@@ -99,9 +95,9 @@ class Learner:
         models.check_head(loaded)
         adapter = models.with_lora(loaded, lora, seed) if lora else None
         if offload is None:
-            offload = on.type == "cuda" and asks_for_offload(adapter or loaded, on)
+            offload = asks_for_offload(adapter or loaded, on)
         learner = cls(model if not Path(model).is_dir() else directory.name, directory, loaded, adapter, offload, recompute)
-        learner._try_attention()
+        learner.fitting.attention()
         return learner
 
     def info(self) -> dict[str, Any]:
@@ -220,13 +216,13 @@ class Learner:
 
     def _updates(self, request: StepRequest, packs: Sequence[Pack], heartbeat: Heartbeat) -> dict[str, float | None]:
         began = time.perf_counter()
-        self._try_memory()
+        self.fitting.batches()
         columns = Columns([pack.targets for pack in packs], self.device)
         self._score_old(request, packs, columns, heartbeat)
         totals = Totals()
         try:
             for index, update in enumerate(request.updates):
-                given = objective_of(request.settings, update.denominator)
+                given = objective_of(request.settings, update.denominator, self.device)
                 part, logprobs = self.passes.gradients(self.model, rows_of(packs, update.packs), columns, given, self.optimizer.clear, heartbeat)
                 if index == 0:  # made with the weights the step begins with, so this is what they say
                     for at, values in logprobs:
@@ -299,51 +295,6 @@ class Learner:
         self.notes.append(note)
         self._new_notes.append(note)
 
-    def _recomputing(self, on: bool) -> None:
-        if on and self.model.supports_gradient_checkpointing:
-            self.model.activation_checkpointing_enable({"use_reentrant": False})
-        elif not on:
-            self.model.activation_checkpointing_disable()
-
-    def _try_attention(self) -> None:
-        """FlexAttention compiles, which needs more of a machine than PyTorch alone."""
-        if self.passes.attention != "blocks":
-            return
-        try:
-            self._dry_run(256)
-        except Exception as error:  # whatever a compiler throws
-            self.passes.attention = "dense"
-            self._note(f"FlexAttention does not work here, so trees take dense masks: {models.first_line(error)}")
-        finally:
-            self.optimizer.clear()
-
-    def _try_memory(self) -> None:
-        """Once, on a GPU: the size of batches, and whether layers must compute their insides twice."""
-        if self._tried:
-            return
-        self._tried = True
-        free = memory.free_bytes(self.device) - self.optimizer.bytes_to_come()
-        for recompute in [self._recompute] if self._recompute is not None else [False, True]:
-            self._recomputing(recompute)
-            self.passes.budget = memory.fit(self._measure, free)
-            if self.passes.budget >= 4 * memory.LARGE:
-                break
-
-    def _measure(self, tokens: int) -> int | None:
-        try:
-            return memory.measured(self.device, lambda: self._dry_run(tokens))
-        except torch.OutOfMemoryError:
-            return None
-        finally:
-            self.optimizer.clear()
-            memory.release(self.device)
-
-    def _dry_run(self, tokens: int) -> None:
-        rows, targets = synthetic(tokens, self.limits.vocabulary)
-        settings = StepSettings(0.0, (0.9, 0.99), 1e-8, 0.0, 1.0, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0, 1.0)
-        given = Objective(*(value.to(self.device) for value in objective_of(settings, 1.0)))
-        self.passes.once(self.model, rows, Columns([targets], self.device), given)
-
 
 def check_step(request: StepRequest, packs: Sequence[Pack]) -> None:
     """What can't be computed, told before anything is."""
@@ -365,23 +316,6 @@ def check_step(request: StepRequest, packs: Sequence[Pack]) -> None:
 def first_nan(values: Tensor) -> int | None:
     absent = values.isnan()
     return int(absent.int().argmax()) if bool(absent.any()) else None
-
-
-def objective_of(settings: StepSettings, denominator: float) -> Objective:
-    def or_none(limit: float) -> float:
-        return limit or torch.inf
-
-    values = (
-        denominator, settings.temperature, settings.clip_low, settings.clip_high, or_none(settings.dual_clip), or_none(settings.importance_cap),
-        settings.kl_coef, settings.entropy_coef,
-    )  # fmt: skip
-    return Objective(*(torch.tensor(value, dtype=torch.float64) for value in values))
-
-
-def asks_for_offload(model: nn.Module, device: torch.device) -> bool:
-    """Float32 weights, gradients and two moments of what is trained, beside all weights, would leave too little to compute in."""
-    trained = sum(weight.numel() for weight in models.trainable(model).values())
-    return 16 * trained > 0.7 * memory.free_bytes(device)
 
 
 def device_name(device: torch.device) -> str:

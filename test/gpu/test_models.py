@@ -1,0 +1,120 @@
+"""Models: found where they are named, refused with a sentence where they are of no use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from calls import made_up
+from learners import make, one_tree, plain, scored, step_body
+from models import SMALL, VOCABULARY
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+from tuning_fork_gpu import models
+from tuning_fork_gpu.errors import Refusal
+from tuning_fork_gpu.training import Learner, LoraSettings
+
+
+@pytest.fixture
+def qwen(tmp_path: Path) -> Path:
+    return make("qwen2", tmp_path / "qwen")
+
+
+def refusal(model: str | Path, lora: LoraSettings | None = None) -> str:
+    with pytest.raises(Refusal) as caught:
+        Learner.load(str(model), lora=lora)
+    assert caught.value.next
+    return caught.value.message
+
+
+def test_a_directory_that_is_no_model_is_refused(tmp_path: Path, qwen: Path) -> None:
+    assert "has no config.json" in refusal(tmp_path)
+    assert "There is no directory" in refusal(tmp_path / "nothing")
+    assert "There is no directory" in refusal("./nothing")
+    (qwen / "model.safetensors").write_bytes(b"torn")
+    assert "cannot be loaded" in refusal(qwen)
+    (qwen / "model.safetensors").unlink()
+    assert "cannot be loaded" in refusal(qwen)
+    (qwen / "config.json").write_text("{}")
+    assert "cannot be loaded" in refusal(qwen)
+
+
+def test_a_hub_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def unreachable(model: str, **_: object) -> str:
+        asked.append(model)
+        raise ConnectionError("Name or service not known")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example")
+    assert refusal("Qwen/Qwen3-0.6B") == "The model Qwen/Qwen3-0.6B cannot be had from https://mirror.example: Name or service not known."
+    assert asked == ["Qwen/Qwen3-0.6B"]
+
+
+def test_a_hub_s_model_is_loaded_from_its_copy_here(monkeypatch: pytest.MonkeyPatch, qwen: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda model, allow_patterns: str(qwen))
+    learner = Learner.load("Qwen/Qwen3-0.6B")
+    assert learner.info()["model"] == "Qwen/Qwen3-0.6B" and learner.directory == qwen
+
+
+def test_modelscope_is_asked_for_where_it_is_missing() -> None:
+    assert "modelscope is not installed" in refusal("modelscope:Qwen/Qwen3-0.6B")
+
+
+def test_weights_that_are_no_numbers_are_refused(qwen: Path) -> None:
+    weights = load_file(qwen / "model.safetensors")
+    weights["model.norm.weight"][3] = torch.nan
+    save_file(weights, qwen / "model.safetensors", {"format": "pt"})
+    assert "model.norm.weight holds numbers that are not finite" in refusal(qwen)
+
+
+def test_logits_that_are_more_than_the_head_s_are_refused(tmp_path: Path) -> None:
+    config = AutoConfig.for_model("granite", **{**SMALL, "logits_scaling": 8.0})
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    assert "changes its logits after its head" in refusal(tmp_path)
+
+
+def test_an_adapter_for_layers_that_are_not_there_is_refused(qwen: Path) -> None:
+    assert "cannot have the adapters" in refusal(qwen, LoraSettings(4, 8.0, "query_proj"))
+    named = Learner.load(str(qwen), lora=LoraSettings(4, 8.0, "q_proj,v_proj"))
+    assert named.info()["training"] == {"method": "lora", "parameters": sum(weight.numel() for weight in named.optimizer.weights.values())}
+    assert all("q_proj" in name or "v_proj" in name for name in named.optimizer.weights)
+
+
+def test_dropout_of_a_configuration_is_off(qwen: Path) -> None:
+    config = json.loads((qwen / "config.json").read_text())
+    (qwen / "config.json").write_text(json.dumps({**config, "attention_dropout": 0.5}))
+    learner = Learner.load(str(qwen))
+    calls = scored(plain(qwen), made_up(1, VOCABULARY), spread=0.0)
+    assert learner.step(step_body([one_tree(calls)]))["metrics"]["samplerGap"] == 0
+    assert learner.step(step_body([one_tree(calls)], 1, "b"))["metrics"]["ratioMax"] < 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "takes"),
+    [
+        ({}, True),
+        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1000.0, "factor": 4.0, "original_max_position_embeddings": 32}}, True),
+        ({"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1000.0, "factor": 4.0}}, False),
+        ({"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 0}, False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_trees_need_positions_that_stand_for_themselves_and_full_attention(changes: dict[str, object], takes: bool) -> None:
+    from learners import KINDS_OF_MODELS
+
+    config = AutoConfig.for_model("qwen2", **{**SMALL, **KINDS_OF_MODELS["qwen2"], **changes})
+    assert (models.is_tree_capable(config) is None) == takes
+
+
+def test_info_is_what_the_wire_says(qwen: Path) -> None:
+    info = Learner.load(str(qwen)).info()
+    assert info["directory"] == str(qwen) and info["model"] == "qwen"
+    assert (info["device"], info["dtype"], info["context"], info["version"]) == ("cpu", "float32", 128, 0)
+    assert info["parameters"] == sum(weight.numel() for weight in plain(qwen).parameters())
+    assert info["shape"] == {"layers": 2, "width": 32, "causalKernel": False}
+    assert info["memory"] > 10_000_000
+    json.dumps(info, allow_nan=False)
