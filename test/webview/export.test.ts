@@ -86,20 +86,6 @@ test('marked rollouts are copied as text', async () => {
   await close();
 });
 
-test('an address of a download is good for once, and none is given to who has no token', async () => {
-  const { url, close } = await pages.open(run);
-  const [base, token] = url.split('#') as [string, string];
-  const ask = (headers: Record<string, string>) => fetch(`${base}rpc/export`, { method: 'POST', headers, body: JSON.stringify({ what: 'rollouts', format: 'csv' }) });
-  assert.equal((await ask({})).status, 401);
-  const answer = await ask({ authorization: `Bearer ${token}` });
-  const address = /download\/[\w-]+/.exec(Buffer.from(await answer.arrayBuffer()).toString())![0];
-  const [one, again, other] = [await fetch(base + address), await fetch(base + address), await fetch(`${base}download/AAAA`)];
-  assert.deepEqual([one.status, again.status, other.status], [200, 401, 401]);
-  assert.match(one.headers.get('content-disposition')!, /^attachment; filename\*=UTF-8''\d{4}-/);
-  assert.equal((await one.text()).trimEnd().split('\r\n').length, 13);
-  await close();
-});
-
 test('a range of rewards is the same in the words of the filter', () => {
   const table = tableOf(400);
   const rows = Uint32Array.from({ length: 400 }, (_, row) => row);
