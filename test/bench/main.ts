@@ -34,6 +34,15 @@ const AREAS: Record<string, Record<string, { names: string[]; seconds: number }>
     'extension-debug': { names: ['f5_to_breakpoint_s', 'restart_to_breakpoint_s'], seconds: 240 },
     'extension-scale': { names: ['runs_tree_100k_ms', 'keystroke_p95_ms'], seconds: 420 },
   },
+  frameworks: {
+    frameworks: {
+      names: [
+        ...['openai_agents', 'ai', 'ai_toolloopagent', 'strands_agents_sdk', 'langchain', 'langchain_langgraph', 'mastra_core', 'openai', 'fetch'].map((name) => `merged_share_${name}`),
+        ...['openai_agents', 'ai', 'ai_toolloopagent', 'strands_agents_sdk', 'langchain', 'langchain_langgraph', 'mastra_core', 'openai'].map((name) => `added_latency_ms_${name}`),
+      ],
+      seconds: 240,
+    },
+  },
   webview: {
     webview: {
       names: ['rollouts_100k_first_paint_ms', 'filter_ms', 'heap_mb', 'tokens_100k_paint_ms', 'tokens_100k_command_ms', 'scroll_p95_ms', 'find_ms', 'viewer_js_kb', 'viewer_css_kb'],
