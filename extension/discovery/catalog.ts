@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { projectFolder } from '../../runtime/backbone/location.ts';
 import { findPath } from '../../runtime/config/files.ts';
+import { ENTRYPOINT } from '../../runtime/config/target.ts';
 import type { ConfigTargets } from '../language/configs.ts';
 import { isConfig, isProgram, isYaml, mentionsUs } from '../language/signs.ts';
 import type { Sources } from '../language/sources.ts';
@@ -77,12 +78,17 @@ export class Catalog {
     const programs = inOrder(this.#programs);
     const workflows = programs.flatMap(([, found]) => found.workflows);
     const judges = programs.flatMap(([file, found]) => found.judges.map((className) => ({ file, className })));
+    // A file alone stands for the one workflow in it.
+    const theOnly = (file: string): string => {
+      const [first, second] = workflows.filter((workflow) => workflow.file === file);
+      return first === undefined || second !== undefined ? ENTRYPOINT : first.className;
+    };
     const configs = inOrder(this.#configs).map(([file, targets]): FoundConfig => {
       const dir = dirname(file);
       const project = projectFolder(dir);
       const resolved = (target: ConfigTargets['judge']): FoundConfig['judge'] => {
         const found = target && findPath({ dir, cwd: project }, target.file);
-        return found === undefined ? undefined : { file: found, className: target!.className };
+        return found === undefined ? undefined : { file: found, className: target!.className === ENTRYPOINT ? theOnly(found) : target!.className };
       };
       return { file, project, workflow: resolved(targets.workflow), judge: resolved(targets.judge) };
     });

@@ -1,4 +1,5 @@
 /** Which runs an editor speaks of: of each workflow the newest that says something, unless another was chosen or it was cleared away. */
+import { ENTRYPOINT } from '../../runtime/config/target.ts';
 import type { RunInfo, RunPlace } from '../../runtime/trace/index.ts';
 import type { RunFigures } from '../results/figures.ts';
 import { targetOf, type Results, type Target } from '../results/results.ts';
@@ -16,9 +17,12 @@ export class Board {
   readonly #choices: Map<string, Choice>;
   readonly #shown = new Map<string, RunFigures | undefined>();
   readonly #targets = new WeakMap<RunInfo, Target | undefined>();
+  /** The one workflow of a file, for runs of a file alone. */
+  readonly #theOnly: (file: string) => string | undefined;
 
-  constructor(results: Results, choices: Record<string, Choice> = {}) {
+  constructor(results: Results, choices: Record<string, Choice> = {}, theOnly: (file: string) => string | undefined = () => undefined) {
     this.#results = results;
+    this.#theOnly = theOnly;
     this.#choices = new Map(Object.entries(choices));
   }
 
@@ -71,7 +75,8 @@ export class Board {
 
   targetOf(info: RunInfo): Target | undefined {
     if (!this.#targets.has(info)) this.#targets.set(info, targetOf(info, 'workflow'));
-    return this.#targets.get(info);
+    const target = this.#targets.get(info);
+    return target?.className === ENTRYPOINT ? { ...target, className: this.#theOnly(target.file) ?? ENTRYPOINT } : target;
   }
 
   async #find(target: Target): Promise<RunFigures | undefined> {

@@ -6,7 +6,7 @@ import type { Target } from '../results/results.ts';
 import type { Studio } from '../studio.ts';
 import { Board, type Choice } from './board.ts';
 import { chooseRun } from './choose-run.ts';
-import { InlineValues } from './inline-values.ts';
+import { InlineValues, realPath } from './inline-values.ts';
 import { JudgeKeeper } from './judge-keeper.ts';
 import { Lenses } from './lenses.ts';
 import { ValuesStatus } from './values-status.ts';
@@ -30,7 +30,8 @@ export class ResultsInEditor implements vscode.Disposable {
     this.#studio = studio;
     this.#source = new WorkspaceResults(studio);
     const { results } = this.#source;
-    this.#board = new Board(results, studio.context.workspaceState.get<Record<string, Choice>>(CHOICES));
+    const theOnly = (path: string): string | undefined => studio.discovery.workflows.find(({ file }) => realPath(file) === path)?.className;
+    this.#board = new Board(results, studio.context.workspaceState.get<Record<string, Choice>>(CHOICES), theOnly);
     this.inline = new InlineValues(studio, this.#board);
     this.#keeper = new JudgeKeeper(studio, results, this.#board);
     this.lenses = new Lenses(studio, this.#board, this.inline, this.#keeper);

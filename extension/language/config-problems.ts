@@ -6,7 +6,7 @@ import { ConfigError } from '../../runtime/config/errors.ts';
 import { findPath, needFile } from '../../runtime/config/files.ts';
 import { parseConfig, type LoadedConfig } from '../../runtime/config/load.ts';
 import { keysWithoutEffect } from '../../runtime/config/schema.ts';
-import { splitTarget } from '../../runtime/config/target.ts';
+import { ENTRYPOINT, splitTarget } from '../../runtime/config/target.ts';
 import { BUILTIN_JUDGES } from '../../runtime/protocol/config.ts';
 import { errorInfo, type ErrorInfo } from '../../runtime/protocol/errors.ts';
 import { nearest } from '../../runtime/protocol/suggest.ts';
@@ -91,7 +91,7 @@ async function absentClass(config: ConfigText, loaded: LoadedConfig, key: string
   const source = findPath(loaded, path);
   if (source === undefined) return absentFile(config, loaded, key, path, /\.[cm]?tsx?$/i, (near) => `${near}->${className}`, l10n);
   const exported = await around.exportsOf(source);
-  if (exported === undefined || exported.open || [...exported.classes, ...exported.others].includes(className)) return [];
+  if (className === ENTRYPOINT || exported === undefined || exported.open || [...exported.classes, ...exported.others].includes(className)) return [];
   const near = nearest(className, exported.classes);
   return [{
     code: 'config', where: loaded.place(key),

@@ -41,7 +41,7 @@ function statementOf(program: t.Program, own: OwnClass): t.Node {
 }
 
 function nameProblems(module: SourceModule, own: OwnClass, l10n: L10n): Problem[] {
-  if (own.kind !== 'workflow' || own.abstract || inheritedMember(own, 'name') !== undefined) return [];
+  if (own.kind !== 'workflow' || own.contract !== 'ours' || own.abstract || inheritedMember(own, 'name') !== undefined) return [];
   const { body } = own.node;
   const first = body.body[0];
   const indent = first && module.text.slice(body.start!, first.start!).includes('\n') ? indentAt(module.text, first.start!) : `${indentAt(module.text, own.node.start)}  `;

@@ -7,7 +7,7 @@ import { visit } from '../../runtime/contracts/syntax.ts';
 
 interface Contract {
   method: string;
-  parameters: readonly [name: string, type: string][];
+  parameters: readonly (readonly [name: string, type: string])[];
   result: string;
   /** The body of one that does nothing yet. */
   body: string;
@@ -26,6 +26,16 @@ const CONTRACTS: Readonly<Record<Kind, Contract>> = {
   },
 };
 
+/** Osmosis' contract: one parameter, and what is returned is its own business. */
+const OSMOSIS: Readonly<Record<Kind, Contract>> = {
+  workflow: { method: 'run', parameters: [['ctx', 'AgentWorkflowContext']], result: 'void', mustBeAsync: true, body: '', needs: [] },
+  judge: { method: 'grade', parameters: [['ctx', 'GraderContext']], result: 'void', mustBeAsync: true, body: 'ctx.setReward(0);', needs: [] },
+};
+
+function contractOf({ kind, contract }: OwnClass): Contract {
+  return contract === 'ours' ? CONTRACTS[kind] : OSMOSIS[kind];
+}
+
 const PLAIN_TYPES: readonly string[] = ['TSStringKeyword', 'TSNumberKeyword', 'TSBooleanKeyword', 'TSNullKeyword', 'TSUndefinedKeyword', 'TSVoidKeyword', 'TSNeverKeyword', 'TSBigIntKeyword', 'TSSymbolKeyword', 'TSArrayType', 'TSTupleType', 'TSFunctionType'];
 
 /** A method, or the function a property holds: what has parameters and a body. */
@@ -33,14 +43,14 @@ export type Callable = (t.ClassMethod | t.ArrowFunctionExpression | t.FunctionEx
 
 /** The function that runs, if the class has one of its own. */
 export function callableOf(own: OwnClass): Callable | undefined {
-  const member = memberOf(own, CONTRACTS[own.kind].method);
+  const member = memberOf(own, contractOf(own).method);
   if (member?.type === 'ClassMethod') return member;
   const value = member?.type === 'ClassProperty' ? member.value : undefined;
   return value?.type === 'ArrowFunctionExpression' || value?.type === 'FunctionExpression' ? value as Callable : undefined;
 }
 
 export function methodProblems(module: SourceModule, own: OwnClass, l10n: L10n): Problem[] {
-  const contract = CONTRACTS[own.kind];
+  const contract = contractOf(own);
   const member = memberOf(own, contract.method);
   if (member === undefined) return inheritedMember(own, contract.method) || own.abstract ? [] : [missing(module, own, contract, l10n)];
   if (member.type === 'ClassProperty') return [asProperty(module, member, contract, l10n)];
@@ -49,23 +59,24 @@ export function methodProblems(module: SourceModule, own: OwnClass, l10n: L10n):
     const message = l10n.t('`{0}` must be a plain method: it is called once, as {0}({1}).', contract.method, names(contract));
     return [{ code: 'method-kind', severity: 'error', message, span: keySpan(member), fixes: [] }];
   }
-  return [...asyncProblems(module, member, contract, l10n), ...parameterProblems(module, member, contract, l10n)];
+  return [...asyncProblems(module, member, contract, l10n), ...(own.contract === 'ours' ? parameterProblems(module, member, contract, l10n) : [])];
 }
 
 function missing(module: SourceModule, own: OwnClass, contract: Contract, l10n: L10n): Problem {
   const { node } = own;
-  const types = [...contract.parameters.map(([, type]) => type), contract.result].map((type) => nameFor(module, type, !contract.needs.includes(type)));
+  const types = contract.parameters.map(([, type]) => nameFor(module, type, !contract.needs.includes(type)));
+  const given = contract.result === 'void' ? { name: 'void', edits: [] } : nameFor(module, contract.result, !contract.needs.includes(contract.result));
   const unit = indentUnit(module.text);
   const inner = indentAt(module.text, node.start) + unit;
-  const [first, second] = contract.parameters;
-  const result = contract.mustBeAsync ? `Promise<${types[2]!.name}>` : types[2]!.name;
-  const signature = `${contract.mustBeAsync ? 'async ' : ''}${contract.method}(${first![0]}: ${types[0]!.name}, ${second![0]}: ${types[1]!.name}): ${result}`;
+  const result = contract.mustBeAsync ? `Promise<${given.name}>` : given.name;
+  const parameters = contract.parameters.map(([name], i) => `${name}: ${types[i]!.name}`).join(', ');
+  const signature = `${contract.mustBeAsync ? 'async ' : ''}${contract.method}(${parameters}): ${result}`;
   const after = node.body.body.at(-1)?.end ?? node.body.start! + 1;
   const text = `${node.body.body.length > 0 ? '\n' : ''}\n${inner}${signature} {\n${inner}${unit}${contract.body}\n${inner}}${module.text.slice(after, node.body.end!).includes('\n') ? '' : '\n'}`;
   return {
     code: 'method-missing', severity: 'error', span: nameSpan(own),
     message: l10n.t('{0} has no method {1}({2}).', own.name ?? l10n.t('This class'), contract.method, names(contract)),
-    fixes: [{ title: l10n.t('Add {0}({1})', contract.method, names(contract)), edits: [...mergeImports(types.flatMap(({ edits }) => edits)), insert(after, text)], preferred: true }],
+    fixes: [{ title: l10n.t('Add {0}({1})', contract.method, names(contract)), edits: [...mergeImports([...types, given].flatMap(({ edits }) => edits)), insert(after, text)], preferred: true }],
   };
 }
 
@@ -89,13 +100,14 @@ function asyncProblems(module: SourceModule, member: t.ClassMethod & Span, contr
   const annotated = member.returnType?.type === 'TSTypeAnnotation' ? member.returnType.typeAnnotation : undefined;
   const promised = annotated?.type === 'TSTypeReference' && annotated.typeName.type === 'Identifier' && annotated.typeName.name === 'Promise';
   const { waits, gives } = bodyOf(module, member);
-  const wrong = waits || (contract.mustBeAsync && !promised && (annotated !== undefined || gives));
+  // Osmosis wants the word, whatever is returned.
+  const wrong = waits || contract.result === 'void' || (contract.mustBeAsync && !promised && (annotated !== undefined || gives));
   if (!wrong) return [];
   const edits: Edit[] = [insert(member.key.start!, 'async ')];
   if (annotated !== undefined && !promised) edits.push(insert(annotated.start!, 'Promise<'), insert(annotated.end!, '>'));
   return [{
     code: 'not-async', severity: 'error', span: keySpan(member),
-    message: waits ? l10n.t('`{0}` waits for something, so it must be async.', contract.method) : l10n.t('`{0}` must be async: it gives a promise of a {1}.', contract.method, contract.result),
+    message: contract.result === 'void' ? l10n.t('`{0}` must be async.', contract.method) : waits ? l10n.t('`{0}` waits for something, so it must be async.', contract.method) : l10n.t('`{0}` must be async: it gives a promise of a {1}.', contract.method, contract.result),
     fixes: [{ title: l10n.t('Make {0} async', contract.method), edits, preferred: true }],
   }];
 }

@@ -28,7 +28,7 @@ export function outputRewardProblems(module: SourceModule, l10n: L10n): Problem[
 
 /** Of every `return { reward, success }` of a judge. */
 export function verdictProblems(module: SourceModule, l10n: L10n): Problem[] {
-  return module.classes.filter(({ kind }) => kind === 'judge').flatMap((own): Problem[] => {
+  return module.classes.filter(({ kind, contract }) => kind === 'judge' && contract === 'ours').flatMap((own): Problem[] => {
     const callable = callableOf(own);
     return callable === undefined ? [] : returnsOf(callable).flatMap((value) => verdictProblem(module, value, l10n));
   });

@@ -11,7 +11,7 @@ import { roleCalls, targetsOf, targetsValue, type RoleCall } from './workflows.t
 const DEFAULT_ROLE = 'default';
 
 export function roleProblems(module: SourceModule, own: OwnClass, l10n: L10n): Problem[] {
-  if (own.kind !== 'workflow') return [];
+  if (own.kind !== 'workflow' || own.contract !== 'ours') return [];
   const listed = targetsProblems(module, own, l10n);
   if (listed.length > 0 || own.abstract) return listed;
   const roles = rolesOf(module, own);

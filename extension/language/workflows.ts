@@ -1,7 +1,7 @@
 /** What the rest of the extension wants to know of a file. */
 import type * as t from '@babel/types';
 import type { FoundWorkflow } from '../discovery/discovery.ts';
-import { importedName, inheritedMember, memberOf, readModule, textOf, visitCode, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
+import { importedName, inheritedMember, memberOf, methodOf, readModule, textOf, visitCode, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
 import { bare, keyName, type Node } from '../../runtime/contracts/syntax.ts';
 
 export interface FoundClasses {
@@ -19,7 +19,7 @@ export function classesIn(text: string, file: string): FoundClasses | undefined 
 }
 
 function foundWorkflow(module: SourceModule, own: OwnClass, file: string): FoundWorkflow {
-  const execute = memberOf(own, 'execute');
+  const execute = memberOf(own, methodOf(own));
   return {
     file,
     className: own.exportedAs ?? own.name ?? 'default',
@@ -28,7 +28,8 @@ function foundWorkflow(module: SourceModule, own: OwnClass, file: string): Found
     executeLine: execute && lineOf(execute.key),
     trainableTargets: targetsOf(module, own)?.filter((role) => role !== undefined),
     roles: [...new Set(roleCalls(module, own).flatMap(({ role }) => (role === undefined ? [] : [role])))],
-    outputs: outputsOf(module, own).map(lineOf),
+    // A reward of Osmosis' contract is given elsewhere: it is shown where the work is done.
+    outputs: own.contract === 'osmosis' ? [lineOf(execute?.key ?? own.node)] : outputsOf(module, own).map(lineOf),
   };
 }
 

@@ -7,6 +7,8 @@ export type Kind = 'workflow' | 'judge';
 
 export interface OwnClass {
   kind: Kind;
+  /** Whose contract it is under: `osmosis` has `run(ctx)` and `grade(ctx)`. */
+  contract: 'ours' | 'osmosis';
   node: ClassNode;
   /** Undefined for a nameless one. */
   name: string | undefined;
@@ -27,8 +29,16 @@ export interface SourceModule {
   texts: ReadonlyMap<string, string>;
 }
 
-const PACKAGE = 'tuning-fork';
-const BASES: Readonly<Record<string, Kind>> = { Workflow: 'workflow', Judge: 'judge' };
+const PACKAGES = ['tuning-fork', 'tuning-fork/osmosis'];
+const BASES: Readonly<Record<string, Pick<OwnClass, 'kind' | 'contract'>>> = {
+  Workflow: { kind: 'workflow', contract: 'ours' }, Judge: { kind: 'judge', contract: 'ours' },
+  AgentWorkflow: { kind: 'workflow', contract: 'osmosis' }, Grader: { kind: 'judge', contract: 'osmosis' },
+};
+
+/** The method that is called. */
+export function methodOf({ kind, contract }: Pick<OwnClass, 'kind' | 'contract'>): string {
+  return contract === 'ours' ? { workflow: 'execute', judge: 'judge' }[kind] : { workflow: 'run', judge: 'grade' }[kind];
+}
 
 export function readModule(text: string, file: string): SourceModule | undefined {
   const program = parseTypeScript(text, file);
@@ -40,7 +50,7 @@ export function readModule(text: string, file: string): SourceModule | undefined
 function importsOf(program: t.Program): Map<string, string> {
   const imported = new Map<string, string>();
   for (const statement of program.body) {
-    if (statement.type !== 'ImportDeclaration' || statement.source.value !== PACKAGE) continue;
+    if (statement.type !== 'ImportDeclaration' || !PACKAGES.includes(statement.source.value)) continue;
     for (const one of statement.specifiers) {
       if (one.type === 'ImportSpecifier') imported.set(one.local.name, one.imported.type === 'Identifier' ? one.imported.name : one.imported.value);
       else if (one.type === 'ImportNamespaceSpecifier') imported.set(one.local.name, '*');
@@ -67,9 +77,10 @@ function classesOf(program: t.Program, imported: SourceModule['imported']): OwnC
     const above = node.superClass && bare(node.superClass);
     if (!above) return;
     const base = above.type === 'Identifier' ? named.get(above.name) : undefined;
-    const kind = base?.kind ?? BASES[importedName({ imported }, above) ?? ''];
-    if (kind === undefined) return;
-    const found: OwnClass = { kind, node, name, exportedAs, base, abstract: node.type === 'ClassDeclaration' && node.abstract === true };
+    const under = base ?? BASES[importedName({ imported }, above) ?? ''];
+    if (under === undefined) return;
+    const { kind, contract } = under;
+    const found: OwnClass = { kind, contract, node, name, exportedAs, base, abstract: node.type === 'ClassDeclaration' && node.abstract === true };
     classes.push(found);
     if (name !== undefined) named.set(name, found);
   };

@@ -241,3 +241,14 @@ test('the place to write on is the first statement of execute', () => {
   assert.equal(text.slice(bodyOfExecute(text, 'a.ts', 'A')!).slice(0, 6), 'return');
   assert.equal(bodyOfExecute(text, 'a.ts', 'B'), undefined);
 });
+
+test('Osmosis’ contract: run and grade are async methods; what is missing is written', () => {
+  const text = "import { AgentWorkflow, Grader } from 'tuning-fork/osmosis';\nexport class Solver extends AgentWorkflow {\n  run(ctx) {}\n}\nexport class Exact extends Grader {\n}\n";
+  const found = problems(text);
+  assert.deepEqual(found.map(({ message }) => message), ['`run` must be async.', 'Exact has no method grade(ctx).']);
+  const mended = applyEdits(text, found.flatMap(({ fixes }) => fixes[0]!.edits));
+  assert.match(mended, /import \{ AgentWorkflow, Grader, type GraderContext \} from 'tuning-fork\/osmosis'/);
+  assert.match(mended, /async run\(ctx\)/);
+  assert.match(mended, /async grade\(ctx: GraderContext\): Promise<void> \{\n {4}ctx\.setReward\(0\);/);
+  assert.deepEqual(problems(mended), []);
+});

@@ -86,3 +86,10 @@ test('decorators, JSX, and half a line', () => {
   assert.deepEqual(names(`import { Workflow } from 'tuning-fork'; export class A extends Workflow { async execute(task, tuner) { const a = 1; const a = 2; } }`), ['A'], 'recovered from');
   assert.equal(classesIn(`import { Workflow } from 'tuning-fork'; export class A extends Workflow { async execute( { `, 'a.ts'), undefined);
 });
+
+test('a workflow and a grader of Osmosis’ contract are found', () => {
+  const text = "import { AgentWorkflow, Grader } from 'tuning-fork/osmosis';\nexport class Solver extends AgentWorkflow {\n  async run(ctx) {}\n}\nexport class Exact extends Grader {\n  async grade(ctx) {}\n}\n";
+  const found = classesIn(text, 'main.ts')!;
+  assert.deepEqual(found.workflows.map(({ className, line, executeLine, outputs }) => [className, line, executeLine, outputs]), [['Solver', 1, 2, [2]]]);
+  assert.deepEqual(found.judges, ['Exact']);
+});
