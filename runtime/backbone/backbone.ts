@@ -56,6 +56,11 @@ export class Backbone {
     return [...this.runs.values()].some((run) => run.running);
   }
 
+  /** No other run goes on. */
+  isAlone(id: string): boolean {
+    return [...this.runs.values()].every((run) => run.id === id || !run.running);
+  }
+
   identity(): { pid: number; version: string; project: string } {
     return { pid: process.pid, version: this.version, project: this.project };
   }

@@ -1,17 +1,21 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { GpuPolicy } from '../policy/gpu.ts';
 import { openPolicy, type PolicySpec } from '../policy/open.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { GpuSettings } from '../trainers/gpu/settings.ts';
+import type { RunningTrainer } from '../trainers/running.ts';
 
 /** Models that are loaded stay loaded: the second run on the same weights starts at once. */
 export class PolicyCache {
-  private readonly open = new Map<string, { label: string; gpu: boolean; policy: Promise<Policy> }>();
+  private readonly open = new Map<string, { spec: PolicySpec; policy: Promise<Policy> }>();
 
   get(spec: PolicySpec, dir: string, env: Record<string, string>): Promise<Policy> {
     const key = JSON.stringify([spec, dir, weightsTime(spec), providerSettings(spec, env)]);
     let opened = this.open.get(key);
     if (opened === undefined) {
-      opened = { label: typeof spec === 'string' ? spec : spec.model, gpu: typeof spec !== 'string' && 'gpu' in spec, policy: openPolicy(spec, { dir, env }) };
+      opened = { spec, policy: openPolicy(spec, { dir, env }) };
       this.open.set(key, opened);
       opened.policy.catch(() => this.open.delete(key));
     }
@@ -19,16 +23,20 @@ export class PolicyCache {
   }
 
   labels(): string[] {
-    return [...this.open.values()].map(({ label }) => label);
+    return [...this.open.values()].map(({ spec }) => (typeof spec === 'string' ? spec : spec.model));
   }
 
-  /** A GPU has no room for a model that is sampled and one that is trained. */
-  async closeGpu(): Promise<void> {
-    for (const [key, { gpu, policy }] of this.open) {
-      if (!gpu) continue;
+  /** A GPU has no room for a model that is sampled and one that is trained: what was tried a moment ago is trained, others go. */
+  async takeGpu(settings: GpuSettings): Promise<RunningTrainer | undefined> {
+    let taken: RunningTrainer | undefined;
+    for (const [key, { spec, policy }] of this.open) {
+      if (typeof spec === 'string' || !('gpu' in spec)) continue;
       this.open.delete(key);
-      await policy.then((one) => one.close(), () => {});
+      const opened = await policy.catch(() => undefined) as GpuPolicy | undefined;
+      if (isDeepStrictEqual(spec.gpu, settings)) taken = await opened?.release();
+      else await opened?.close();
     }
+    return taken;
   }
 
   async close(): Promise<void> {

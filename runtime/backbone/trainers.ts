@@ -9,6 +9,7 @@ import { startEmbeddedTrainer } from '../trainers/embedded/process.ts';
 import { filesOfModel, openGpuTrainer } from '../trainers/gpu/open.ts';
 import { gpuSettings, type GpuSettings } from '../trainers/gpu/settings.ts';
 import type { RunningTrainer, TrainerListener } from '../trainers/running.ts';
+import type { PolicyCache } from './policies.ts';
 import { modelSpec } from './prepare.ts';
 
 export interface TrainerPlan {
@@ -16,8 +17,11 @@ export interface TrainerPlan {
   /** What is trained, as a fingerprint keeps it: a folder, or a name on a hub. */
   model: string;
   label: string;
-  /** `threads`: for the embedded one, whose numbers depend on them. `patient`: there was one, so it may be on its way back. */
-  open(options: TrainerListener & { threads: number; patient: boolean; signal: AbortSignal }): Promise<RunningTrainer>;
+  /**
+   * `threads`: for the embedded one, whose numbers depend on them. `patient`: there was one, so it may be on its way back. `alone`: no other run
+   * samples from what is warm here.
+   */
+  open(options: TrainerListener & { threads: number; patient: boolean; alone: boolean; signal: AbortSignal }): Promise<RunningTrainer>;
   /** Where its tokenizer and chat template lie here. */
   files(trainer: RunningTrainer): Promise<string>;
 }
@@ -26,8 +30,8 @@ export interface TrainerPlan {
 const PATIENCE_MS = 15 * 60_000;
 
 /** `debug` in a configuration that is trained all the same means this machine. */
-export function trainerPlan(request: StartRun, config: LoadedConfig): TrainerPlan {
-  return config.config.backbone === 'gpu' ? gpuPlan(gpuSettingsOf(request, config), request.env) : embeddedPlan(modelFolder(request, config));
+export function trainerPlan(request: StartRun, config: LoadedConfig, policies: PolicyCache): TrainerPlan {
+  return config.config.backbone === 'gpu' ? gpuPlan(gpuSettingsOf(request, config), request.env, policies) : embeddedPlan(modelFolder(request, config));
 }
 
 export function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSettings {
@@ -52,11 +56,15 @@ function embeddedPlan(model: string): TrainerPlan {
   };
 }
 
-function gpuPlan(settings: GpuSettings, env: Record<string, string>): TrainerPlan {
+function gpuPlan(settings: GpuSettings, env: Record<string, string>, policies: PolicyCache): TrainerPlan {
   const { model } = settings;
   return {
     backbone: 'gpu', model, label: model === embedded ? 'embedded' : model,
-    open: ({ progress, notice, log, patient, signal }) => openGpuTrainer(settings, { progress, notice, log, env, signal, patienceMs: patient ? PATIENCE_MS : 0 }),
+    open: async ({ progress, notice, log, patient, alone, signal }) => {
+      const warm = alone && !patient ? await policies.takeGpu(settings) : undefined;
+      warm?.listen?.({ progress, notice, log });
+      return warm ?? openGpuTrainer(settings, { progress, notice, log, env, signal, patienceMs: patient ? PATIENCE_MS : 0 });
+    },
     files: (trainer) => filesOfModel(trainer, { env }),
   };
 }

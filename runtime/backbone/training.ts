@@ -40,7 +40,7 @@ export class TrainingRun extends BaseRun {
   static async prepare(request: StartRun, backbone: Backbone): Promise<TrainingRun> {
     const asked = await withBackbone(request);
     let plan: TrainerPlan | undefined;
-    const prepared = await prepareRun(asked, backbone.project, (config) => void (plan = trainerPlan(asked, config)));
+    const prepared = await prepareRun(asked, backbone.project, (config) => void (plan = trainerPlan(asked, config, backbone.policies)));
     return new TrainingRun(asked, prepared, backbone, plan!);
   }
 
@@ -88,7 +88,6 @@ export class TrainingRun extends BaseRun {
     const before = resume === undefined ? undefined : await readTrainingState(this.dir);
     this.#threads = before?.fingerprint.threads ?? this.#threads;
     const opening = performance.now();
-    if (this.#plan.backbone === 'gpu') await this.backbone.policies.closeGpu();
     const [trainer, workflow, training, validation] = await Promise.all([
       this.#startTrainer(), this.rollouts.start(), this.#tasks('training'), this.#tasks('validation'),
     ]);
@@ -129,7 +128,7 @@ export class TrainingRun extends BaseRun {
     // One that has only fallen silent still holds the memory that the next one needs.
     this.#trainer?.kill();
     this.#trainer = await this.#plan.open({
-      threads: this.#threads, patient: again, signal: this.#stop.signal,
+      threads: this.#threads, patient: again, alone: this.backbone.isAlone(this.id), signal: this.#stop.signal,
       progress: (text) => this.events.emit({ type: 'trainer', text }),
       notice: (notice) => this.events.emit({ type: 'notice', level: 'warning', notice }),
       log: (text) => this.#log(text),

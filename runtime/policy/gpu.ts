@@ -4,19 +4,32 @@ import { join } from 'node:path';
 import { environmentState } from '../trainers/gpu/environment.ts';
 import { pythonFolder, type Environment } from '../trainers/gpu/home.ts';
 import { filesOfModel, openGpuTrainer } from '../trainers/gpu/open.ts';
+import type { RunningTrainer } from '../trainers/running.ts';
 import { GPU_ENV, gpuSettings, type GpuSettings } from '../trainers/gpu/settings.ts';
 import type { TokenPolicy } from './policy.ts';
 import { trainerPolicy } from './trainer.ts';
 
-export async function openGpuPolicy(settings: GpuSettings, { env, label }: { env: Environment; label?: string }): Promise<TokenPolicy> {
+/** A policy with its trainer, which may go on to train. */
+export interface GpuPolicy extends TokenPolicy {
+  /** The policy ends, its trainer doesn't. */
+  release(): Promise<RunningTrainer>;
+}
+
+export async function openGpuPolicy(settings: GpuSettings, { env, label }: { env: Environment; label?: string }): Promise<GpuPolicy> {
   const trainer = await openGpuTrainer(settings, { env });
   try {
     const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), ...(label !== undefined && { label }) });
-    const close = policy.close.bind(policy);
-    return Object.assign(policy, { close: async () => {
-      await close();
-      await trainer.stop();
-    } });
+    const disconnect = policy.close.bind(policy);
+    return Object.assign(policy, {
+      close: async () => {
+        await disconnect();
+        await trainer.stop();
+      },
+      release: async () => {
+        await disconnect();
+        return trainer;
+      },
+    });
   } catch (error) {
     await trainer.stop();
     throw error;

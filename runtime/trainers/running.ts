@@ -11,6 +11,8 @@ export interface RunningTrainer {
   readonly elsewhere: boolean;
   /** What of it runs here, to be ended if we die. */
   readonly stamps: readonly ProcessStamp[];
+  /** From now on somebody else hears what it tells. */
+  listen?(listener: TrainerListener): void;
   /** What was started for it ends; a trainer that was there before stays. */
   stop(): Promise<void>;
   /** At once, where it hangs. */

@@ -21,31 +21,32 @@ export interface GpuProcess extends RunningTrainer {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null; told: string }>;
 }
 
-export async function startGpuProcess(python: string, settings: Omit<GpuSettings, 'place'>, listener: TrainerListener & { env?: NodeJS.ProcessEnv } = {}): Promise<GpuProcess> {
+export async function startGpuProcess(python: string, settings: Omit<GpuSettings, 'place'>, { env = process.env, ...listening }: TrainerListener & { env?: NodeJS.ProcessEnv } = {}): Promise<GpuProcess> {
+  const listener = { now: listening as TrainerListener };
   const folder = await mkdtemp(join(tmpdir(), 'tuning-fork-gpu-'));
   const tokenFile = join(folder, 'token');
   try {
     const child = spawn(python, serveArguments({ ...settings, host: '127.0.0.1', port: 0, tokenFile, withParent: true }), {
-      env: pythonEnvironment(listener.env ?? process.env), stdio: ['pipe', 'pipe', 'pipe'],
+      env: pythonEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'],
     });
     // Who writes to one that is gone hears of it by its exit.
     child.stdin.on('error', () => {});
-    const exited = watch(child, listener.log);
+    const exited = watch(child, (text) => listener.now.log?.(text));
     const url = await listen(child, python, exited, listener);
-    return new LocalGpu(child, { url, token: (await readFile(tokenFile, 'utf8')).trim() }, exited);
+    return new LocalGpu(child, { url, token: (await readFile(tokenFile, 'utf8')).trim() }, exited, listener);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function listen(child: ChildProcess, python: string, exited: GpuProcess['exited'], { progress, notice }: TrainerListener): Promise<string> {
+function listen(child: ChildProcess, python: string, exited: GpuProcess['exited'], listener: { now: TrainerListener }): Promise<string> {
   return new Promise((resolve, reject) => {
     child.once('error', (cause) => reject(new TuningForkError('trainer', `The GPU runtime could not be started: ${cause.message}.`, { where: { file: python }, cause, next: 'Make its environment again with: tuning-fork gpu setup' })));
     createInterface({ input: child.stdout! }).on('line', (text) => {
       const line = readLine(text);
       if (line === undefined) return;
-      if ('progress' in line) progress?.(line.progress);
-      else if ('notice' in line) notice?.(line.notice);
+      if ('progress' in line) listener.now.progress?.(line.progress);
+      else if ('notice' in line) listener.now.notice?.(line.notice);
       else if ('address' in line) resolve(line.address.url);
       else reject(fromErrorInfo(line.error));
     });
@@ -73,14 +74,20 @@ class LocalGpu implements GpuProcess {
   readonly stamps: readonly ProcessStamp[];
   readonly exited: GpuProcess['exited'];
   readonly #child: ChildProcess;
+  readonly #listener: { now: TrainerListener };
 
-  constructor(child: ChildProcess, address: TrainerAddress, exited: GpuProcess['exited']) {
+  constructor(child: ChildProcess, address: TrainerAddress, exited: GpuProcess['exited'], listener: { now: TrainerListener }) {
     this.#child = child;
+    this.#listener = listener;
     this.address = address;
     this.exited = exited;
     this.client = new TrainerClient(address);
     this.stamps = [stampOf(child.pid!) ?? { pid: child.pid!, started: 'unknown' }];
     void exited.then(() => this.client.close());
+  }
+
+  listen(listener: TrainerListener): void {
+    this.#listener.now = listener;
   }
 
   async stop(): Promise<void> {
@@ -95,11 +102,11 @@ class LocalGpu implements GpuProcess {
   }
 }
 
-function watch(child: ChildProcess, log: TrainerListener['log']): GpuProcess['exited'] {
+function watch(child: ChildProcess, log: (text: string) => void): GpuProcess['exited'] {
   let told = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     told = (told + text).slice(-TOLD);
-    log?.(text);
+    log(text);
   });
   return new Promise((resolve) => {
     child.once('error', () => resolve({ code: null, signal: null, told }));
