@@ -2,16 +2,18 @@
 import { isAbsolute, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorInfo, formatPlace, type ErrorCode, type ErrorInfo, type Place, type TuningForkError } from '../protocol/errors.ts';
+import { localizeError } from '../protocol/localize.ts';
 import { asTyped } from './invocation.ts';
 import { err, errPaint, EXIT, note, printJson } from './io.ts';
-import { t } from './l10n.ts';
+import { language, t } from './l10n.ts';
 import { visible, widthOf, type Paint } from './terminal.ts';
 
 const OURS = fileURLToPath(new URL('../', import.meta.url));
 const FRAMES = 6;
 
 /** `place: sentence`, the lines of user code that led there, and the next step. */
-export function describeError(info: ErrorInfo, colors: Paint, width: number = err.width): string {
+export function describeError(told: ErrorInfo, colors: Paint, width: number = err.width): string {
+  const info = inOurWords(told);
   const message = visible(info.message);
   const place = info.where === undefined ? '' : visible(formatPlace(nearby(info.where)));
   const short = !message.includes('\n') && widthOf(`${place}: ${message}`) < width - 20;
@@ -20,6 +22,11 @@ export function describeError(info: ErrorInfo, colors: Paint, width: number = er
     ...userFrames(info).map((frame) => colors.dim(`    ${frame}`)),
     ...(info.next === undefined ? [] : [`  ${colors.yellow('→')} ${visible(asTyped(info.next))}`]),
   ].join('\n');
+}
+
+/** In the language of the terminal. Programs get errors as they are. */
+export function inOurWords(info: ErrorInfo): ErrorInfo {
+  return localizeError(info, language);
 }
 
 /** What went wrong beside what was asked for. */

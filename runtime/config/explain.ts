@@ -37,12 +37,12 @@ export function complaintOf(issue: Issue, value: unknown): string {
   switch (issue.code) {
     case 'custom': return issue.message;
     case 'invalid_type': return `must be ${kind(issue)}, but ${is}`;
-    case 'invalid_value': return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.join(', ')}, but ${is}`;
+    case 'invalid_value': return issue.values.length === 1 ? `must be ${String(issue.values[0])}, but ${is}` : `must be one of ${issue.values.join(', ')}, but ${is}`;
     case 'too_small': return issue.origin === 'string' ? 'must not be empty'
       : issue.origin === 'array' ? `must have ${issue.exact ? 'exactly' : 'at least'} ${issue.minimum} entries`
-      : `must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}, but ${is}`;
+      : issue.inclusive ? `must be at least ${issue.minimum}, but ${is}` : `must be more than ${issue.minimum}, but ${is}`;
     case 'too_big': return issue.origin === 'array' ? `must have ${issue.exact ? 'exactly' : 'at most'} ${issue.maximum} entries`
-      : `must be ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}, but ${is}`;
+      : issue.inclusive ? `must be at most ${issue.maximum}, but ${is}` : `must be less than ${issue.maximum}, but ${is}`;
     case 'invalid_format': return issue.format === 'url' ? `must be an http or https address, but ${is}` : `has the wrong form: ${is}`;
     default: return `isn’t right: ${issue.message}`;
   }

@@ -14,8 +14,8 @@ export function takeRoot(tree: YamlTree): { whole: JsonObject; root: string; pro
   if (data === undefined) throw new ConfigError(tree.problems);
   const start = 'Start with a line `tuning_fork:` and indent everything under it.';
   if (data === null || typeof data !== 'object' || Array.isArray(data)) {
-    const what = data === null ? 'This configuration is empty' : 'This isn’t a configuration: it is not a mapping of keys';
-    throw new ConfigError([...tree.problems, { code: 'config', message: `${what}.`, next: start, where: placeAt(0) }]);
+    const what = data === null ? 'This configuration is empty.' : 'This isn’t a configuration: it is not a mapping of keys.';
+    throw new ConfigError([...tree.problems, { code: 'config', message: what, next: start, where: placeAt(0) }]);
   }
 
   const roots = ROOTS.filter((name) => Object.hasOwn(data, name));

@@ -20,7 +20,7 @@ import { asTyped } from '../invocation.ts';
 import { err, errPaint, EXIT, note, out, paint, print, printJson } from '../io.ts';
 import { plural, t } from '../l10n.ts';
 import { LiveRegion } from '../live-region.ts';
-import { nearby } from '../report.ts';
+import { inOurWords, nearby } from '../report.ts';
 import { padEnd, visible, wrap } from '../terminal.ts';
 
 export const check: Command = {
@@ -77,7 +77,18 @@ class Check implements Watcher {
 
   #tellError(name: string, title: string, error: ErrorInfo): void {
     const place = error.where === undefined ? '' : `${formatPlace(nearby(error.where))}: `;
-    this.#tell(name, title, 'failed', place + error.message, error.next);
+    const { message, next } = this.#said(error);
+    this.#tell(name, title, 'failed', place + message, next);
+  }
+
+  #tellNotice(name: string, title: string, verdict: Verdict, notice: ErrorInfo): void {
+    const { message, next } = this.#said(notice);
+    this.#tell(name, title, verdict, message, next);
+  }
+
+  /** Programs get errors as they are. */
+  #said(error: ErrorInfo): ErrorInfo {
+    return this.#json ? error : inOurWords(error);
   }
 
   #tellThrown(name: string, title: string, error: unknown): void {
@@ -90,7 +101,7 @@ class Check implements Watcher {
     try {
       const config = await loadConfig(this.#args.text('conf')!, overridesOf(this.#args));
       this.#tell(name, title, 'ok', nearby({ file: config.file }).file);
-      for (const warning of config.warnings) this.#tell(name, title, 'warning', warning.message, warning.next);
+      for (const warning of config.warnings) this.#tellNotice(name, title, 'warning', warning);
       return config;
     } catch (error) {
       this.#tellThrown(name, title, error);
@@ -113,7 +124,8 @@ class Check implements Watcher {
         ? t('{0} for training in {1}', plural(tasks, '{0} task', '{0} tasks'), source.name)
         : t('{0} for validation in {1}', plural(tasks, '{0} task', '{0} tasks'), source.name));
       if (source.badRowCount > 0) {
-        this.#tell('data', title, 'warning', t('{0} left out; the first: {1}', plural(source.badRowCount, '{0} row', '{0} rows'), source.badRows[0]!.message), source.badRows[0]!.next);
+        const { message, next } = this.#said(source.badRows[0]!);
+        this.#tell('data', title, 'warning', t('{0} left out; the first: {1}', plural(source.badRowCount, '{0} row', '{0} rows'), message), next);
       }
     } catch (error) {
       this.#tellThrown('data', title, error);
@@ -223,7 +235,7 @@ class Check implements Watcher {
       case 'notice':
         // The configuration's own warnings stand above already.
         if (event.notice.code === 'config') return;
-        return this.#tell('workflow', t('workflow'), event.level === 'info' ? 'ok' : 'warning', event.notice.message, event.notice.next);
+        return this.#tellNotice('workflow', t('workflow'), event.level === 'info' ? 'ok' : 'warning', event.notice);
       case 'rollout-started':
         return this.phase(t('Trying {0}…', event.task));
       case 'rollout-finished':
