@@ -43,6 +43,13 @@ export class Werewolves extends Workflow {
   }
 }
 
+/** Frameworks are not installed here: what makes their models compiles all the same. */
+export function modelsOfFrameworks(tuner: ModelTuner): unknown[] {
+  const role: ChatModel = tuner.getModel('solver');
+  const mastra: { id: string; url: string } = tuner.asMastra();
+  return [tuner.asOpenAIAgents(), role.asAISDK(), tuner.asStrands(), role.asLangChain(), mastra, tuner.fetch];
+}
+
 interface Opinion { text: string; score: number }
 
 export class OwnLoop extends Workflow {
