@@ -37,6 +37,7 @@ async function download({ page }: Opened): Promise<{ name: string; bytes: Buffer
 test('what the filter shows is downloaded as a table, and the page says how it went', async () => {
   const opened = await pages.open(run);
   const { page } = opened;
+  await page.getByRole('row').filter({ hasText: 's0t0n11' }).waitFor();
   await page.getByRole('combobox', { name: 'Filter' }).fill('reward > 0.5');
   await page.getByRole('grid').focus();
   await page.keyboard.press('e');
@@ -74,6 +75,7 @@ test('what the filter shows is downloaded as a table, and the page says how it w
 
 test('marked rollouts are copied as text', async () => {
   const { page, asked, close } = await pages.open(run);
+  await page.getByRole('row').filter({ hasText: 's0t0n3' }).waitFor();
   await page.getByRole('grid').focus();
   for (let row = 0; row < 4; row++) await page.keyboard.press(row === 3 ? 'Space' : 'ArrowDown');
   await page.keyboard.press('e');
