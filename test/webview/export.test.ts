@@ -86,6 +86,17 @@ test('marked rollouts are copied as text', async () => {
   assert.ok(copied?.do === 'copy');
   assert.match(copied.text, /^s0t0n3 · sum-1 · Reward 0\.25\n\n\[system\]\nBe exact\.\n\n\[user\]\nGo\.\n\n\[assistant\]\n答 "=1\+1"\n🦔$/);
   await close();
+
+  // A browser has a clipboard of its own.
+  const browser = await pages.open(run, { capabilities: ['save'], permissions: ['clipboard-read', 'clipboard-write'] });
+  await browser.page.getByRole('row').filter({ hasText: 's0t0n3' }).waitFor();
+  await browser.page.keyboard.press('e');
+  await browser.page.getByRole('button', { name: 'Copy as text' }).click();
+  await browser.page.getByText('Copied as text: 12').waitFor();
+  const pasted = await browser.page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(pasted.split('\n\n\n').length, 12);
+  assert.ok(pasted.includes(copied.text));
+  await browser.close();
 });
 
 test('a range of rewards is the same in the words of the filter', () => {

@@ -1,6 +1,7 @@
 /** What of a run becomes a file, chosen in a dialog; or its conversations as text, on the clipboard. */
 import type { ExportChoice } from '../../runtime/protocol/viewer.ts';
 import { count } from '../shared/format.ts';
+import { errorOf } from '../shared/host.ts';
 import { h, icon } from '../shared/dom.ts';
 import { conversationText } from './messages/as-text.ts';
 import type { RewardRange } from './rollouts/order.ts';
@@ -78,15 +79,20 @@ export function filterOf(filter: string, range: RewardRange | undefined): string
 }
 
 async function copy(viewer: Viewer, rollouts: readonly string[]): Promise<void> {
-  const texts: string[] = [];
-  for (const rollout of rollouts.slice(0, MOST_COPIED)) {
-    const row = viewer.table.place(rollout);
-    texts.push(conversationText(await viewer.host.request('conversation', { rollout }), viewer.table.taskName(row)));
+  try {
+    const text = await textOf(viewer, rollouts.slice(0, MOST_COPIED));
+    if (viewer.run.capabilities.includes('copy')) viewer.act({ do: 'copy', text });
+    else await navigator.clipboard.writeText(text);
+    viewer.say(rollouts.length > MOST_COPIED ? t('copiedFirst', MOST_COPIED, count(rollouts.length)) : t('copied', count(rollouts.length)));
+  } catch (error) {
+    viewer.say(errorOf(error).message);
   }
-  const text = texts.join('\n\n\n');
-  if (viewer.run.capabilities.includes('copy')) viewer.act({ do: 'copy', text });
-  else await navigator.clipboard.writeText(text);
-  viewer.say(rollouts.length > MOST_COPIED ? t('copiedFirst', MOST_COPIED, count(rollouts.length)) : t('copied', count(rollouts.length)));
+}
+
+async function textOf({ host, table }: Viewer, rollouts: readonly string[]): Promise<string> {
+  const texts: string[] = [];
+  for (const rollout of rollouts) texts.push(conversationText(await host.request('conversation', { rollout }), table.taskName(table.place(rollout))));
+  return texts.join('\n\n\n');
 }
 
 function radios(name: string, title: string, options: readonly (readonly [value: string, title: string])[], chosen: string): { element: HTMLElement; inputs: HTMLInputElement[]; value(): string; set(value: string): void } {
