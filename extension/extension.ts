@@ -16,13 +16,14 @@ import type { Studio } from './studio.ts';
 import { registerTesting } from './testing/feature.ts';
 import { registerViews } from './views/feature.ts';
 import { registerTraining } from './training/feature.ts';
+import { gpuEnvironment } from './training/gpu-settings.ts';
 import { registerViewer } from './viewer/feature.ts';
 
 export function activate(context: vscode.ExtensionContext): Studio {
   const log = vscode.window.createOutputChannel('Tuning Fork', { log: true });
   const secrets = new Secrets(context);
   const lending = new Lending(context, log);
-  const backbones = new Backbones(async () => ({ ...await lending.environment(), ...await secrets.environment() }), log);
+  const backbones = new Backbones(async () => ({ ...await lending.environment(), ...gpuEnvironment(), ...await secrets.environment() }), log);
   const sources = new Sources(vscode.l10n.bundle);
   const discovery = new WorkspaceDiscovery(sources, log);
   context.subscriptions.push(log, lending, backbones, discovery, sources);

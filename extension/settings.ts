@@ -3,6 +3,9 @@ import * as vscode from 'vscode';
 
 export interface Settings {
   'node.path': string;
+  'gpu.url': string;
+  'gpu.ssh': string;
+  'gpu.python': string;
   'editor.inlineValues': boolean;
   'editor.codeLens': boolean;
   'editor.rejudgeOnSave': boolean;

@@ -53,7 +53,8 @@ export interface Commands {
   'tuningFork.clearInlineValues': [file?: string];
   'tuningFork.openRollout': [rollout?: RolloutPlace];
   'tuningFork.openRolloutText': [rollout?: RolloutPlace];
-  'tuningFork.openViewer': [place?: RolloutPlace];
+  /** Without a place: back to the viewer that was looked at last. */
+  'tuningFork.openViewer': [place?: RolloutPlace | RunPlace];
   'tuningFork.saveRolloutAsTest': [rollout?: RolloutPlace];
   'tuningFork.refreshRuns': [];
   'tuningFork.filterRuns': [text?: string];
@@ -79,6 +80,7 @@ export interface Commands {
   'tuningFork.showPrompt': [];
   // train
   'tuningFork.startTraining': [target?: RunTarget];
+  'tuningFork.setUpGpu': [];
   'tuningFork.pauseTraining': [run?: RunPlace];
   'tuningFork.resumeTraining': [run?: RunPlace];
   'tuningFork.stopTraining': [run?: RunPlace];

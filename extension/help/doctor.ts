@@ -9,9 +9,11 @@ import { loadConfig } from '../../runtime/config/load.ts';
 import { errorInfo, formatPlace, type ErrorInfo } from '../../runtime/protocol/errors.ts';
 import { missingKey } from '../../runtime/protocol/providers.ts';
 import { nodeForRuns } from '../backbone/node.ts';
+import { inOurWords } from '../errors.ts';
 import { findsPackage } from '../scaffold/package.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
+import { isGpuAtHand } from '../training/gpu.ts';
 import { backbones } from '../training/preflight.ts';
 import { projectsOf } from '../views/projects.ts';
 import { asPage, asText, type Finding, type Section } from './finding.ts';
@@ -20,7 +22,7 @@ import { foundNodes, loadOnnx } from './nodes.ts';
 const PATIENCE_MS = 2_000;
 /** What the page may ask the editor to do. */
 const COMMANDS = [
-  'tuningFork.doctor', 'tuningFork.addPackage', 'tuningFork.showLog', 'tuningFork.setApiKey', 'tuningFork.createConfig', 'tuningFork.openExample', 'tuningFork.copyDoctorReport',
+  'tuningFork.doctor', 'tuningFork.setUpGpu', 'tuningFork.addPackage', 'tuningFork.showLog', 'tuningFork.setApiKey', 'tuningFork.createConfig', 'tuningFork.openExample', 'tuningFork.copyDoctorReport',
   'workbench.action.openSettings', 'workbench.trust.manage', 'vscode.open',
 ];
 
@@ -152,8 +154,9 @@ function packages(files: readonly string[]): Finding[] {
   }));
 }
 
-function finding(title: string, verdict: Finding['verdict'], { message, next, where, ...rest }: ErrorInfo): Finding {
-  const key = missingKey({ message, next, ...rest });
+function finding(title: string, verdict: Finding['verdict'], error: ErrorInfo): Finding {
+  const key = missingKey(error);
+  const { message, next, where } = inOurWords(error);
   const place = where && vscode.Uri.file(where.file).with({ fragment: `L${where.line ?? 1},${where.column ?? 1}` });
   return {
     title: where === undefined ? title : formatPlace({ ...where, file: title }), verdict, message, ...(next !== undefined && { next }),
@@ -179,7 +182,7 @@ async function backbonesOf(studio: Studio): Promise<Finding[]> {
       if (address.version === VERSION) return { title, verdict: 'ok', message };
       return { title, verdict: 'warning', message, next: vscode.l10n.t('It is of another version; it is replaced when its runs are over.') };
     } catch (error) {
-      return { title, verdict: 'failed', message: errorInfo(error).message, next: vscode.l10n.t('End process {0}; the next run starts a new one.', address.process.pid) };
+      return { title, verdict: 'failed', message: inOurWords(errorInfo(error)).message, next: vscode.l10n.t('End process {0}; the next run starts a new one.', address.process.pid) };
     }
   }));
 }
@@ -199,5 +202,10 @@ async function languageModels({ secrets }: Studio): Promise<Finding[]> {
 }
 
 function training(): Finding[] {
-  return backbones().map(({ name, here, why }) => ({ title: vscode.l10n.t('Training on {0}', name), verdict: here ? 'ok' : 'told', message: why }));
+  const gpu = isGpuAtHand();
+  return backbones().map(({ name, here, why }): Finding => {
+    const title = vscode.l10n.t('Training on {0}', name);
+    if (name !== 'gpu' || gpu) return { title, verdict: here ? 'ok' : 'told', message: why };
+    return { title, verdict: 'told', message: vscode.l10n.t('{0}; not set up on this machine', why), fixes: [{ title: vscode.l10n.t('Set Up GPU Runtime'), command: 'tuningFork.setUpGpu' }] };
+  });
 }

@@ -16,6 +16,7 @@ export function registerTraining(studio: Studio): Trainings {
   const control = () => import('./control.ts');
   const weights = () => import('./weights.ts');
   command(studio, 'tuningFork.startTraining', async (target) => (await import('./start.ts')).startTraining(studio, trainings, target));
+  command(studio, 'tuningFork.setUpGpu', async () => (await import('./gpu.ts')).setUpGpu(studio));
   command(studio, 'tuningFork.pauseTraining', async (run) => (await control()).pause(studio, trainings, run));
   command(studio, 'tuningFork.resumeTraining', async (run) => (await control()).resume(studio, trainings, run));
   command(studio, 'tuningFork.stopTraining', async (run) => (await control()).stop(studio, trainings, run));

@@ -9,12 +9,14 @@ import { launch } from '../runs/launch.ts';
 import type { ResolvedTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
 
+export type TrainedOn = 'embedded' | 'gpu';
+
 /** What may be asked for in place of what the configuration says. */
 export interface Wanted {
   model?: string;
   train?: string[];
-  /** Train on this machine, whatever backbone the configuration names. */
-  here?: boolean;
+  /** Train there, whatever backbone the configuration names. */
+  backbone?: TrainedOn;
   /** Without the dry rollout. */
   unchecked?: boolean;
 }
@@ -31,17 +33,18 @@ export function backbones(): { name: string; here: boolean; why: string }[] {
   const missing = vscode.l10n.t('not part of this version');
   return [
     { name: 'embedded', here: true, why: vscode.l10n.t('on this machine, without Python and without a GPU') },
-    ...['gpu', 'trinity', 'verl'].map((name) => ({ name, here: false, why: missing })),
+    { name: 'gpu', here: true, why: vscode.l10n.t('with PyTorch, on a GPU of this machine or of another') },
+    ...['trinity', 'verl'].map((name) => ({ name, here: false, why: missing })),
   ];
 }
 
-export async function readConfig({ secrets }: Studio, { conf, project }: ResolvedTarget, { model, train }: Wanted): Promise<LoadedConfig> {
-  return loadConfig(conf, { 'model.path': model, trainable_targets: train }, { env: await secrets.environment(), cwd: project });
+export async function readConfig({ secrets }: Studio, { conf, project }: ResolvedTarget, { model, train, backbone }: Wanted): Promise<LoadedConfig> {
+  return loadConfig(conf, { 'model.path': model, trainable_targets: train, backbone }, { env: await secrets.environment(), cwd: project });
 }
 
-export function requireBackbone({ config, place }: LoadedConfig, { here }: Wanted): void {
+export function requireBackbone({ config, place }: LoadedConfig): void {
   const named = backbones().find(({ name }) => name === config.backbone);
-  if (here || named === undefined || named.here) return;
+  if (named === undefined || named.here) return;
   throw new NoBackboneError('not-here-yet', vscode.l10n.t('The configuration trains on "{0}", which is not part of this version.', config.backbone), {
     where: place('backbone'), next: vscode.l10n.t('"embedded" trains on this machine.'),
   });
@@ -49,17 +52,24 @@ export function requireBackbone({ config, place }: LoadedConfig, { here }: Wante
 
 export function requireWeights(loaded: LoadedConfig): void {
   const { path, base_url: baseURL } = loaded.config.model;
+  // The GPU runtime knows hubs too; what it can't find it tells.
+  if (baseURL === undefined && loaded.config.backbone === 'gpu') return;
   if (baseURL === undefined && (path === 'embedded' || findPath(loaded, path) !== undefined)) return;
   throw new NoWeightsError('config', vscode.l10n.t('Training moves weights, and the model "{0}" is not a folder of them.', path), {
     where: loaded.place('model.path'), next: vscode.l10n.t('Train the embedded model, or choose a checkpoint.'),
   });
 }
 
+/** For a run that is started. */
+export function onBackbone(backbone: TrainedOn | undefined): { set?: Record<string, string> } {
+  return backbone === undefined ? {} : { set: { backbone } };
+}
+
 /** One rollout, thrown away when all is well. Undefined: it was cancelled. */
-export async function tryOne(studio: Studio, { conf, project, workflow }: ResolvedTarget, { model, train }: Wanted, token: vscode.CancellationToken): Promise<true | undefined> {
+export async function tryOne(studio: Studio, { conf, project, workflow }: ResolvedTarget, { model, train, backbone }: Wanted, token: vscode.CancellationToken): Promise<true | undefined> {
   const { live, state, error, failures } = await launch(studio, {
     project, token, quiet: true, title: workflow?.className ?? conf,
-    request: { kind: 'check', conf, model, train, tasks: { first: 1 }, repeats: 1, concurrency: 1 },
+    request: { kind: 'check', conf, model, train, ...onBackbone(backbone), tasks: { first: 1 }, repeats: 1, concurrency: 1 },
   });
   if (token.isCancellationRequested || state === 'cancelled') return undefined;
   const wrong = error ?? failures[0]?.error;

@@ -12,10 +12,15 @@ import { showError, type Fix } from '../errors.ts';
 import { resolveTarget, saveDirty, type ResolvedTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
 import { chooseCheckpoint } from './choose.ts';
-import { DryRolloutError, NoBackboneError, NoWeightsError, readConfig, requireBackbone, requireWeights, tryOne, type Wanted } from './preflight.ts';
+import { setUpGpu } from './gpu.ts';
+import { choosePlace } from './place.ts';
+import { DryRolloutError, NoBackboneError, NoWeightsError, onBackbone, readConfig, requireBackbone, requireWeights, tryOne, type Wanted } from './preflight.ts';
 import { chooseRoles } from './roles.ts';
 import { estimateText, phaseText, sizeText } from './texts.ts';
 import type { Trainings } from './trainings.ts';
+
+/** Under this name a run finds the token of a GPU runtime that runs elsewhere. */
+const GPU_TOKEN = 'TUNING_FORK_GPU_TOKEN';
 
 /** The training that goes on now; undefined where none was started. */
 export async function startTraining(studio: Studio, trainings: Trainings, target?: RunTarget | vscode.Uri): Promise<LiveRun | undefined> {
@@ -31,6 +36,11 @@ export async function startTraining(studio: Studio, trainings: Trainings, target
         if (chosen === undefined) return undefined;
         if (chosen.roles !== undefined) wanted = { ...wanted, train: chosen.roles };
       }
+      if (wanted.backbone === undefined) {
+        const place = await choosePlace(studio, found, config.backbone);
+        if (place === undefined) return undefined;
+        if (place.backbone !== undefined) wanted = { ...wanted, backbone: place.backbone };
+      }
       return await tryAndStart(studio, found, wanted);
     } catch (error) {
       wanted = await showError(studio, error, fixes(studio, error, wanted));
@@ -41,9 +51,14 @@ export async function startTraining(studio: Studio, trainings: Trainings, target
 
 /** Each gives what is tried next. */
 function fixes(studio: Studio, error: unknown, wanted: Wanted): Fix<Promise<Wanted | undefined> | Wanted>[] {
-  const key = missingKey(errorInfo(error));
+  const { code, next = '' } = errorInfo(error);
+  const key = code === 'auth' ? GPU_TOKEN : missingKey(errorInfo(error));
   return [
-    ...(error instanceof NoBackboneError ? [{ title: vscode.l10n.t('Train on This Machine'), run: () => ({ ...wanted, here: true }) }] : []),
+    ...(error instanceof NoBackboneError ? [{ title: vscode.l10n.t('Train on This Machine'), run: (): Wanted => ({ ...wanted, backbone: 'embedded' }) }] : []),
+    ...(/gpu setup/.test(next) ? [
+      { title: vscode.l10n.t('Set Up GPU Runtime'), run: async () => (await setUpGpu(studio) ? wanted : undefined) },
+      { title: vscode.l10n.t('Train on This Machine'), run: (): Wanted => ({ ...wanted, backbone: 'embedded' }) },
+    ] : []),
     ...(error instanceof NoWeightsError ? [
       { title: vscode.l10n.t('Train the Embedded Model'), run: () => ({ ...wanted, model: 'embedded' }) },
       { title: vscode.l10n.t('Choose Another Model'), run: () => chooseModel(studio, wanted) },
@@ -72,7 +87,7 @@ function tryAndStart(studio: Studio, found: ResolvedTarget, wanted: Wanted): The
   return vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title, cancellable: true }, async (progress, token) => {
     progress.report({ message: vscode.l10n.t('reading the configuration…') });
     const config = await readConfig(studio, found, wanted);
-    requireBackbone(config, wanted);
+    requireBackbone(config);
     requireWeights(config);
     if (!wanted.unchecked) {
       progress.report({ message: vscode.l10n.t('trying one rollout…') });
@@ -80,8 +95,8 @@ function tryAndStart(studio: Studio, found: ResolvedTarget, wanted: Wanted): The
     }
     if (token.isCancellationRequested) return undefined;
     progress.report({ message: vscode.l10n.t('starting the trainer…') });
-    const { model, train } = wanted;
-    return follow(studio, found.project, { kind: 'training', conf: found.conf, model, train, training: {} }, progress, token);
+    const { model, train, backbone } = wanted;
+    return follow(studio, found.project, { kind: 'training', conf: found.conf, model, train, ...onBackbone(backbone), training: {} }, progress, token);
   });
 }
 
@@ -99,6 +114,7 @@ export async function follow(
       progress.report({ message: told });
       if (event.estimate.minutes === null) void warnOfSpace(studio, live, event.estimate);
     }
+    if (event.type === 'trainer') progress.report({ message: event.text });
     if (event.type === 'training' && event.event.type === 'phase') progress.report({ message: [phaseText(event.event.phase), told].filter(Boolean).join(' · ') });
     if (event.type === 'training' && event.event.type === 'step') settled();
     if (event.type === 'finished') settled();
