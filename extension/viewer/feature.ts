@@ -16,6 +16,7 @@ export function registerViewer(studio: Studio): void {
   command(studio, 'tuningFork.openViewer', async (place) => {
     const { goBack, reveal } = await import('./editor.ts');
     if (place === undefined) return goBack() ? undefined : execute('tuningFork.openRollout');
-    await reveal(place, wanted, (dir) => vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(join(dir, 'run.json')), VIEW_TYPE));
+    // A run of the view "Runs" begins with its table.
+    await reveal('rollout' in place ? place : { dir: place.dir, rollout: '' }, wanted, (dir) => vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(join(dir, 'run.json')), VIEW_TYPE));
   });
 }
