@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clampRange } from '../../webview/dashboard/board.ts';
-import { extent, extremes, means, nearestPlace, smoothed, ticks, wholeTicks } from '../../webview/dashboard/plot.ts';
+import { extent, extremes, means, nearestPlace, scaleTicks, smoothed, ticks, wholeTicks } from '../../webview/dashboard/plot.ts';
 import { dice } from '../runtime/trace/samples.ts';
 
 const steps = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i + 1);
@@ -59,6 +59,7 @@ test('one spike among a thousand hides no curve', () => {
 test('scales have round numbers', () => {
   assert.deepEqual(ticks(0, 1, 4), [0, 0.25, 0.5, 0.75, 1]);
   assert.deepEqual(ticks(-0.1, 0.35, 3), [0, 0.2]);
+  assert.deepEqual([scaleTicks(0, 1, 4), scaleTicks(-0.017, 0.017, 3), scaleTicks(1, 1, 3)], [[0, 0.25, 0.5, 0.75, 1], [-0.01, 0, 0.01], []]);
   assert.deepEqual(wholeTicks(1, 4, 6), [1, 2, 3, 4]);
   assert.deepEqual(ticks(1, 1, 3), []);
 });

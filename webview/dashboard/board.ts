@@ -29,7 +29,7 @@ export interface Board {
 }
 
 /** Left for the scale of y, so that all charts have their steps at the same places. */
-export const GUTTER = 46;
+export const GUTTER = 48;
 export const BELOW = 17;
 export const ABOVE = 6;
 export const RIGHT = 8;

@@ -7,7 +7,7 @@ import { drawCurves } from './curves.ts';
 import type { Figure } from './figures.ts';
 import { listen, onKey } from './gestures.ts';
 import { Plane } from './plane.ts';
-import { placesIn, ticks } from './plot.ts';
+import { placesIn, scaleTicks } from './plot.ts';
 import { valueTable, type ValueRow } from './table.ts';
 import { t } from './texts.ts';
 import { Values } from './values.ts';
@@ -79,7 +79,7 @@ export class Chart {
     if (c === undefined) return;
     this.#shown = shown;
     plane.scale = values.scale();
-    plane.scales(c, ticks(...plane.scale, plane.height > 150 ? 5 : 3), (value) => this.figure.text(value).replace(/(\.\d*?)0+%$/, '$1%').replace('.%', '%'), true);
+    plane.scales(c, scaleTicks(...plane.scale, plane.height > 150 ? 5 : 3), (value) => shortNumber(this.figure.text(value)), true);
     drawCurves(kind, { c, plane, board: this.#board, values });
     if (values.empty) plane.tell(c, t('nothingYet'));
     this.#fillTable();
@@ -138,7 +138,9 @@ export class Chart {
   #tell(): void {
     const { crosshair, main, whole } = this.#board;
     const own = main === undefined ? [] : this.#values.at(main, crosshair).map(({ part, value }) => ({ part: part === undefined ? '' : `${t(part)} `, text: Number.isNaN(value) ? NONE : this.figure.text(value) }));
-    this.#value.replaceChildren(...own.flatMap(({ part, text }, i) => [...(i > 0 ? [' '] : []), ...(part === '' ? [] : [h('span', { class: `part part-${i}` }, part)]), text]));
+    // Of parts there is room for the names alone; what each is worth stands beside the pointer.
+    const named = this.figure.kind === 'stack';
+    this.#value.replaceChildren(...own.flatMap(({ part, text }, i) => [...(i > 0 ? [' '] : []), ...(part === '' ? [] : [h('span', { class: `part part-${i}` }, part)]), ...(named ? [] : [text])]));
     const step = crosshair ?? main?.series.step.at(-1) ?? 0;
     const plot = this.#plane.element;
     for (const [name, value] of [['valuemin', whole.from], ['valuemax', whole.to], ['valuenow', step]] as const) plot.setAttribute(`aria-${name}`, String(Math.round(value)));
@@ -188,6 +190,11 @@ export class Chart {
 }
 
 const LISTED = 100;
+
+/** `50.0%` -> `50%`, `5.0e−7` -> `5e−7`: beside a scale there is little room. */
+function shortNumber(text: string): string {
+  return text.replace(/\.(\d*?)0+(?=%|e| |$)/, (_, digits: string) => (digits === '' ? '' : `.${digits}`));
+}
 
 function estimateText(estimate: EvaluationRow['greedy']['reward'], figure: Figure): string {
   return estimate === null ? NONE : `${figure.text(estimate.mean)} [${figure.text(estimate.low)}, ${figure.text(estimate.high)}]`;

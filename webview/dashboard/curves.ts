@@ -14,7 +14,7 @@ interface Drawing {
 }
 
 /** Marks at the first and the last step are whole. */
-const EDGE = 5;
+const EDGE = 7;
 /** More lines than that are drawn without what they were smoothed from. */
 const FEW = 4;
 
@@ -125,7 +125,7 @@ function stack(drawing: Drawing): void {
 function validations(drawing: Drawing, { evaluations, ink }: Line): void {
   const { c, plane, board: { paint } } = drawing;
   c.strokeStyle = ink.colour;
-  for (const [way, shift] of [['sampled', 2], ['greedy', -2]] as const) {
+  for (const [way, shift] of [['sampled', 2.5], ['greedy', -1.5]] as const) {
     const seen = evaluations.filter((row: EvaluationRow) => row[way].reward !== null);
     const at = (row: EvaluationRow): number => plane.x(row.step) - GUTTER + shift;
     dashed(c, ink.dash);

@@ -73,7 +73,7 @@ export class Plane {
     c.fillStyle = paint.dim;
     for (const value of values) {
       const y = Math.round(this.y(value)) + 0.5;
-      c.fillText(text(value), GUTTER - 6, y);
+      c.fillText(text(value), GUTTER - 8, y);
       if (!grid) continue;
       c.beginPath();
       c.moveTo(GUTTER, y);

@@ -139,6 +139,15 @@ export function ticks(low: number, high: number, wanted: number): number[] {
   return found;
 }
 
+/** At least two, where so few say nothing of the scale. */
+export function scaleTicks(low: number, high: number, wanted: number): number[] {
+  for (let more = wanted; more < wanted * 4; more++) {
+    const found = ticks(low, high, more);
+    if (found.length > 1) return found;
+  }
+  return ticks(low, high, wanted);
+}
+
 export function wholeTicks(from: number, to: number, wanted: number): number[] {
   return ticks(from, to, wanted).filter((tick) => Number.isInteger(tick));
 }
