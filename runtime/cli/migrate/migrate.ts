@@ -174,7 +174,8 @@ function rename(doc: Document, above: string[], from: string, to: string): void 
 /** Mappings that nothing is left in. */
 function prune(doc: Document, path: string[]): void {
   const map = doc.getIn(path) as { items?: { key: { value: unknown } }[] } | undefined;
-  for (const { key } of [...map?.items ?? []]) prune(doc, [...path, String(key.value)]);
+  // What is pruned leaves the list.
+  for (const key of map?.items?.map((pair) => String(pair.key.value)) ?? []) prune(doc, [...path, key]);
   if (path.length > 1 && map?.items?.length === 0) doc.deleteIn(path);
 }
 

@@ -8,7 +8,7 @@ import { commands } from './commands.ts';
 
 const room = fileURLToPath(new URL('../../../runtime/cli', import.meta.url));
 const chinese = JSON.parse(readFileSync(join(room, 'l10n.zh-cn.json'), 'utf8')) as Record<string, string>;
-const sources = globSync('{*,commands/*}.ts', { cwd: room }).map((file) => [file, readFileSync(join(room, file), 'utf8')] as const);
+const sources = globSync('{*,*/*}.ts', { cwd: room }).map((file) => [file, readFileSync(join(room, file), 'utf8')] as const);
 
 const literal = String.raw`'((?:[^'\\]|\\.)*)'`;
 const unquote = (text: string): string => text.replace(/\\(.)/g, '$1');
