@@ -77,7 +77,7 @@ function keyOf(path: string, value: Json, workflow: string): Fate {
   if (name === 'backbone' && (value === 'verl' || value === 'trinity')) return { verdict: 'by-hand', to: 'embedded', value: 'embedded', why: t('Trains on this machine; gpu trains on a GPU runtime process.') };
   if (name === 'model.path' && typeof value === 'string' && !isModel(value)) return { verdict: 'by-hand', to: 'embedded', value: 'embedded', why: t('{0} is of another machine: name a folder of weights here, or keep the embedded policy.', value) };
   if (name === 'task_reader.type' && value !== 'jsonl_dataset_file' && value !== 'random_dummy') return { verdict: 'by-hand', to: 'jsonl_dataset_file', value: 'jsonl_dataset_file', why: t('Write its tasks to a JSONL file, one a line.') };
-  if (name === 'task_judge.judge_type' && value === 'rubrics_auto_grader') return { verdict: 'by-hand', to: 'customized_protocol', value: 'customized_protocol', why: t('Name a built-in judge or a class of yours in task_judge.judge_protocol.') };
+  if (name === 'task_judge.judge_type' && value === 'rubrics_auto_grader') return { verdict: 'by-hand', to: 'customized_protocol', value: 'customized_protocol', why: t('In task_judge.judge_protocol name a built-in judge or a class of yours.') };
   const keys = name.split('.');
   const schema = known(keys);
   if (schema === undefined) return { verdict: 'unknown', ...hint(keys) };
