@@ -1,6 +1,7 @@
 /** Errors as a person sees them: a sentence, the next step, and what can be done about it one click away. */
 import * as vscode from 'vscode';
 import { errorInfo, type ErrorInfo, type Place } from '../runtime/protocol/errors.ts';
+import { localizeError, type Language } from '../runtime/protocol/localize.ts';
 import { missingKey } from '../runtime/protocol/providers.ts';
 import { NoNodeError } from './backbone/node.ts';
 import { execute } from './commands/table.ts';
@@ -18,9 +19,24 @@ export async function showError<T>(studio: Studio, error: unknown, more: Fix<T>[
   const info = isErrorInfo(error) ? error : errorInfo(error);
   studio.log.error(info.message, info.stack ?? '', info.next ?? '');
   const usual = usualFixes(studio, error, info).filter(({ title }) => !more.some((fix) => fix.title === title));
-  const chosen = await vscode.window.showErrorMessage([info.message, info.next].filter(Boolean).join(' '), ...[...more, ...usual].map(({ title }) => title));
+  const chosen = await vscode.window.showErrorMessage(sentenceOf(info), ...[...more, ...usual].map(({ title }) => title));
   await usual.find(({ title }) => title === chosen)?.run();
   return more.find(({ title }) => title === chosen)?.run();
+}
+
+/** In the language of the window; what others say, and what is stored, stays as it is. */
+export function inOurWords<T extends ErrorInfo>(info: T): T {
+  return localizeError(info, windowLanguage());
+}
+
+export function windowLanguage(): Language {
+  return vscode.env.language === 'zh-cn' ? 'zh-cn' : 'en';
+}
+
+/** The sentence and the next step. */
+export function sentenceOf(info: ErrorInfo): string {
+  const { message, next } = inOurWords(info);
+  return [message, next].filter(Boolean).join(' ');
 }
 
 function usualFixes(studio: Studio, error: unknown, info: ErrorInfo): Fix[] {

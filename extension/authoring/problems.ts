@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
+import { sentenceOf } from '../errors.ts';
 import type { ConfigProblem } from '../language/config-problems.ts';
 import type { Exports } from '../language/exports.ts';
 import type { Studio } from '../studio.ts';
@@ -92,7 +93,7 @@ export class Problems implements vscode.CodeActionProvider, vscode.Disposable {
     const { configProblems } = await import('../language/config-problems.ts');
     const { secrets, discovery } = this.#studio;
     const { fsPath } = document.uri;
-    const around = { env: await secrets.environment(), cwd: projectFolder(dirname(fsPath)), exportsOf: (source: string) => this.#exportsOf(source), workflows: discovery.workflows.filter(({ exported }) => exported) };
+    const around = { env: await secrets.environment(), cwd: projectFolder(dirname(fsPath)), exportsOf: (source: string) => this.#exportsOf(source), workflows: discovery.workflows.filter(({ exported }) => exported), sentenceOf };
     return configProblems(document.getText(), fsPath, around, vscode.l10n);
   }
 

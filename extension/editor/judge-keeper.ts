@@ -7,7 +7,7 @@ import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { deleteRun, type RunPlace as StoredRun } from '../../runtime/trace/index.ts';
 import type { RunPlace } from '../commands/table.ts';
 import type { FoundConfig } from '../discovery/discovery.ts';
-import { showError } from '../errors.ts';
+import { inOurWords, showError } from '../errors.ts';
 import type { RunFigures } from '../results/figures.ts';
 import { targetOf, type Results } from '../results/results.ts';
 import { setting } from '../settings.ts';
@@ -151,7 +151,7 @@ export class JudgeKeeper implements vscode.Disposable {
     const judge = this.#studio.discovery.configs.find(({ file }) => file === conf)?.judge ?? targetOf(run.info, 'judge');
     if (judge !== undefined) await this.#problems.show(errors, judge);
     if (state === 'failed') {
-      this.#tell(conf, { now: 'failed', message: error?.message ?? '' });
+      this.#tell(conf, { now: 'failed', message: error === undefined ? '' : inOurWords(error).message });
       return this.#discard(dir);
     }
     await this.#results.look(dir);

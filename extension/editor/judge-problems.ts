@@ -1,6 +1,7 @@
 /** What a judge threw while it scored stored rollouts, at its lines. */
 import * as vscode from 'vscode';
 import type { ErrorInfo } from '../../runtime/protocol/errors.ts';
+import { inOurWords } from '../errors.ts';
 import type { Target } from '../results/results.ts';
 import { classLine } from './verdicts.ts';
 
@@ -56,7 +57,7 @@ export class JudgeProblems implements vscode.Disposable {
 }
 
 function diagnosticOf({ error, count }: Counted, document: vscode.TextDocument | undefined, className: string): vscode.Diagnostic {
-  const { where, message, next, stack } = error;
+  const { where, message, next, stack } = inOurWords(error);
   const line = where?.line === undefined ? (document && classLine(document.getText(), className)) ?? 0 : where.line - 1;
   const often = count > 1 ? ` ${vscode.l10n.t('({0} rollouts)', count)}` : '';
   // The next step of an error with a stack is to look at the stack, and this is its place.

@@ -28,6 +28,8 @@ export interface Surroundings {
   /** Of a file as it stands in an editor where it is open; undefined if that can't be told. */
   exportsOf(file: string): Promise<Exports | undefined>;
   workflows: readonly Named[];
+  /** The sentence of an error and its next step, in the language of the editor. */
+  sentenceOf(error: ErrorInfo): string;
 }
 
 /** In the order of the text. */
@@ -35,7 +37,7 @@ export async function configProblems(text: string, file: string, around: Surroun
   const config = new ConfigText(text, file);
   const workflows = around.workflows.map((workflow) => ({ ...workflow, from: file }));
   const told = (error: ErrorInfo, severity: Problem['severity'], fixes: Fix[], span = config.span(error.where ?? { file })): ConfigProblem =>
-    ({ code: 'config', severity, message: [error.message, error.next].filter(Boolean).join(' '), span, fixes });
+    ({ code: 'config', severity, message: around.sentenceOf(error), span, fixes });
   const fixes = ({ where }: ErrorInfo): Fix[] => fixesFor(where?.key ?? '', config, workflows, l10n);
   const idle = keysWithoutEffect(config.body);
   const problems = idle.flatMap((key): ConfigProblem[] => {

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
 import { formatError } from '../../runtime/protocol/errors.ts';
+import { inOurWords } from '../errors.ts';
 
 let channel: vscode.OutputChannel | undefined;
 
@@ -23,9 +24,9 @@ export function showOutput(event: RunEvent): void {
       for (const line of event.text.replace(/\n$/, '').split('\n')) outputChannel().appendLine(`${event.rollout ?? event.run} │ ${line}`);
       return;
     case 'notice':
-      return outputChannel().appendLine(`${event.level}: ${formatError(event.notice)}`);
+      return outputChannel().appendLine(`${event.level}: ${formatError(inOurWords(event.notice))}`);
     case 'rollout-finished':
-      if (event.error !== undefined && event.entry.status === 'failed') outputChannel().appendLine(`${event.entry.id} ✗ ${formatError(event.error)}`);
+      if (event.error !== undefined && event.entry.status === 'failed') outputChannel().appendLine(`${event.entry.id} ✗ ${formatError(inOurWords(event.error))}`);
       return;
   }
 }

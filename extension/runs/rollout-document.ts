@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import type { RolloutPlace } from '../commands/table.ts';
+import { inOurWords } from '../errors.ts';
 import { readerOf } from './readers.ts';
 import { MESSAGE, placesIn, rolloutText, SECTION, type RolloutText } from './rollout-text.ts';
 
@@ -56,7 +57,10 @@ export class RolloutDocuments implements vscode.TextDocumentContentProvider, vsc
 
 async function readText({ dir, rollout }: RolloutPlace): Promise<RolloutText> {
   const reader = await readerOf(dir);
-  if (reader.find(rollout) >= 0) return rolloutText(await reader.read(rollout), vscode.l10n);
+  if (reader.find(rollout) >= 0) {
+    const record = await reader.read(rollout);
+    return rolloutText({ ...record, ...(record.error !== undefined && { error: inOurWords(record.error) }) }, vscode.l10n);
+  }
   const running = (await reader.inFlight()).find(({ place }) => place.rollout === rollout);
   if (running === undefined) throw new TuningForkError('usage', vscode.l10n.t('There is no rollout {0} in run {1}.', rollout, reader.info.run));
   return rolloutText({ ...running.place, calls: running.calls, tools: running.tools }, vscode.l10n);

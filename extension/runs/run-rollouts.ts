@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { loadConfig } from '../../runtime/config/load.ts';
 import { execute, type RunTarget } from '../commands/table.ts';
-import { showError, showPlace } from '../errors.ts';
+import { sentenceOf, showError, showPlace } from '../errors.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { launch, type Ended } from './launch.ts';
@@ -58,7 +58,7 @@ async function tellEnd(studio: Studio, { live, state, error, progress, failures 
     return;
   }
   const [place, rollout, output] = [vscode.l10n.t('Show the Place'), vscode.l10n.t('Open Rollout'), vscode.l10n.t('Show Output')];
-  const sentence = [vscode.l10n.t('{0} of {1} rollouts failed: {2}', progress.failed, progress.planned, first.error.message), first.error.next].filter(Boolean).join(' ');
+  const sentence = vscode.l10n.t('{0} of {1} rollouts failed: {2}', progress.failed, progress.planned, sentenceOf(first.error));
   const chosen = await vscode.window.showErrorMessage(sentence, ...(first.error.where === undefined ? [] : [place]), rollout, output);
   if (chosen === place) await showPlace(first.error.where!);
   if (chosen === rollout) await execute('tuningFork.openRollout', { dir: live.dir, rollout: first.rollout });

@@ -1,9 +1,10 @@
 /** What stands in the Testing view: workflows > configurations > tasks, and rollouts that were saved as tests. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import type { TuningForkError } from '../../runtime/protocol/errors.ts';
+import { errorInfo } from '../../runtime/protocol/errors.ts';
 import { TEST_SUFFIX } from '../../runtime/trace/index.ts';
 import type { FoundConfig, FoundWorkflow } from '../discovery/discovery.ts';
+import { sentenceOf } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 
 /** VS Code's view stalls with thousands; whoever wants all tasks runs them from a terminal. */
@@ -53,8 +54,7 @@ export class TestItems implements vscode.Disposable {
       await this.tasks(item);
       item.error = undefined;
     } catch (error) {
-      const { message, next } = error as TuningForkError;
-      item.error = [message, next].filter(Boolean).join(' ');
+      item.error = sentenceOf(errorInfo(error));
     }
   }
 

@@ -2,11 +2,13 @@
 import * as vscode from 'vscode';
 import type { ErrorInfo, Place } from '../../runtime/protocol/errors.ts';
 import type { RolloutPlace } from '../commands/table.ts';
+import { inOurWords } from '../errors.ts';
 import { decimal } from '../runs/progress-text.ts';
 import { readerOf } from '../runs/readers.ts';
 import type { Ended } from './outcome.ts';
 
-export function messageOf({ message, next }: ErrorInfo, rollout?: RolloutPlace): vscode.TestMessage {
+export function messageOf(error: ErrorInfo, rollout?: RolloutPlace): vscode.TestMessage {
+  const { message, next } = inOurWords(error);
   const markdown = withLinks().appendText([message, next].filter(Boolean).join('\n\n'));
   if (rollout !== undefined) link(markdown.appendMarkdown('\n\n'), rollout);
   return new vscode.TestMessage(markdown);
@@ -16,7 +18,7 @@ export async function messageOfTask(dir: string, text: string, ended: readonly E
   const markdown = withLinks().appendText(text).appendMarkdown('\n\n');
   const reader = await readerOf(dir);
   for (const { entry: { id, reward, status }, error } of [...ended].sort((a, b) => a.entry.sample - b.entry.sample)) {
-    const reason = error?.message ?? (await reader.read(id)).judge?.reason ?? '';
+    const reason = (error && inOurWords(error).message) ?? (await reader.read(id)).judge?.reason ?? '';
     link(markdown.appendMarkdown('- '), { dir, rollout: id }).appendText(` ${reward === null ? status : decimal(reward)} ${reason.replace(/\s+/g, ' ')}`).appendMarkdown('\n');
   }
   return new vscode.TestMessage(markdown);

@@ -1,6 +1,7 @@
 /** Results on their way to the Testing view, many at once: one by one it would stall. */
 import type * as vscode from 'vscode';
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
+import { inOurWords } from '../errors.ts';
 
 const BATCH_MS = 100;
 
@@ -33,5 +34,5 @@ export class Results {
 /** What user code prints, and what the run has to say. */
 export function print(run: vscode.TestRun, event: RunEvent, item?: vscode.TestItem): void {
   if (event.type === 'log') run.appendOutput(event.text.replace(/\r?\n/g, '\r\n'), undefined, item);
-  if (event.type === 'notice') run.appendOutput(`${event.notice.message}\r\n`);
+  if (event.type === 'notice') run.appendOutput(`${inOurWords(event.notice).message}\r\n`);
 }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
 import { errorInfo, type Place } from '../../runtime/protocol/errors.ts';
 import type { FoundConfig, FoundWorkflow } from '../discovery/discovery.ts';
+import { inOurWords } from '../errors.ts';
 import { launch } from '../runs/launch.ts';
 import { decimal } from '../runs/progress-text.ts';
 import { firstTasks } from '../runs/run-rollouts.ts';
@@ -76,7 +77,7 @@ class Telling {
     if (event.type === 'rollout-finished') {
       const { id, reward, status, task: shortTask } = event.entry;
       const task = this.#taskOf.get(id) ?? shortTask;
-      run.appendOutput(`${id}  ${reward === null ? status : decimal(reward)}  ${event.error?.message ?? ''}`.trimEnd().concat('\r\n'), undefined, this.#items.get(task));
+      run.appendOutput(`${id}  ${reward === null ? status : decimal(reward)}  ${event.error === undefined ? '' : inOurWords(event.error).message}`.trimEnd().concat('\r\n'), undefined, this.#items.get(task));
       const group = this.#groups.add({ task, entry: event.entry, error: event.error });
       if (group !== undefined) this.#told.push(this.#tell(task, group, event.time));
     }
@@ -102,7 +103,7 @@ class Telling {
   async #tell(task: string, group: readonly Ended[], time: number): Promise<void> {
     const item = this.#items.get(task);
     if (item === undefined) return;
-    const outcome = outcomeOf(group, this.#options.threshold, vscode.l10n);
+    const outcome = outcomeOf(group.map((one) => ({ ...one, error: one.error && inOurWords(one.error) })), this.#options.threshold, vscode.l10n);
     const took = time - this.#began.get(task)!;
     if (outcome.state === 'passed') return this.#results.push((run) => run.passed(item, took));
     if (outcome.state === 'skipped') return this.#results.push((run) => run.skipped(item));

@@ -1,9 +1,9 @@
-/** What a training changed, as the page it wrote: no script runs in it, nothing is fetched. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** What a training changed, as the page it wrote, in the language of the window: no script runs in it, nothing is fetched. */
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
+import { reportPage } from '../../runtime/view/report-page.ts';
 import type { RunPlace } from '../commands/table.ts';
+import { windowLanguage } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { pickStored, storedTrainings } from './choose.ts';
 import { storedReport } from './checkpoints.ts';
@@ -23,11 +23,10 @@ export async function showReport(studio: Studio, place?: RunPlace): Promise<void
   if (stored === undefined) {
     throw new TuningForkError('usage', vscode.l10n.t('The training {0} has no report yet.', meant.run), { next: vscode.l10n.t('It is written at the end.') });
   }
-  const page = await readFile(join(meant.dir, 'report.html'), 'utf8');
   const panel = vscode.window.createWebviewPanel('tuningFork.report', vscode.l10n.t('Report: {0}', stored.report.workflow), vscode.ViewColumn.Active, {
     enableScripts: false, enableFindWidget: true, localResourceRoots: [],
   });
-  panel.webview.html = withEditorColours(page);
+  panel.webview.html = withEditorColours(reportPage(stored.report, windowLanguage()));
 }
 
 export function withEditorColours(page: string): string {

@@ -1,7 +1,7 @@
 /** What a person reads after an evaluation: figures with their intervals, what changed, where the rollouts lie. */
 import { relative } from 'node:path';
 import { comparePasses, figuresOf, type Pass, type PassComparison, type PassFigures } from '../training/passes.ts';
-import { estimate } from '../training/report.ts';
+import { estimate } from '../view/report-page.ts';
 import { count, decimal, percent } from './format.ts';
 import { COMMAND } from './invocation.ts';
 import { out, paint, print, printJson } from './io.ts';

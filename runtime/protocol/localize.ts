@@ -1,11 +1,12 @@
 /**
- * What errors say, in Chinese. They are written, sent and stored in English; whoever shows one to a person translates it here, by the
- * sentence it was made from. What has no translation stays as it is.
+ * Sentences in another language, by the English ones they were made from. Errors are written, sent and stored in English; whoever
+ * shows one to a person translates it. What has no translation stays as it is.
  */
 import { readFileSync } from 'node:fs';
 import type { ErrorInfo } from './errors.ts';
 
 export type Language = 'en' | 'zh-cn';
+export type Localize = (text: string, language: Language) => string;
 
 interface Sentence {
   pattern: RegExp;
@@ -20,37 +21,43 @@ const PLACE = /\{(\d+)\}/g;
 /** `{1}` is put in as it is; `{{1}}` is a phrase of ours, translated too. */
 const CHINESE_PLACE = /\{\{(\d+)\}\}|\{(\d+)\}/g;
 
-let sentences: Sentence[] | undefined;
+export const localize = localizeBy(new URL('./errors.zh-cn.json', import.meta.url));
 
 export function localizeError<T extends ErrorInfo>(info: T, language: Language): T {
   if (language === 'en') return info;
   return { ...info, message: localize(info.message, language), ...(info.next !== undefined && { next: localize(info.next, language) }) };
 }
 
-export function localize(text: string, language: Language): string {
-  if (language === 'en') return text;
-  sentences ??= read();
-  return translated(text, language) ?? text.split('\n').map((line) => ofList(line, language)).join('\n');
-}
+/** `file`: English sentences, `{0}` where something is put in, each with its Chinese. */
+export function localizeBy(file: URL): Localize {
+  let sentences: Sentence[] | undefined;
 
-function translated(text: string, language: Language): string | undefined {
-  for (const { pattern, numbers, chinese } of sentences!) {
-    const values = pattern.exec(text);
-    if (values === null) continue;
-    const valueOf = (number: string): string => values[numbers.indexOf(number) + 1] ?? '';
-    return chinese.replace(CHINESE_PLACE, (_, phrase: string | undefined, plain: string | undefined) => (phrase === undefined ? valueOf(plain!) : localize(valueOf(phrase), language)));
+  function chineseOf(text: string): string | undefined {
+    sentences ??= read(file);
+    for (const { pattern, numbers, chinese } of sentences) {
+      const values = pattern.exec(text);
+      if (values === null) continue;
+      const valueOf = (number: string): string => values[numbers.indexOf(number) + 1] ?? '';
+      return chinese.replace(CHINESE_PLACE, (_, phrase: string | undefined, plain: string | undefined) => (phrase === undefined ? valueOf(plain!) : wholeOrLines(valueOf(phrase))));
+    }
+    return undefined;
   }
-  return undefined;
+
+  function wholeOrLines(text: string): string {
+    return chineseOf(text) ?? text.split('\n').map(lineOf).join('\n');
+  }
+
+  /** It may begin with a place, or with the arrow of a next step. */
+  function lineOf(line: string): string {
+    const [, head = '', sentence = ''] = /^(\s*(?:→ |\S.*?:\d+(?::\d+)?: )?)(.*)$/.exec(line)!;
+    return head + (chineseOf(sentence) ?? sentence);
+  }
+
+  return (text, language) => (language === 'en' ? text : wholeOrLines(text));
 }
 
-/** A line that begins with a place, or with the arrow of a next step. */
-function ofList(line: string, language: Language): string {
-  const [, head = '', sentence = ''] = /^(\s*(?:→ |\S.*?:\d+(?::\d+)?: )?)(.*)$/.exec(line)!;
-  return head + (translated(sentence, language) ?? sentence);
-}
-
-function read(): Sentence[] {
-  const table = JSON.parse(readFileSync(new URL('./errors.zh-cn.json', import.meta.url), 'utf8')) as Record<string, string>;
+function read(file: URL): Sentence[] {
+  const table = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
   return Object.entries(table).map(([english, chinese]): Sentence => {
     const fixed = english.split(PLACE).filter((_, i) => i % 2 === 0);
     const pattern = new RegExp(`^${fixed.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('([\\s\\S]*?)')}$`);

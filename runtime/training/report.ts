@@ -4,8 +4,8 @@ import type { ErrorInfo } from '../protocol/errors.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import type { Estimate, EvaluationRow, MetricsRow, ReportTask, TrainingReport, Transcript } from '../protocol/training.ts';
 import { messagesOf } from '../trace/resolve.ts';
+import { estimate, minutes, reportPage } from '../view/report-page.ts';
 import { evaluationOf, type EvaluatedTask } from './evaluate.ts';
-import { reportPage } from './report-page.ts';
 import { replaceFile } from './state.ts';
 import { gainEstimate, mean } from './statistics.ts';
 
@@ -87,20 +87,9 @@ function tableLine(name: string, before: Estimate | null | undefined, after: Est
   return `${name.padEnd(18)}${estimate(before).padEnd(24)}${estimate(after).padEnd(24)}${gain === null ? '' : estimate(gain, true)}`.trimEnd();
 }
 
-export function estimate(value: Estimate | null | undefined, signed = false): string {
-  if (value === null || value === undefined) return '–';
-  const show = (number: number): string => `${signed && number > 0 ? '+' : ''}${number.toFixed(3)}`;
-  return `${show(value.mean)} [${show(value.low)}, ${show(value.high)}]`;
-}
-
 function named(tasks: readonly ReportTask[]): string {
   const shown = tasks.slice(0, 5).map(({ taskId }) => taskId).join(', ');
   return tasks.length > 5 ? `${shown} and ${tasks.length - 5} more` : shown;
-}
-
-export function minutes(milliseconds: number): string {
-  const seconds = Math.round(milliseconds / 1000);
-  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 interface Compared {

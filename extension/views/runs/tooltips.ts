@@ -1,6 +1,7 @@
 /** What the Runs tree tells of a node that is pointed at; made when somebody points. */
 import * as vscode from 'vscode';
 import { formatPlace, type ErrorInfo } from '../../../runtime/protocol/errors.ts';
+import { inOurWords } from '../../errors.ts';
 import { countsText, decimal, duration } from '../../runs/progress-text.ts';
 import { kindName, stateName, tallyText } from './items.ts';
 import { stateOf } from './library.ts';
@@ -22,7 +23,8 @@ class Tooltip {
 
   error(error: ErrorInfo | undefined): this {
     if (error === undefined) return this;
-    return this.row(vscode.l10n.t('Error'), error.message).row(vscode.l10n.t('At'), error.where === undefined ? '' : formatPlace({ ...error.where, key: undefined })).row(vscode.l10n.t('Next'), error.next ?? '');
+    const { message, where, next = '' } = inOurWords(error);
+    return this.row(vscode.l10n.t('Error'), message).row(vscode.l10n.t('At'), where === undefined ? '' : formatPlace({ ...where, key: undefined })).row(vscode.l10n.t('Next'), next);
   }
 }
 

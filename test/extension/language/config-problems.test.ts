@@ -18,7 +18,7 @@ writeFileSync(join(dir, 'barrel.ts'), "export * from './agent.ts';\n");
 writeFileSync(join(dir, 'data/training.jsonl'), '{}\n');
 
 const check = (text: string, env: Record<string, string> = {}): Promise<ConfigProblem[]> => configProblems(text, file, {
-  env, cwd: dir, workflows: [{ file: join(dir, 'agent.ts'), className: 'Agent' }],
+  env, cwd: dir, workflows: [{ file: join(dir, 'agent.ts'), className: 'Agent' }], sentenceOf: ({ message, next }) => [message, next].filter(Boolean).join(' '),
   exportsOf: async (path) => exportsOf(readFileSync(path, 'utf8'), path),
 }, english);
 

@@ -8,6 +8,7 @@ import { configProblems } from '../../../extension/language/config-problems.ts';
 import { classesIn, gradesOf } from '../../../extension/language/workflows.ts';
 import { draftConfig, findData, type Draft } from '../../../extension/scaffold/config-draft.ts';
 import { parseConfig } from '../../../runtime/config/load.ts';
+import type { ErrorInfo } from '../../../runtime/protocol/errors.ts';
 
 const dir = realpathSync(mkdtempSync(join(tmpdir(), 'tf-draft-')));
 after(() => rmSync(dir, { recursive: true, force: true }));
@@ -40,7 +41,7 @@ test('every draft is a configuration without a mistake', async () => {
   for (const [className, more, judge] of expected) {
     const text = draft(className, more);
     const file = join(dir, 'src/tuning-fork.yaml');
-    const around = { env: {}, cwd: dir, workflows: [], exportsOf: async (path: string) => exportsOf(readFileSync(path, 'utf8'), path) };
+    const around = { env: {}, cwd: dir, workflows: [], sentenceOf: ({ message }: ErrorInfo) => message, exportsOf: async (path: string) => exportsOf(readFileSync(path, 'utf8'), path) };
     assert.deepEqual(await configProblems(text, file, around, { t: (message) => message }), [], text);
     const { config } = parseConfig(text, file, {}, around);
     assert.equal(config.task_judge.judge_protocol, judge, text);

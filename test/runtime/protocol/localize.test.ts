@@ -9,7 +9,9 @@ import { errorInfo, type ErrorInfo } from '../../../runtime/protocol/errors.ts';
 import { localize, localizeError } from '../../../runtime/protocol/localize.ts';
 
 const root = fileURLToPath(new URL('../../../runtime', import.meta.url));
-const chinese = JSON.parse(readFileSync(join(root, 'protocol/errors.zh-cn.json'), 'utf8')) as Record<string, string>;
+const read = (file: string): Record<string, string> => JSON.parse(readFileSync(join(root, file), 'utf8')) as Record<string, string>;
+const chinese = read('protocol/errors.zh-cn.json');
+const page = read('view/report-page.zh-cn.json');
 
 interface SyntaxNode {
   type: string;
@@ -45,6 +47,8 @@ const sources = globSync('**/*.ts', { cwd: root, exclude: ['**/templates/**'] })
 test('every sentence that has Chinese is written somewhere', () => {
   const written = new Set(sources.flatMap(({ texts }) => texts));
   assert.deepEqual(Object.keys(chinese).filter((text) => !written.has(text)), []);
+  const ofPage = new Set(sources.find(({ file }) => file.endsWith('report-page.ts'))!.texts);
+  assert.deepEqual(Object.keys(page).filter((text) => !ofPage.has(text)), []);
 });
 
 test('what somebody meets who writes a configuration, tasks, a workflow or a judge has its Chinese', () => {
@@ -54,7 +58,7 @@ test('what somebody meets who writes a configuration, tasks, a workflow or a jud
 });
 
 test('what is filled in stands in both, and the punctuation is Chinese', () => {
-  for (const [english, text] of Object.entries(chinese)) {
+  for (const [english, text] of Object.entries({ ...chinese, ...page })) {
     const places = (each: string): string[] => [...new Set(each.match(/\{\d\}/g))].sort();
     for (const place of places(text)) assert.ok(places(english).includes(place), `${place} in ${text}`);
     assert.doesNotMatch(text, /\p{Script=Han}[,;:?!]|\p{Script=Han}\.$/u, text);
@@ -64,7 +68,7 @@ test('what is filled in stands in both, and the punctuation is Chinese', () => {
 const said = (problems: readonly ErrorInfo[]): string[] => problems.map((info) => localizeError(info, 'zh-cn')).map(({ message, next }) => [message, next].filter(Boolean).join(' '));
 
 test('mistakes of a configuration, one by one and all together', () => {
-  const read = (text: string): { error: ErrorInfo; errors: readonly ErrorInfo[] } => {
+  const mistakesOf = (text: string): { error: ErrorInfo; errors: readonly ErrorInfo[] } => {
     try {
       parseConfig(text, '/p/tuning-fork.yaml', {}, { env: {}, cwd: '/p' });
     } catch (error) {
@@ -72,7 +76,7 @@ test('mistakes of a configuration, one by one and all together', () => {
     }
     throw new Error('It is right.');
   };
-  const { error, errors } = read('tuning_fork:\n  rollout:\n    user_workflow: workflow.ts->Agent\n    num_repeat: 0\n    temprature: 1\n    n_vllm_engine: x\n  task_reader:\n    type: nothing\n');
+  const { error, errors } = mistakesOf('tuning_fork:\n  rollout:\n    user_workflow: workflow.ts->Agent\n    num_repeat: 0\n    temprature: 1\n    n_vllm_engine: x\n  task_reader:\n    type: nothing\n');
   const each = said(errors);
   for (const text of each) assert.match(text, /\p{Script=Han}/u);
   assert.ok(each.some((text) => text.includes('`rollout` 里没有键 `temprature`。 是不是 `temperature`？')), each.join('\n'));

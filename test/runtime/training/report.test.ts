@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { RolloutRecord } from '../../../runtime/protocol/trace.ts';
 import type { EvaluationRow } from '../../../runtime/protocol/training.ts';
 import { evaluationOf } from '../../../runtime/training/evaluate.ts';
-import { reportPage } from '../../../runtime/training/report-page.ts';
+import { reportPage } from '../../../runtime/view/report-page.ts';
 import { makeReport, reportLines } from '../../../runtime/training/report.ts';
 import { callOf, recordOf } from './records.ts';
 
@@ -65,6 +65,15 @@ test('its page holds all text as text, and asks for nothing outside of itself', 
   assert.doesNotMatch(page, /https?:|src=|@import|url\(/);
   assert.match(page, /default-src 'none'/);
   assert.match(page, /prefers-color-scheme: dark/);
+});
+
+test('in Chinese, all of the page but what people and models have written', () => {
+  const page = reportPage(makeReport({ ...PARTS, rows: [row(8, AFTER), row(0, BEFORE)], notices: [{ code: 'training', message: 'The training was stopped.' }] }), 'zh-cn');
+  assert.match(page, /<html lang="zh-cn">/);
+  assert.match(page, /<title>Walk &#38; &#60;talk&#62;：训练带来的变化<\/title>/);
+  for (const text of ['用时 1 分 1 秒', '训练前', '提升', '4 个任务；', '奖励（贪心）', '之前错，之后对：2', '奖励 1，正确', '训练已停止。']) assert.ok(page.includes(text), text);
+  const words = page.replace(/<style>[^]*<\/style>|<pre>[^]*?<\/pre>|<[^>]+>/g, ' ').match(/\b(?:before|after|gain|reward|right|wrong|tasks|steps?|success|validation|run|best|last)\b(?!-)/g);
+  assert.deepEqual(words, null);
 });
 
 test('with one end missing it says so, and makes no gain up', () => {

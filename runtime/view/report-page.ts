@@ -1,41 +1,46 @@
 /** The report as one HTML file: no script, no network, readable in light and dark. */
-import type { EvaluationRow, ReportTask, TrainingReport, Transcript } from '../protocol/training.ts';
-import { estimate, minutes } from './report.ts';
+import { localizeBy, localizeError, type Language } from '../protocol/localize.ts';
+import type { Estimate, EvaluationRow, ReportTask, TrainingReport, Transcript } from '../protocol/training.ts';
 
-export function reportPage(report: TrainingReport): string {
+type Say = (text: string) => string;
+
+const localize = localizeBy(new URL('./report-page.zh-cn.json', import.meta.url));
+
+export function reportPage(report: TrainingReport, language: Language = 'en'): string {
+  const say: Say = (words) => text(localize(words, language));
   const { workflow, model, run, steps, duration, notices, checkpoints, gained, spoiled, pairs } = report;
   return `<!doctype html>
-<html lang="en">
+<html lang="${language}">
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
-<title>${text(`${workflow}: what training changed`)}</title>
+<title>${say(`${workflow}: what training changed`)}</title>
 <style>${STYLE}</style>
 <main>
 <h1>${text(workflow)}</h1>
-<p class="quiet">${text(`${model} · ${steps} steps in ${minutes(duration)} · run ${run}`)}</p>
-${beforeAfter(report)}
-${curve(report)}
-${notices.map(({ message, next }) => `<p class="notice"><b>${text(message)}</b>${next === undefined ? '' : `<br>${text(next)}`}</p>`).join('\n')}
-${tasks('Wrong before, right after', gained)}
-${tasks('Right before, wrong after', spoiled)}
-${pairs.length === 0 ? '' : '<h2>The same task, before and after</h2>'}
-${pairs.map(({ task, before, after }) => `<h3>${text(task.taskId)}</h3><div class="pair">${transcript('before', before)}${transcript('after', after)}</div>`).join('\n')}
-${checkpoints.best === null && checkpoints.last === null ? '' : `<h2>Checkpoints</h2><dl>${[['best', checkpoints.best], ['last', checkpoints.last]].map(([name, path]) => (path === null ? '' : `<dt>${name}</dt><dd><code>${text(path!)}</code></dd>`)).join('')}</dl>`}
+<p class="quiet">${say(`${model} · ${steps} steps in ${minutes(duration)} · run ${run}`)}</p>
+${beforeAfter(report, say)}
+${curve(report, say)}
+${notices.map((notice) => localizeError(notice, language)).map(({ message, next }) => `<p class="notice"><b>${text(message)}</b>${next === undefined ? '' : `<br>${text(next)}`}</p>`).join('\n')}
+${tasks('Wrong before, right after', gained, say)}
+${tasks('Right before, wrong after', spoiled, say)}
+${pairs.length === 0 ? '' : `<h2>${say('The same task, before and after')}</h2>`}
+${pairs.map(({ task, before, after }) => `<h3>${text(task.taskId)}</h3><div class="pair">${transcript('before', before, say)}${transcript('after', after, say)}</div>`).join('\n')}
+${checkpoints.best === null && checkpoints.last === null ? '' : `<h2>${say('Checkpoints')}</h2><dl>${[['best', checkpoints.best], ['last', checkpoints.last]].map(([name, path]) => (path === null ? '' : `<dt>${say(name!)}</dt><dd><code>${text(path!)}</code></dd>`)).join('')}</dl>`}
 </main>
 </html>
 `;
 }
 
-function beforeAfter({ before, after, gain }: TrainingReport): string {
+function beforeAfter({ before, after, gain }: TrainingReport, say: Say): string {
   const rows = before ?? after;
-  if (rows === null) return '<p>No validation was made, so there is no before and after.</p>';
+  if (rows === null) return `<p>${say('No validation was made, so there is no before and after.')}</p>`;
   const row = (name: string, of: (row: EvaluationRow) => string, change = ''): string =>
-    `<tr><th scope="row">${name}</th><td>${before === null ? '–' : text(of(before))}</td><td>${after === null ? '–' : text(of(after))}</td><td>${text(change)}</td></tr>`;
+    `<tr><th scope="row">${say(name)}</th><td>${before === null ? '–' : text(of(before))}</td><td>${after === null ? '–' : text(of(after))}</td><td>${text(change)}</td></tr>`;
   const passes = Object.keys(rows.sampled.passAt);
   return `<table>
-<caption>${rows.tasks} tasks; in brackets the 95 % interval</caption>
-<tr><td></td><th scope="col">before</th><th scope="col">after</th><th scope="col">gain</th></tr>
+<caption>${say(`${rows.tasks} tasks; in brackets the 95 % interval`)}</caption>
+<tr><td></td>${['before', 'after', 'gain'].map((name) => `<th scope="col">${say(name)}</th>`).join('')}</tr>
 ${row('reward, greedy', ({ greedy }) => estimate(greedy.reward), gain.greedy === null ? '' : estimate(gain.greedy, true))}
 ${row('reward, sampled', ({ sampled }) => estimate(sampled.reward), gain.sampled === null ? '' : estimate(gain.sampled, true))}
 ${rows.greedy.success === null ? '' : row('success, greedy', ({ greedy }) => estimate(greedy.success))}
@@ -45,14 +50,15 @@ ${row('tokens sampled for a rollout', ({ sampled }) => sampled.sampledPerRollout
 </table>`;
 }
 
-function tasks(title: string, list: readonly ReportTask[]): string {
+function tasks(title: string, list: readonly ReportTask[], say: Say): string {
   if (list.length === 0) return '';
-  return `<details><summary>${title}: ${list.length}</summary><ul>${list.map(({ taskId, before, after }) => `<li>${text(taskId)} <span class="quiet">${before ?? '–'} → ${after ?? '–'}</span></li>`).join('')}</ul></details>`;
+  return `<details><summary>${say(`${title}: ${list.length}`)}</summary><ul>${list.map(({ taskId, before, after }) => `<li>${text(taskId)} <span class="quiet">${before ?? '–'} → ${after ?? '–'}</span></li>`).join('')}</ul></details>`;
 }
 
-function transcript(side: string, { reward, success, messages }: Transcript): string {
-  const verdict = `reward ${reward ?? '–'}${success === null ? '' : success ? ', right' : ', wrong'}`;
-  return `<section><h4>${side} <span class="quiet">${text(verdict)}</span></h4>${messages.map((message) => `<div class="message ${message.role === 'assistant' ? 'own' : ''}"><span class="quiet">${text(message.role)}</span><pre>${text(message.text)}</pre></div>`).join('')}</section>`;
+function transcript(side: string, { reward, success, messages }: Transcript, say: Say): string {
+  const given = reward ?? '–';
+  const verdict = success === null ? `reward ${given}` : success ? `reward ${given}, right` : `reward ${given}, wrong`;
+  return `<section><h4>${say(side)} <span class="quiet">${say(verdict)}</span></h4>${messages.map((message) => `<div class="message ${message.role === 'assistant' ? 'own' : ''}"><span class="quiet">${text(message.role)}</span><pre>${text(message.text)}</pre></div>`).join('')}</section>`;
 }
 
 const WIDTH = 720;
@@ -61,7 +67,7 @@ const LEFT = 44;
 const BOTTOM = 24;
 
 /** The reward of training rollouts as a line, validations as points of different shape: not told by colour alone. */
-function curve({ curve: points }: TrainingReport): string {
+function curve({ curve: points }: TrainingReport, say: Say): string {
   const values = points.flatMap(({ reward, greedy, sampled }) => [reward, greedy ?? null, sampled ?? null]).filter((value) => value !== null);
   if (points.length < 2 || values.length < 2) return '';
   const low = Math.min(...values);
@@ -74,13 +80,24 @@ function curve({ curve: points }: TrainingReport): string {
     ...(sampled === undefined ? [] : [`<circle cx="${x(step)}" cy="${y(sampled)}" r="4" class="sampled"/>`]),
     ...(greedy === undefined ? [] : [`<rect x="${Number(x(step)) - 4}" y="${Number(y(greedy)) - 4}" width="8" height="8" class="greedy"/>`]),
   ]);
-  return `<figure><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Reward by step, from ${values[0]!.toFixed(2)} to ${values.at(-1)!.toFixed(2)}">
+  return `<figure><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${say(`Reward by step, from ${values[0]!.toFixed(2)} to ${values.at(-1)!.toFixed(2)}`)}">
 <line x1="${LEFT}" y1="${HEIGHT - BOTTOM}" x2="${WIDTH - 8}" y2="${HEIGHT - BOTTOM}" class="axis"/>
 <text x="${LEFT - 6}" y="14" text-anchor="end">${high.toFixed(2)}</text><text x="${LEFT - 6}" y="${HEIGHT - BOTTOM}" text-anchor="end">${low.toFixed(2)}</text>
-<text x="${LEFT}" y="${HEIGHT - 6}">step 0</text><text x="${WIDTH - 8}" y="${HEIGHT - 6}" text-anchor="end">${last}</text>
+<text x="${LEFT}" y="${HEIGHT - 6}">${say('step 0')}</text><text x="${WIDTH - 8}" y="${HEIGHT - 6}" text-anchor="end">${last}</text>
 <polyline points="${line}" class="training"/>
 ${marks.join('\n')}
-</svg><figcaption class="quiet">Mean reward: line, training rollouts; ● validation, sampled; ■ validation, greedy.</figcaption></figure>`;
+</svg><figcaption class="quiet">${say('Mean reward: line, training rollouts; ● validation, sampled; ■ validation, greedy.')}</figcaption></figure>`;
+}
+
+export function estimate(value: Estimate | null | undefined, signed = false): string {
+  if (value === null || value === undefined) return '–';
+  const show = (number: number): string => `${signed && number > 0 ? '+' : ''}${number.toFixed(3)}`;
+  return `${show(value.mean)} [${show(value.low)}, ${show(value.high)}]`;
+}
+
+export function minutes(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 const STYLE = `
