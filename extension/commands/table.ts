@@ -53,8 +53,8 @@ export interface Commands {
   'tuningFork.clearInlineValues': [file?: string];
   'tuningFork.openRollout': [rollout?: RolloutPlace];
   'tuningFork.openRolloutText': [rollout?: RolloutPlace];
-  /** Without a place: back to the viewer that was looked at last. */
-  'tuningFork.openViewer': [place?: RolloutPlace | RunPlace];
+  /** Without a place: back to the viewer that was looked at last. `beside`: the code, which whoever debugs wants to see too. */
+  'tuningFork.openViewer': [place?: RolloutPlace | RunPlace, beside?: unknown];
   'tuningFork.saveRolloutAsTest': [rollout?: RolloutPlace];
   'tuningFork.refreshRuns': [];
   'tuningFork.filterRuns': [text?: string];

@@ -11,5 +11,5 @@ export async function openInViewer(held: Held, clicked: readonly unknown[]): Pro
     throw new TuningForkError('usage', vscode.l10n.t('No rollout is being debugged.'), { next: vscode.l10n.t('Open one from the view "Runs".') });
   }
   const { session, threadId, at } = pointed;
-  await execute('tuningFork.openViewer', { ...await ask(session, 'tuningFork/rollout', { threadId }), ...at });
+  await execute('tuningFork.openViewer', { ...await ask(session, 'tuningFork/rollout', { threadId }), ...at }, true);
 }

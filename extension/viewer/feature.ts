@@ -13,10 +13,10 @@ export function registerViewer(studio: Studio): void {
     openCustomDocument: (uri) => ({ uri, dispose: () => {} }),
     resolveCustomEditor: async ({ uri }, panel) => (await import('./editor.ts')).show(studio, uri, panel, wanted),
   }, { supportsMultipleEditorsPerDocument: true }));
-  command(studio, 'tuningFork.openViewer', async (place) => {
+  command(studio, 'tuningFork.openViewer', async (place, beside) => {
     const { goBack, reveal } = await import('./editor.ts');
     if (place === undefined) return goBack() ? undefined : execute('tuningFork.openRollout');
     // A run of the view "Runs" begins with its table.
-    await reveal('rollout' in place ? place : { dir: place.dir, rollout: '' }, wanted, (dir) => vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(join(dir, 'run.json')), VIEW_TYPE));
+    await reveal('rollout' in place ? place : { dir: place.dir, rollout: '' }, wanted, (dir) => vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(join(dir, 'run.json')), VIEW_TYPE, beside === true ? vscode.ViewColumn.Beside : undefined));
   });
 }

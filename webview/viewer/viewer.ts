@@ -120,6 +120,11 @@ export class Viewer {
     this.#themed.push(listener);
   }
 
+  /** Whether a rollout goes on. */
+  runs(rollout: string): boolean {
+    return STATUS[this.table.codes.status[this.table.place(rollout)]!] === 'running';
+  }
+
   themed(): void {
     for (const listener of this.#themed) listener();
   }

@@ -105,7 +105,7 @@ export class TokensView {
     this.#colour();
     this.#pane.show(timeline, blocksOf(timeline), this.#colouring!, cursor);
     const blind = timeline.notes.find((note) => note.startsWith('no-token-ids'));
-    this.#notes.replaceChildren(...(blind === undefined ? [] : [h('p', { class: 'note' }, t('blind', blind.split(' ').slice(1).join(', ')))]), ...(timeline.count === 0 ? [h('p', { class: 'note' }, t('noTokens'))] : []));
+    this.#notes.replaceChildren(...(blind === undefined ? [] : [h('p', { class: 'note' }, t('blind', blind.split(' ').slice(1).join(', ')))]), ...(timeline.count === 0 ? [h('p', { class: 'note' }, t(this.#viewer.runs(timeline.rollout) ? 'noTokensYet' : 'noTokens'))] : []));
     if (this.#viewer.state.table) this.#table.show(timeline, this.#pane.cursor);
     if (timeline.count > 0) this.#inspect();
     if (!other && this.#find.value !== '') this.search(this.#find.value, false);
