@@ -64,6 +64,8 @@ export class Rollouts {
   #workflow: LoadedWorkflow | undefined;
   #wake: () => void = () => {};
   #cancelled = false;
+  /** The trainer is being brought back: what began now would only find it gone. */
+  #recovering: Promise<void> | undefined;
   #failure: TuningForkError | undefined;
   #progressTimer: NodeJS.Timeout | undefined;
 
@@ -99,6 +101,7 @@ export class Rollouts {
   async run(source: AsyncGenerator<Job>, answering: Answering): Promise<void> {
     while (!this.#cancelled) {
       if (this.#failure !== undefined) throw this.#failure;
+      if (this.#recovering !== undefined) await Promise.race([this.#recovering, this.#stopped.promise]);
       const next = this.#requeued.shift() ?? await following(source, answering);
       if (next !== undefined) {
         const placed = this.#place(next.job, next.answering);
@@ -338,6 +341,7 @@ export class Rollouts {
     this.#waiting++;
     this.#forget(attempt, false);
     const { answering } = found;
+    this.#recovering ??= ready.catch(() => {}).finally(() => void (this.#recovering = undefined));
     ready.then(() => void this.#requeued.push({ answering, job: { ...job, attempt: job.attempt + 1 } }), (cause: unknown) => this.#fail(cause)).finally(() => {
       this.#waiting--;
       this.#wake();

@@ -27,6 +27,7 @@ export class TrainView implements Watcher {
   #phase = '';
   #doing = '';
   #paused = false;
+  #goneTold = false;
   #plan: TrainingPlan | undefined;
   #progress: RunProgress | undefined;
   /** Rollouts that had ended and were planned when the present phase began. */
@@ -91,6 +92,9 @@ export class TrainView implements Watcher {
         this.say(`${event.level === 'info' ? errPaint.dim('·') : errPaint.yellow('!')} ${describeError(event.notice, errPaint)}`);
         break;
       case 'requeued':
+        // One trainer that is gone takes all rollouts with it.
+        if (event.cause.code === 'trainer-gone' && this.#goneTold) break;
+        this.#goneTold ||= event.cause.code === 'trainer-gone';
         this.say(`${errPaint.yellow(`! ${t('{0} runs again:', event.rollout)}`)} ${describeError(event.cause, errPaint)}`);
         break;
       case 'log':
@@ -110,6 +114,7 @@ export class TrainView implements Watcher {
         this.#before = this.#progress === undefined ? { done: 0, planned: 0 } : { done: doneOf(this.#progress), planned: this.#progress.planned };
         break;
       case 'step':
+        this.#goneTold = false;
         this.#steps.push(event.row);
         if (this.#live === undefined) note(stepLine(event.row, this.#plan));
         break;

@@ -11,9 +11,9 @@ export const DASHBOARD_PROTOCOL = 1;
 /** What of a row of metrics.jsonl there is to plot: its own numbers, and those of its `time`. */
 export const STEP_FIGURES = [
   'rewardMean', 'rewardStd', 'rewardMin', 'rewardMax', 'success', 'loss', 'policyLoss', 'kl', 'entropy', 'clipLow', 'clipHigh', 'clipDual', 'ratioMean', 'ratioMax', 'samplerGap', 'importanceMean',
-  'gradNorm', 'learningRate', 'groups', 'groupsWithSpread', 'rollouts', 'failed', 'lost', 'callsPerRollout', 'sampledPerRollout', 'truncated', 'malformed', 'sampledTokens', 'trainedTokens', 'saved',
+  'gradNorm', 'learningRate', 'groups', 'groupsWithSpread', 'rollouts', 'failed', 'lost', 'callsPerRollout', 'sampledPerRollout', 'truncated', 'malformed', 'sampledTokens', 'trainedTokens', 'saved', 'staleness',
 ] as const;
-export const TIME_FIGURES = ['collect', 'prepare', 'score', 'learn', 'total', 'sampledPerSecond'] as const;
+export const TIME_FIGURES = ['collect', 'prepare', 'score', 'learn', 'total', 'sampledPerSecond', 'samplerIdle', 'trainerIdle'] as const;
 export type StepFigure = (typeof STEP_FIGURES)[number] | (typeof TIME_FIGURES)[number];
 
 /** What the host can do beyond showing. `control`: it reaches the backbones. */

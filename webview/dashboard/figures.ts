@@ -43,6 +43,7 @@ export const FIGURES: readonly Figure[] = [
   { key: 'clip', title: 'clip', hint: 'clipHint', group: 'policy', kind: 'mirror', needs: ['clipHigh', 'clipLow'], of: ([high, low]) => [high!, low!.map((value) => -value)], parts: ['clipHigh', 'clipLow'], text: (value) => percent(Math.abs(value)) },
   line('ratioMax', 'ratioMax', 'ratioMaxHint', 'policy', three, { quiet: true }),
   line('samplerGap', 'samplerGap', 'samplerGapHint', 'policy', three, { floor: 0 }),
+  line('staleness', 'staleness', 'stalenessHint', 'policy', (value) => decimal(value, 2), { floor: 0, quiet: true }),
   line('loss', 'loss', 'lossHint', 'policy', three),
   line('learningRate', 'learningRate', 'learningRateHint', 'policy', (value) => (value === 0 ? '0' : value.toExponential(1).replace('-', '−')), { floor: 0, quiet: true }),
 
@@ -57,6 +58,7 @@ export const FIGURES: readonly Figure[] = [
     key: 'time', title: 'time', hint: 'timeHint', group: 'speed', kind: 'stack', needs: ['collect', 'learn', 'score', 'prepare', 'total'], parts: ['collect', 'learn', 'score', 'otherTime'],
     of: ([collect, learn, score, , total]) => [collect!, learn!, score!, total!.map((value, i) => Math.max(0, value - collect![i]! - learn![i]! - score![i]!))], floor: 0, text: duration,
   },
+  { key: 'idle', title: 'idle', hint: 'idleHint', group: 'speed', kind: 'mirror', needs: ['samplerIdle', 'trainerIdle'], of: ([sampler, trainer]) => [sampler!, trainer!.map((value) => -value)], parts: ['samplerIdle', 'trainerIdle'], text: (value) => percent(Math.abs(value)) },
 ];
 
 export const GROUPS = ['learning', 'policy', 'data', 'speed'] as const;
