@@ -59,8 +59,9 @@ function putBack({ call, by, changed }: Echo): string {
 const PARTS: Record<Echo['changed'][number], () => string> = {
   text: () => t('text'),
   reasoning: () => t('thinking'),
-  arguments: () => t('how the arguments are written'),
+  arguments: () => t('arguments'),
   ids: () => t('ids of tool calls'),
+  grouping: () => t('which calls are one message'),
 };
 
 function short(text: string): string {

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import type { ChatMessage, ToolCall } from '../protocol/chat.ts';
 import type { Echo } from '../protocol/trace.ts';
 import type { TokenTurn } from './prompt.ts';
+import { apartAgain } from './regroup.ts';
 import type { ToolSet } from './request.ts';
 
 /** One answered call, as later prompts build on it. */
@@ -56,7 +57,8 @@ export class Conversations {
   /** How each answer came back the last time. */
   readonly #echoed = new Map<number, string>();
 
-  read(messages: readonly ChatMessage[], role: string): History {
+  read(sent: readonly ChatMessage[], role: string): History {
+    const { messages, apart } = apartAgain(sent, (id) => this.#byToolCall.get(id)?.reply);
     let place = ROOT;
     let from: Turn | null = null;
     let add: ChatMessage[] = [];
@@ -73,7 +75,9 @@ export class Conversations {
         add.push(message);
         continue;
       }
-      if (!sameMessage(turn.reply, message)) echoes.push({ call: turn.call, by: found!.by, changed: changesOf(turn.reply, message) });
+      const changed = sameMessage(turn.reply, message) ? [] : changesOf(turn.reply, message);
+      if (apart.has(message)) changed.push('grouping');
+      if (changed.length > 0) echoes.push({ call: turn.call, by: found!.by, changed });
       if (turn.asked === here && turn.kept) {
         from = turn;
         add = [];
@@ -218,9 +222,9 @@ function changesOf(reply: ChatMessage, echo: ChatMessage): Echo['changed'] {
   return changed;
 }
 
-/** Whether a framework made `echo` out of `reply`. `known`: the tool call ids say so, then even lost text is forgiven. */
+/** Whether a framework made `echo` out of `reply`. `known`: the tool call ids say so, then lost text and what a schema does to arguments are forgiven. */
 function echoes(reply: ChatMessage, echo: ChatMessage, known: boolean): boolean {
-  return sameCalls(reply.tool_calls, echo.tool_calls) && sameText(reply, echo.content, known);
+  return sameCalls(reply.tool_calls, echo.tool_calls, known) && sameText(reply, echo.content, known);
 }
 
 function sameText(reply: ChatMessage, content: string, known: boolean): boolean {
@@ -233,16 +237,35 @@ function sameText(reply: ChatMessage, content: string, known: boolean): boolean 
   return reasoning !== undefined && reasoning !== '' && said.endsWith(meant) && said.includes(reasoning);
 }
 
-function sameCalls(ours: readonly ToolCall[] | undefined, theirs: readonly ToolCall[] | undefined): boolean {
+function sameCalls(ours: readonly ToolCall[] | undefined, theirs: readonly ToolCall[] | undefined, known: boolean): boolean {
   const length = ours?.length ?? 0;
   if (length !== (theirs?.length ?? 0)) return false;
   for (let index = 0; index < length; index++) {
     const a = ours![index]!.function;
     const b = theirs![index]!.function;
     if (a.name !== b.name) return false;
-    if (a.arguments !== b.arguments && canonicalArguments(a.arguments) !== canonicalArguments(b.arguments)) return false;
+    if (a.arguments === b.arguments || canonicalArguments(a.arguments) === canonicalArguments(b.arguments)) continue;
+    if (!known || !throughSchema(a.arguments, b.arguments)) return false;
   }
   return true;
+}
+
+/** What a tool's schema makes of arguments: keys it doesn't know are dropped, defaults are added. A value that is there stays. */
+function throughSchema(ours: string, theirs: string): boolean {
+  try {
+    return agree(JSON.parse(ours), JSON.parse(theirs));
+  } catch {
+    return false;
+  }
+}
+
+function agree(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((each, index) => agree(each, b[index]));
+  const shared = Object.keys(a).filter((key) => Object.hasOwn(b, key));
+  // Nothing in common is another thing, unless one of them is empty.
+  if (shared.length === 0) return Object.keys(a).length === 0 || Object.keys(b).length === 0;
+  return shared.every((key) => agree((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
 }
 
 /** The same for all ways to write the same JSON down. */

@@ -40,7 +40,7 @@ export interface Echo {
   call: number;
   /** What it was recognised by: the id of a tool call, its place in the history with its content, or its content alone. */
   by: 'tool-call-id' | 'place' | 'content';
-  changed: ('text' | 'reasoning' | 'arguments' | 'ids')[];
+  changed: ('text' | 'reasoning' | 'arguments' | 'ids' | 'grouping')[];
 }
 
 /** One model call, as it happened. Written to the journal the moment it ends. */

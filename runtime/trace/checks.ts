@@ -14,7 +14,7 @@ export const SPLITS = ['training', 'validation'] as const;
 const FINISHES = ['stop', 'length', 'tool_calls'];
 const CONTINUATIONS = ['start', 'continued', 'rewritten', 'template', 'untracked'];
 const RECOGNISED = ['tool-call-id', 'place', 'content'];
-const CHANGED = ['text', 'reasoning', 'arguments', 'ids'];
+const CHANGED = ['text', 'reasoning', 'arguments', 'ids', 'grouping'];
 const REASONS = [
   'role-not-a-target', 'rollout-failed', 'over-long', 'undelivered', 'intervened', 'no-token-ids', 'no-logprobs', 'no-reward',
   'no-spread', 'stale', 'validation',

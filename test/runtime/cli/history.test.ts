@@ -16,7 +16,7 @@ test('each call in a line, what was put back and what differs below it', () => {
   assert.deepEqual(historyLines(calls).map(stripVTControlCharacters), [
     'call 0  solver  begins a conversation',
     'call 1  critic  goes on from call 0, token for token',
-    '    ↺ the answer of call 0 was put back, known by the id of its tool call; changed: text, how the arguments are written',
+    '    ↺ the answer of call 0 was put back, known by the id of its tool call; changed: text, arguments',
     'call 2  solver  new branch at message 3 of call 1: the text is another',
     '    was: It is 3.',
     '    is: (nothing)',

@@ -31,6 +31,8 @@ const frameworks: [name: string, echo: Echo, result: (id: string) => Json][] = [
   ['trimmed', (message) => ({ ...message, content: `${message.content.trim()}  `, reasoning_content: undefined }), (id) => tool('3', id)],
   ['thinking in the text', (message) => ({ ...message, content: `<think>think!</think>${message.content}`, reasoning_content: undefined }), (id) => tool('3', id)],
   ['ids of its own', (message) => ({ ...message, tool_calls: message.tool_calls.map((call: Json) => ({ ...call, id: 'mine' })) }), () => tool('3', 'mine')],
+  ["keys that the tool's schema drops", (message) => ({ ...message, tool_calls: withArguments(message, '{"a":1}') }), (id) => tool('3', id)],
+  ["defaults that the tool's schema adds", (message) => ({ ...message, tool_calls: withArguments(message, '{"a":1,"b":2,"digits":0}') }), (id) => tool('3', id)],
   ['arguments as an object', (message) => ({ ...message, tool_calls: withArguments(message, JSON.parse('{"a":1,"b":2}')) }), (id) => tool('3', id)],
 ];
 
@@ -165,4 +167,26 @@ test('text answers that only differ in their tool calls are kept apart', async (
   assert.deepEqual(w.journal.slice(2).map((one) => one.tokens!.from), [0, 1]);
   const ids = w.journal.flatMap((one) => one.reply.tool_calls ?? []).map((one) => one.id);
   assert.equal(new Set(ids).size, ids.length);
+});
+
+test('answers that were put into one message are taken apart', async () => {
+  let said = 0;
+  const answers = [SAMPLED, CALL.replace('"b": 2', '"b": 5'), 'It is 3.', 'done'];
+  await using w = await world(() => answers[said++]!);
+  const history: Json[] = [user('1 + 2?')];
+  const calls: Json[] = [];
+  for (const result of ['3', '6']) {
+    const message = await firstTurn(w, history);
+    calls.push(...message.tool_calls);
+    history.push(message, tool(result, message.tool_calls[0].id));
+  }
+  const last = await firstTurn(w, history);
+  // As Mastra sends it when the conversation goes on.
+  await w.post({ messages: [user('1 + 2?'), { role: 'assistant', content: TEXT, tool_calls: calls }, tool('3', calls[0].id), tool('6', calls[1].id), last, user('and now?')], tools: [ADD_TOOL] });
+  assertAsSeen(w);
+  assert.deepEqual(w.journal.map(({ continuation, tokens }) => [continuation, tokens!.from]), [['start', null], ['continued', 0], ['continued', 1], ['continued', 2]]);
+  assert.deepEqual(w.journal[3]!.echoes?.map(({ call, by, changed }) => [call, by, changed.includes('grouping')]), [[0, 'tool-call-id', true], [1, 'tool-call-id', true]]);
+  // With words of somebody else it is no answer of ours.
+  await w.post({ messages: [user('1 + 2?'), { role: 'assistant', content: 'Left out.', tool_calls: calls }, tool('3', calls[0].id), tool('6', calls[1].id), user('and now?')], tools: [ADD_TOOL] });
+  assert.equal(w.journal[4]!.continuation, 'rewritten');
 });
