@@ -171,7 +171,7 @@ test('text answers that only differ in their tool calls are kept apart', async (
 
 test('answers that were put into one message are taken apart', async () => {
   let said = 0;
-  const answers = [SAMPLED, CALL.replace('"b": 2', '"b": 5'), 'It is 3.', 'done'];
+  const answers = [SAMPLED, CALL.replace('"b": 2', '"b": 5'), 'It is 3.', 'done', 'again'];
   await using w = await world(() => answers[said++]!);
   const history: Json[] = [user('1 + 2?')];
   const calls: Json[] = [];
