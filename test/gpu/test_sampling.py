@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import threading
 import time
@@ -12,6 +13,8 @@ import torch
 from sampled import PATIENCE, Answer, call_of, decoder, sample, sampler_of
 from transformers import PreTrainedModel
 from tuning_fork_gpu.choosing import Choice
+from tuning_fork_gpu.sampling import Limits, Sampler
+from tuning_fork_gpu.steps import Run
 
 CHANCE = random.Random(3)
 GREEDY = Choice(temperature=0)
@@ -237,16 +240,42 @@ def test_logits_that_are_not_finite_are_a_sentence() -> None:
     sampler.close()
 
 
+def test_numbers_that_are_not_finite_stay_with_their_call() -> None:
+    """They would be seen through any mask by who comes to the same place later."""
+    model = decoder()
+
+    def no_recorder(run: Run) -> Run:
+        raise RuntimeError("none here")
+
+    sampler = Sampler(copy.deepcopy(model), Limits(batch=1), recorder=no_recorder)  # its steps see the places behind a sequence, and mask them
+    (plain,) = sample(sampler, [[1, 2, 3]], tokens=30)
+    unlucky = plain.ids[20]
+
+    def overflow(_: torch.nn.Module, given: tuple[torch.Tensor], out: torch.Tensor) -> torch.Tensor:
+        return out.masked_fill((given[0] == unlucky)[..., None], torch.nan)
+
+    sampler._model.get_input_embeddings().register_forward_hook(overflow)
+    fine = 0
+    for key in range(1, 20):
+        (bad,) = sample(sampler, [[1, 2, 3]], tokens=30)
+        assert bad.refusal is not None and bad.refusal.code == "non-finite"
+        prompt = [4, 5, key]
+        (good,) = sample(sampler, [prompt], tokens=3, first_key=key)
+        if unlucky not in [*prompt, *good.ids[:2]]:
+            assert good.finish == "length" and gap(model, prompt, good) < 1e-4
+            fine += 1
+    assert fine > 5
+    sampler.close()
+
+
 def test_a_model_that_fails_fails_its_calls_and_no_others() -> None:
     sampler = sampler_of(decoder())
-    run = sampler._run
 
-    def failing(ids: torch.Tensor, *more: object) -> torch.Tensor:
-        if (ids == 13).any():
+    def unlucky(_: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
+        if (given[0] == 13).any():
             raise RuntimeError("unlucky")
-        return run(ids, *more)
 
-    sampler._run = failing
+    sampler._model.get_input_embeddings().register_forward_pre_hook(unlucky)
     (answer,) = sample(sampler, [[1, 13]])
     assert answer.refusal is not None and answer.refusal.status == 500 and "unlucky" in answer.refusal.message
     assert sample(sampler, [[1, 2]], tokens=1)[0].finish == "length"

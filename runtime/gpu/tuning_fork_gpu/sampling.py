@@ -12,6 +12,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -24,7 +25,8 @@ from .choosing import Choice, Chooser, Chosen
 from .errors import Refusal
 from .prefixes import Copy, Ids, Match, PrefixCache, common
 from .randomness import TokenRandom
-from .slabs import ATTENTION, Attention, Batch, Member, Prefill, Shape
+from .slabs import ATTENTION, Batch, Member, Prefill, Shape
+from .steps import CudaRecorder, Recorder, Steps
 
 
 Result = TypeVar("Result")
@@ -147,8 +149,8 @@ class _Swap:
 
 
 class Sampler:
-    def __init__(self, model: PreTrainedModel, limits: Limits | None = None, *, version: int = 0) -> None:
-        """`model` is the sampler's own from now on."""
+    def __init__(self, model: PreTrainedModel, limits: Limits | None = None, *, version: int = 0, recorder: Recorder | None = None, note: Callable[[str], None] = lambda _: None) -> None:
+        """`model` is the sampler's own from now on. `recorder` of steps: that of CUDA, where it is there. `note` hears what a person should know."""
         model.eval()
         model.set_attn_implementation(ATTENTION)
         self._model = model
@@ -156,7 +158,10 @@ class Sampler:
         self._limits = limits or Limits.of(self._shape.device)
         self._vocabulary = model.config.get_text_config().vocab_size
         self._cache = PrefixCache(self._shape, self._limits.cache_bytes)
-        self._batch = Batch(self._shape)
+        self._on_cuda = self._shape.device.type == "cuda"
+        recorder = recorder or (CudaRecorder() if self._on_cuda else None)
+        self._batch = Batch(self._shape, roomy=recorder is not None)
+        self._steps = Steps(model, self._batch, recorder, note)
         self._sequences: list[_Sequence] = []
         """In the order of their slots."""
         self._trunks: list[_Trunk] = []
@@ -210,13 +215,14 @@ class Sampler:
 
     @torch.inference_mode()
     def _work(self) -> None:
-        while self._listen():
-            self._drop_cancelled()
-            self._run_prompts()
-            if self._sequences:
-                self._step()
-            if self._swap is not None:
-                self._try_swap(self._swap)
+        with torch.cuda.stream(torch.cuda.Stream(self._shape.device)) if self._on_cuda else nullcontext():  # beside what is trained meanwhile
+            while self._listen():
+                self._drop_cancelled()
+                self._run_prompts()
+                if self._sequences:
+                    self._step()
+                if self._swap is not None:
+                    self._try_swap(self._swap)
 
     def _listen(self) -> bool:
         """Takes in what has arrived; waits where there is nothing to do. False: closed."""
@@ -242,7 +248,6 @@ class Sampler:
         for call in [one.call for one in (*self._sequences, *self._prompts)]:
             _tell(call, refusal)
         self._sequences, self._trunks, self._prompts, self._prefill, self._chooser = [], [], [], None, None
-        self._batch.release()
 
     def _try_swap(self, swap: _Swap) -> None:
         if self._sequences or self._prompts:
@@ -251,14 +256,21 @@ class Sampler:
             self._refuse_begun(Refusal(503, "policy", "The call was still running when the weights changed, so it was dropped.", "Send it again."))
         try:
             self._cache.clear()
-            self._batch.release()
+            self._batch.clear()
+            self._synchronize()
             swap.refresh()
+            self._synchronize()
             self.version = swap.version
         except BaseException as error:  # whoever waits for the weights has to know
             swap.done.set_exception(error)
         else:
             swap.done.set_result(None)
         self._swap = None
+
+    def _synchronize(self) -> None:
+        """Weights are written and read on different streams."""
+        if self._on_cuda:
+            torch.cuda.synchronize(self._shape.device)
 
     def _drop_cancelled(self) -> None:
         for sequence in [one for one in self._sequences if one.call.cancelled]:
@@ -336,7 +348,10 @@ class Sampler:
         positions = torch.tensor([prompt.done for prompt in prompts])[:, None] + torch.arange(count)
         ends = sorted({one - 1 for one in left if one <= count} or {count - 1})
         prefill.begin(positions.to(self._shape.device))
-        logits = self._run(torch.from_numpy(ids), positions, prefill, ends)
+        device = self._shape.device
+        logits = self._model(
+            input_ids=torch.from_numpy(ids).to(device), position_ids=positions.to(device), use_cache=False, logits_to_keep=torch.tensor(ends, device=device), slabs=prefill
+        ).logits  # fmt: skip
         ready: list[_Ready] = []
         for row, prompt in enumerate(prompts):
             self.stats.prefilled += min(left[row], count)
@@ -393,8 +408,8 @@ class Sampler:
             if self._chooser is None:
                 self._batch.arrange([Member(self._trunks.index(one.trunk), one.shared, one.own) for one in sequences])
                 self._chooser = Chooser([one.call.choice for one in sequences], self._vocabulary, self._shape.device)
-            ids = torch.tensor([[one.tokens[one.count - 1]] for one in sequences])
-            logits = self._with_memory(lambda: self._run_step(ids))
+            ids = [int(one.tokens[one.count - 1]) for one in sequences]
+            logits = self._with_memory(lambda: self._steps(ids))
             chosen = self._chooser.draw(logits, [one.random.uniform(one.sampled) for one in sequences])
         except Exception as error:
             for one in sequences:
@@ -404,23 +419,9 @@ class Sampler:
         self.stats.steps += 1
         self.stats.stepped += len(sequences)
         going = [not one.call.cancelled and self._take(one, choice) for one, choice in zip(sequences, chosen, strict=True)]
-        for one, goes in zip(sequences, going, strict=True):
+        for one, goes, choice in zip(sequences, going, chosen, strict=True):
             if not goes:
-                self._leave(one)
-
-    def _run_step(self, ids: Tensor) -> Tensor:
-        self._batch.begin()
-        logits = self._run(ids, self._batch.positions, self._batch, [0])
-        self._batch.end()
-        return logits[:, 0]
-
-    def _run(self, ids: Tensor, positions: Tensor, slabs: Attention, keep: list[int]) -> Tensor:
-        """The logits after the tokens at the places of `keep`."""
-        device = self._shape.device
-        output = self._model(
-            input_ids=ids.to(device), position_ids=positions.to(device), use_cache=False, logits_to_keep=torch.tensor(keep, device=device), slabs=slabs
-        )
-        return output.logits
+                self._leave(one, keep=choice is not None)
 
     def _take(self, sequence: _Sequence, chosen: Chosen | None) -> bool:
         """The next token. Whether the sequence goes on."""
@@ -443,7 +444,9 @@ class Sampler:
     def _leave(self, sequence: _Sequence, keep: bool = True) -> None:
         """The sequence's slot is free; what it knows stays for the next turn."""
         slot, trunk, batch = self._sequences.index(sequence), self._trunks.index(sequence.trunk), self._batch
-        if keep:
+        if not keep:
+            batch.clear_slot(slot)
+        else:
             self._cache.insert(sequence.tokens[: sequence.shared + sequence.own], _copier(batch.trunks[:, :, trunk], batch.slots[:, :, slot], sequence.shared))
         last = self._sequences.pop()
         if last is not sequence:
@@ -451,6 +454,8 @@ class Sampler:
             self._sequences[slot] = last
         sequence.trunk.members -= 1
         if sequence.trunk.members == 0:
+            if not keep:
+                batch.clear_trunk(trunk)
             moved = self._trunks.pop()
             if moved is not sequence.trunk:
                 batch.move_trunk(len(self._trunks), trunk, len(moved.ids))

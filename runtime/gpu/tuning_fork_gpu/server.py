@@ -63,7 +63,7 @@ class Server:
         self._keep = options.keep.expanduser().absolute()
         self._worker = ThreadPoolExecutor(1, "learner")
         self._sampled_model = learner.sampling_copy()
-        self._sampler = Sampler(self._sampled_model, version=learner.version)
+        self._sampler = Sampler(self._sampled_model, version=learner.version, note=self._tell)
         self._stored = StoredSamplers(self._open_stored)
         self._sampling = 0
         self._connections: set[asyncio.Task[None]] = set()

@@ -107,17 +107,63 @@ class Member:
     """Tokens in its slot."""
 
 
+class Form(NamedTuple):
+    """The sizes of a step, all that it hangs on beside numbers on the device. A batch with room to spare has few forms."""
+
+    rows: int
+    trunks: int
+    width: int
+    """Sequences of each trunk."""
+    trunk_tokens: int
+    slot_tokens: int
+    whole: bool
+    """All sequences of a trunk see all of it."""
+    alone: bool
+    """Each sequence has its own trunk, at its own place."""
+
+
+class _Plan:
+    """Who takes part, as numbers on the device that stay at their place."""
+
+    def __init__(self, form: Form, device: torch.device) -> None:
+        self.ids, self.own, self.shared, self.trunk, self.place = (torch.zeros(form.rows, dtype=torch.long, device=device) for _ in range(5))
+        self.row = torch.arange(form.rows, device=device)
+        self.of_trunk = torch.zeros(form.trunks, form.width, dtype=torch.long, device=device)
+        """[trunks, width]: the sequences of each."""
+
+    def fill(self, members: Sequence[Member], by_trunk: Sequence[Sequence[int]]) -> None:
+        trunks, width = self.of_trunk.shape
+        self.of_trunk.copy_(torch.tensor([[*slots, *[0] * (width - len(slots))] for slots in by_trunk] + [[0] * width] * (trunks - len(by_trunk))))
+        places = [by_trunk[member.trunk].index(slot) for slot, member in enumerate(members)]
+        for target, values in (
+            (self.own, [member.own for member in members]), (self.shared, [member.shared for member in members]),
+            (self.trunk, [member.trunk for member in members]), (self.place, places),
+        ):  # fmt: skip
+            target.copy_(torch.tensor(values + [0] * (len(target) - len(values))))
+
+
 class Batch:
     """Running sequences, one token each a step. Slots and trunks in use are the first ones: what leaves is replaced by the last."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, *, roomy: bool = False) -> None:
+        """`roomy`: sizes are rounded up, so that steps of the same form come again and again."""
         self._shape = shape
-        self.trunks = shape.slab(0, 0)
-        self.slots = shape.slab(0, 0)
+        self._roomy = roomy
+        self._plans: dict[tuple[int, ...], _Plan] = {}
+        self.generation = 0
+        """Of its memory: what was at a place before a new one is there no more."""
+        self.trunks, self.slots = shape.slab(0, 0), shape.slab(0, 0)
 
-    @property
-    def bytes(self) -> int:
-        return self.trunks.nbytes + self.slots.nbytes
+    def clear(self) -> None:
+        """Numbers that are not finite would be seen through any mask."""
+        self.trunks.zero_()
+        self.slots.zero_()
+
+    def clear_slot(self, slot: int) -> None:
+        self.slots[:, :, slot].zero_()
+
+    def clear_trunk(self, trunk: int) -> None:
+        self.trunks[:, :, trunk].zero_()
 
     def reserve(self, *, trunks: int = 0, trunk_tokens: int = 0, slots: int = 0, slot_tokens: int = 0) -> None:
         """Room for that many of that length."""
@@ -133,11 +179,8 @@ class Batch:
         tokens = now_tokens if tokens <= now_tokens else _rounded(max(tokens, now_tokens + now_tokens // 2))
         grown = self._shape.slab(rows, tokens)
         grown[:, :, :now_rows, :, :now_tokens] = slab
+        self.generation += 1
         return grown
-
-    def release(self) -> None:
-        """Gives back what nothing runs in."""
-        self.trunks, self.slots = self._shape.slab(0, 0), self._shape.slab(0, 0)
 
     def move_slot(self, source: int, target: int, tokens: int) -> None:
         self.slots[:, :, target, :, :tokens] = self.slots[:, :, source, :, :tokens]
@@ -147,79 +190,85 @@ class Batch:
 
     def arrange(self, members: Sequence[Member]) -> None:
         """Who takes part in the steps to come, in the order of the slots."""
-        device = self._shape.device
-        count = max(member.trunk for member in members) + 1
-        by_trunk: list[list[int]] = [[] for _ in range(count)]
+        by_trunk: list[list[int]] = [[] for _ in range(max(member.trunk for member in members) + 1)]
         for slot, member in enumerate(members):
             by_trunk[member.trunk].append(slot)
         width = max(len(slots) for slots in by_trunk)
-        self._of_trunk = torch.tensor([slots + [0] * (width - len(slots)) for slots in by_trunk], device=device)
-        self._trunk = torch.tensor([member.trunk for member in members], device=device)
-        self._place = torch.tensor([by_trunk[member.trunk].index(slot) for slot, member in enumerate(members)], device=device)
-        self._alone = width == 1 and [member.trunk for member in members] == list(range(len(members)))
-        self._row = torch.arange(len(members), device=device)
-        self._own = torch.tensor([member.own for member in members], device=device)
-        self._shared = torch.tensor([member.shared for member in members], device=device)
-        self._trunk_tokens = max(member.shared for member in members)
+        alone = width == 1 and [member.trunk for member in members] == list(range(len(members)))
+        rows, trunks, width, tokens = len(members), len(by_trunk), width, max(member.shared for member in members)
+        if self._roomy:
+            rows, trunks, width, tokens = _doubled(rows), _doubled(trunks), _doubled(width), _rounded(tokens)
+            alone = alone and rows == trunks
+        self.reserve(slots=rows, trunks=trunks, trunk_tokens=tokens)
         self._most_own = max(member.own for member in members)
-        self._trunk_places = torch.arange(self._trunk_tokens, device=device)
-        whole = all(member.shared == self._trunk_tokens for member in members)
-        self._trunk_hidden = None if whole else self._trunk_places >= self._shared[self._of_trunk][..., None]
+        self._form = Form(rows, trunks, width, tokens, 0, all(member.shared == tokens for member in members) and rows == len(members), alone)
+        self._plan = self._plans.get(self._form[:3]) or _Plan(self._form, self._shape.device)
+        if self._roomy:
+            self._plans[self._form[:3]] = self._plan
+        self._plan.fill(members, by_trunk)
 
-    @property
-    def positions(self) -> Tensor:
-        """[sequences, 1]"""
-        return (self._shared + self._own)[:, None]
-
-    def begin(self) -> None:
-        """One more token of each sequence."""
+    def prepare(self, ids: Sequence[int]) -> Form:
+        """One more token of each sequence; then `begin`, the model, and `end` hang on nothing but the form and what lies on the device."""
         self.reserve(slot_tokens=self._most_own + 1)
-        self._slot_tokens = self._most_own + 1
-        self._slot_places = torch.arange(self._slot_tokens, device=self._shape.device)
-        self._own_hidden = (self._slot_places > self._own[:, None])[:, None]
+        self._form = self._form._replace(slot_tokens=_rounded(self._most_own + 1) if self._roomy else self._most_own + 1)
+        self._plan.ids.copy_(torch.tensor([*ids, *[0] * (self._form.rows - len(ids))]))
+        self._most_own += 1
+        return self._form
+
+    def begin(self) -> tuple[Tensor, Tensor]:
+        """Ids and positions, [rows, 1]."""
+        plan, form, device = self._plan, self._form, self._shape.device
+        self._slot_places, self._trunk_places = torch.arange(form.slot_tokens, device=device), torch.arange(form.trunk_tokens, device=device)
+        self._own_hidden = (self._slot_places > plan.own[:, None])[:, None]
+        self._trunk_hidden = None if form.whole else self._trunk_places >= plan.shared[plan.of_trunk][..., None]
+        self._positions = (plan.shared + plan.own)[:, None]
+        return plan.ids[:, None], self._positions
 
     def end(self) -> None:
-        self._own += 1
-        self._most_own += 1
+        self._plan.own.add_(1)
+
+    @property
+    def own(self) -> Tensor:
+        """How many tokens the sequences have in their slots: what a step changes beside their keys and values."""
+        return self._plan.own
 
     def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None) -> Tensor:
+        form, plan = self._form, self._plan
         rows, heads, _, width = query.shape
         kv_heads, group = key.shape[1], heads // key.shape[1]
         slots = self.slots[layer]
-        slots[0].transpose(1, 2)[self._row, self._own] = key[:, :, 0]
-        slots[1].transpose(1, 2)[self._row, self._own] = value[:, :, 0]
-        own_key, own_value = (one[:rows, :, : self._slot_tokens].flatten(0, 1) for one in slots)
-        trunks = self.trunks[layer][:, : len(self._of_trunk), :, : self._trunk_tokens]
-        trunk_key, trunk_value = (one.flatten(0, 1) for one in trunks)
+        slots[0].transpose(1, 2)[plan.row, plan.own] = key[:, :, 0]
+        slots[1].transpose(1, 2)[plan.row, plan.own] = value[:, :, 0]
+        own_key, own_value = (one[:rows, :, : form.slot_tokens].flatten(0, 1) for one in slots)
+        trunk_key, trunk_value = (one[: form.trunks, :, : form.trunk_tokens].flatten(0, 1) for one in self.trunks[layer])
 
         query = (query[:, :, 0] * scaling).view(rows, kv_heads, group, width)
         hidden_trunk, hidden_own = self._hidden(window)
         own = _part(query.flatten(0, 1), own_key, own_value, hidden_own)
         trunk = _part(self._to_trunks(query), trunk_key, trunk_value, hidden_trunk)
-        out = _together(_Part(*(one.view(rows, kv_heads, group, -1) for one in own)), _Part(*(self._from_trunks(one, rows, group) for one in trunk)))
+        out = _together(_Part(*(one.view(rows, kv_heads, group, -1) for one in own)), _Part(*(self._from_trunks(one, group) for one in trunk)))
         return out.to(query.dtype).reshape(rows, heads, 1, width)
 
     def _hidden(self, window: int | None) -> tuple[Tensor | None, Tensor]:
         """True where a sequence does not look: [trunks, sequences of each, tokens] and [sequences, 1, tokens]. None: all look everywhere."""
         if window is None:
             return self._trunk_hidden, self._own_hidden
-        oldest = self.positions - window
-        own = self._own_hidden | (self._slot_places + self._shared[:, None] <= oldest)[:, None]
-        return (self._trunk_places >= self._shared[self._of_trunk][..., None]) | (self._trunk_places <= oldest[self._of_trunk]), own
+        oldest, shared, of_trunk = self._positions - window, self._plan.shared, self._plan.of_trunk
+        own = self._own_hidden | (self._slot_places + shared[:, None] <= oldest)[:, None]
+        return (self._trunk_places >= shared[of_trunk][..., None]) | (self._trunk_places <= oldest[of_trunk]), own
 
     def _to_trunks(self, x: Tensor) -> Tensor:
         """[sequences, kv heads, group, n] -> [trunks * kv heads, sequences of each * group, n]"""
-        if self._alone:
+        if self._form.alone:
             return x.flatten(0, 1)
-        trunks, width = self._of_trunk.shape
-        return x[self._of_trunk].transpose(1, 2).reshape(trunks * x.shape[1], width * x.shape[2], x.shape[3])
+        return x[self._plan.of_trunk].transpose(1, 2).reshape(self._form.trunks * x.shape[1], self._form.width * x.shape[2], x.shape[3])
 
-    def _from_trunks(self, x: Tensor, rows: int, group: int) -> Tensor:
+    def _from_trunks(self, x: Tensor, group: int) -> Tensor:
         """And back."""
-        if self._alone:
-            return x.view(rows, -1, group, x.shape[-1])
-        trunks, width = self._of_trunk.shape
-        return x.view(trunks, -1, width, group, x.shape[-1])[self._trunk, :, self._place]
+        form = self._form
+        if form.alone:
+            return x.view(form.rows, -1, group, x.shape[-1])
+        return x.view(form.trunks, -1, form.width, group, x.shape[-1])[self._plan.trunk, :, self._plan.place]
 
 
 class _Part(NamedTuple):
@@ -248,6 +297,11 @@ def _together(one: _Part, other: _Part) -> Tensor:
     largest = torch.maximum(one.largest, other.largest)
     scale, other_scale = (one.largest - largest).exp_(), (other.largest - largest).exp_()
     return (one.values * scale + other.values * other_scale) / (one.sums * scale + other.sums * other_scale)
+
+
+def _doubled(count: int) -> int:
+    """The next power of two."""
+    return 1 << (count - 1).bit_length()
 
 
 def _rounded(tokens: int, to: int = 64) -> int:
