@@ -1,45 +1,24 @@
 /** The page: what run it shows, which view, which rollout, and what is kept of that when it is hidden. */
-import type { ErrorInfo } from '../../runtime/protocol/errors.ts';
 import type { Conversation, ExportChoice, Kin, Scores, Timeline, ViewedRun, ViewerAction, ViewerEvent, ViewerRequests, ViewFocus } from '../../runtime/protocol/viewer.ts';
-import { TOKEN } from '../../runtime/protocol/viewer.ts';
-import { count, decimal, duration, signed } from '../shared/format.ts';
+import { count } from '../shared/format.ts';
 import { errorOf, type Host } from '../shared/host.ts';
-import { h, icon } from '../shared/dom.ts';
+import { h } from '../shared/dom.ts';
 import { CompareView } from './compare/view.ts';
-import type { Kind } from './compare/candidates.ts';
 import { showExport } from './export.ts';
+import { Head, tabId, VIEWS, type ViewName } from './head.ts';
 import { showKeys } from './keys.ts';
 import { kinLines } from './kin.ts';
 import { MessagesView } from './messages/view.ts';
-import type { RewardRange, Sort } from './rollouts/order.ts';
-import { RolloutTable, STATUS } from '../../runtime/view/rollout-table.ts';
+import { Notices } from './notices.ts';
+import { barLine } from './rollout-bar.ts';
+import { RolloutTable } from '../../runtime/view/rollout-table.ts';
 import { RolloutsView } from './rollouts/view.ts';
+import { BEGIN, type ViewerState } from './state.ts';
 import { t } from './texts.ts';
-import type { Mode } from './tokens/colour.ts';
+import { beginIn, Timelines } from './timelines.ts';
 import { TokensView } from './tokens/view.ts';
 import { TreeView } from './tree/view.ts';
 
-export const VIEWS = ['rollouts', 'tokens', 'messages', 'tree', 'compare'] as const;
-export type ViewName = (typeof VIEWS)[number];
-
-export interface ViewerState {
-  view: ViewName;
-  rollout: string | undefined;
-  token: number;
-  mode: Mode;
-  glyphs: boolean;
-  table: boolean;
-  filter: string;
-  range: RewardRange | undefined;
-  sort: Sort;
-  marked: string[];
-  compare: Kind;
-  /** Where its host asked it to begin. */
-  begun?: string;
-}
-
-const BEGIN: ViewerState = { view: 'rollouts', rollout: undefined, token: 0, mode: 'probability', glyphs: true, table: false, filter: '', range: undefined, sort: { by: 'place', descending: false }, marked: [], compare: 'group' };
-const TIMELINES_KEPT = 6;
 const SLOW_MS = 250;
 
 export class Viewer {
@@ -47,16 +26,13 @@ export class Viewer {
   run: ViewedRun;
   readonly table = new RolloutTable();
   state: ViewerState;
-  readonly #timelines = new Map<string, Promise<Timeline>>();
+  readonly #timelines: Timelines;
   readonly #themed: (() => void)[] = [];
-  readonly #head = h('header', { class: 'page-head' });
+  readonly #head: Head;
+  readonly #notices = new Notices();
   readonly #bar = h('div', { class: 'rollout-bar' });
   readonly #kinBar = h('div', { class: 'kin-bar', hidden: true });
-  readonly #stage = h('div', { class: 'stage' });
-  readonly #banner = h('div', { class: 'banner', role: 'alert', hidden: true });
-  readonly #toast = h('div', { class: 'toast', role: 'status', hidden: true });
-  readonly #tabs: Record<ViewName, HTMLButtonElement>;
-  readonly #runState = h('span', { class: 'run-state' });
+  readonly #stage = h('div', { class: 'stage', id: 'stage', role: 'tabpanel' });
   readonly #rollouts: RolloutsView;
   readonly #tokens: TokensView;
   readonly #messages: MessagesView;
@@ -68,27 +44,25 @@ export class Viewer {
   #conversation: Conversation | undefined;
   /** Where the reader is: what views hand to each other. */
   #segment: number | null = null;
-  #toastTimer = 0;
 
   constructor(host: Host<ViewerRequests, ViewerEvent>, run: ViewedRun) {
     this.host = host;
+    this.#timelines = new Timelines(host);
     this.run = run;
     const kept = host.load<{ run: string; state: ViewerState }>();
     this.state = kept?.run === run.info.run ? { ...BEGIN, ...kept.state } : BEGIN;
-    this.#tabs = Object.fromEntries(VIEWS.map((view) => [view, h('button', { role: 'tab', id: `tab-${view}`, 'aria-controls': 'stage', onclick: () => void this.show(view) }, t(view))])) as Record<ViewName, HTMLButtonElement>;
+    this.#head = new Head(run, { show: (view) => void this.show(view), exports: run.capabilities.includes('save') ? () => this.#export() : undefined });
+    this.#head.showState(run);
     this.#rollouts = new RolloutsView(this, this.table);
     this.#tokens = new TokensView(this);
     this.#messages = new MessagesView(this);
     this.#tree = new TreeView(this);
     this.#compare = new CompareView(this);
-    this.#drawHead();
   }
 
   async begin(root: HTMLElement): Promise<void> {
     this.#stage.append(this.#rollouts.element, this.#tokens.element, this.#messages.element, this.#tree.element, this.#compare.element);
-    this.#stage.id = 'stage';
-    this.#stage.setAttribute('role', 'tabpanel');
-    root.replaceChildren(this.#head, this.#banner, this.#bar, this.#kinBar, this.#stage, this.#toast);
+    root.replaceChildren(this.#head.element, this.#notices.banner, this.#bar, this.#kinBar, this.#stage, this.#notices.toast);
     const { focus } = this.run;
     // A page that comes again is asked to begin where it began: it has moved on since.
     const asked = JSON.stringify(focus);
@@ -100,7 +74,7 @@ export class Viewer {
     this.#reveal(view);
     document.addEventListener('keydown', (event) => this.#key(event));
     this.host.onEvent((event) => void this.#told(event));
-    this.#tellProblems();
+    this.#notices.problems(this.run);
     await this.#refresh(0);
     if (view === 'rollouts') markPainted(view);
     if (led !== undefined) {
@@ -130,32 +104,21 @@ export class Viewer {
   }
 
   timeline(rollout: string): Promise<Timeline> {
-    const known = this.#timelines.get(rollout);
-    if (known !== undefined) return known;
-    const timeline = this.host.request('timeline', { rollout });
-    if (this.#timelines.size >= TIMELINES_KEPT) this.#timelines.delete(this.#timelines.keys().next().value!);
-    this.#timelines.set(rollout, timeline);
-    timeline.catch(() => this.#timelines.delete(rollout));
-    return timeline;
+    return this.#timelines.of(rollout);
   }
 
-  /** Other weights' view of a rollout, one number a token; undefined and told where it can't be had. */
+  /** Undefined, and told, where they can't be had. */
   async scores(timeline: Timeline, checkpoint: string): Promise<Scores | undefined> {
     try {
-      const scores = await this.host.request('score', { rollout: timeline.rollout, checkpoint });
-      if (scores.logprob.length === timeline.count) return scores;
-      const logprob = new Float32Array(timeline.count).fill(NaN);
-      let next = 0;
-      for (let token = 0; token < timeline.count; token++) if ((timeline.flags[token]! & TOKEN.sampled) !== 0) logprob[token] = scores.logprob[next++] ?? NaN;
-      return { ...scores, logprob };
+      return await this.#timelines.scores(timeline, checkpoint);
     } catch (error) {
-      this.#tellError(errorOf(error));
+      this.#notices.error(errorOf(error));
       return undefined;
     }
   }
 
   act(action: ViewerAction): void {
-    this.host.request('act', action).then((said) => said !== null && this.say(said), (error: unknown) => this.#tellError(errorOf(error)));
+    this.host.request('act', action).then((said) => said !== null && this.say(said), (error: unknown) => this.#notices.error(errorOf(error)));
   }
 
   /** Its host opens it, or gives an address. */
@@ -164,7 +127,7 @@ export class Viewer {
       const address = await this.host.request('act', action);
       if (address !== null) window.open(address, '_blank', 'noopener');
     } catch (error) {
-      this.#tellError(errorOf(error));
+      this.#notices.error(errorOf(error));
     }
   }
 
@@ -174,15 +137,12 @@ export class Viewer {
       const address = await this.host.request('export', choice);
       if (address !== null) h('a', { href: address, download: true }).click();
     } catch (error) {
-      this.#tellError(errorOf(error));
+      this.#notices.error(errorOf(error));
     }
   }
 
   say(text: string): void {
-    clearTimeout(this.#toastTimer);
-    this.#toast.replaceChildren(h('span', {}, text));
-    this.#toast.hidden = false;
-    this.#toastTimer = window.setTimeout(() => (this.#toast.hidden = true), 5_000);
+    this.#notices.say(text);
   }
 
   /** Opens a rollout in the view asked for, in the tokens from the table. */
@@ -191,16 +151,13 @@ export class Viewer {
     try {
       this.#timeline = await this.timeline(rollout);
     } catch (error) {
-      this.#tellError(errorOf(error), () => void this.open(rollout, { ...(view !== undefined && { view }) }));
+      this.#notices.error(errorOf(error), () => void this.open(rollout, { ...(view !== undefined && { view }) }));
       return;
     } finally {
       clearTimeout(slow);
       this.#busy(undefined);
     }
-    const answer = call === undefined ? undefined : answerOf(this.#timeline, call);
-    // A call that waits for its answer: where its prompt ends.
-    const waits = call !== undefined && !this.#timeline.calls.some(({ index }) => index === call);
-    const at = answer === undefined ? token ?? (waits ? Math.max(0, this.#timeline.count - 1) : firstSampled(this.#timeline)) : Math.min(answer.from + (token ?? 0), answer.to - 1);
+    const at = beginIn(this.#timeline, call, token);
     this.#conversation = undefined;
     this.#segment = this.#timeline.segment[at] ?? null;
     const inTable = this.state.view === 'rollouts' ? 'tokens' : this.state.view;
@@ -235,7 +192,7 @@ export class Viewer {
     this.remember({ view });
     this.#reveal(view);
     await this.#fill(view, before !== view);
-    if (document.activeElement === document.body || document.activeElement === null || this.#stage.contains(document.activeElement) || !this.#head.contains(document.activeElement)) this.#viewOf(view).focus();
+    if (document.activeElement === document.body || document.activeElement === null || this.#stage.contains(document.activeElement) || !this.#head.element.contains(document.activeElement)) this.#viewOf(view).focus();
   }
 
   #viewOf(view: ViewName): RolloutsView | TokensView | MessagesView | TreeView | CompareView {
@@ -288,12 +245,9 @@ export class Viewer {
   }
 
   #reveal(view: ViewName): void {
-    for (const name of VIEWS) {
-      this.#viewOf(name).element.hidden = name !== view;
-      this.#tabs[name].setAttribute('aria-selected', String(name === view));
-      this.#tabs[name].setAttribute('tabindex', name === view ? '0' : '-1');
-    }
-    this.#stage.setAttribute('aria-labelledby', `tab-${view}`);
+    for (const name of VIEWS) this.#viewOf(name).element.hidden = name !== view;
+    this.#head.select(view);
+    this.#stage.setAttribute('aria-labelledby', tabId(view));
     this.#bar.hidden = view === 'rollouts' || this.state.rollout === undefined;
     this.#kinBar.hidden = this.#bar.hidden || this.kin.length === 0;
     if (!this.#bar.hidden) this.#drawBar();
@@ -303,50 +257,14 @@ export class Viewer {
     return this.table.numbers.advantage[this.table.place(this.state.rollout ?? '')] ?? NaN;
   }
 
-  #drawHead(): void {
-    const { info, capabilities } = this.run;
-    const tabs = h('div', { class: 'tabs', role: 'tablist', 'aria-label': t('views'), onkeydown: (event: KeyboardEvent) => {
-      const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
-      if (step === 0) return;
-      event.preventDefault();
-      const next = VIEWS[(VIEWS.indexOf(this.state.view) + step + VIEWS.length) % VIEWS.length]!;
-      void this.show(next);
-      this.#tabs[next].focus();
-    } }, ...VIEWS.map((view) => this.#tabs[view]));
-    this.#head.replaceChildren(
-      h('div', { class: 'run-title' }, h('h1', { title: this.run.dir }, info.experiment === info.project || info.experiment === '' ? info.project : `${info.project} / ${info.experiment}`), h('span', { class: 'dim' }, whenOf(info.created)), this.#runState),
-      tabs, h('span', { class: 'spring' }), ...(capabilities.includes('save') ? [h('button', { class: 'tool', title: `${t('export')} (e)`, 'aria-label': t('export'), onclick: () => this.#export() }, icon('save'))] : []),
-      h('button', { class: 'tool', title: `${t('help')} (?)`, 'aria-label': t('help'), onclick: () => showKeys() }, icon('help')));
-    this.#drawRunState();
-  }
-
-  #drawRunState(): void {
-    const { live, info } = this.run;
-    this.#runState.className = `run-state ${live ? 'live' : info.state}`;
-    this.#runState.textContent = live ? t('live') : t(`state_${info.state}`);
-  }
-
   #drawBar(): void {
     const { rollout } = this.state;
     const row = this.table.place(rollout ?? '');
     if (rollout === undefined || row === -1) return;
-    const { numbers } = this.table;
-    const reward = numbers.reward[row]!;
-    const advantage = this.#advantage();
-    const status = STATUS[this.table.codes.status[row]!]!;
-    const can = this.run.capabilities;
-    const fact = (name: string, value: string): HTMLElement => h('span', { class: 'fact' }, h('span', { class: 'dim' }, name), h('span', { class: 'number' }, value));
-    this.#bar.replaceChildren(
-      h('button', { class: 'tool', title: `${t('previousRollout')} (,)`, 'aria-label': t('previousRollout'), onclick: () => this.#step(-1) }, icon('left')),
-      h('button', { class: 'tool', title: `${t('nextRollout')} (.)`, 'aria-label': t('nextRollout'), onclick: () => this.#step(1) }, icon('right')),
-      h('h2', {}, rollout), h('span', { class: 'dim task-name' }, this.table.taskName(row)),
-      fact(t('reward'), decimal(reward)), ...(Number.isNaN(advantage) ? [] : [fact(t('advantage'), signed(advantage, 2))]),
-      fact(t('turns'), count(numbers.calls[row]!)), fact(t('sampled'), count(numbers.sampled[row]!)), ...(Number.isNaN(numbers.trained[row]!) ? [] : [fact(t('trained'), count(numbers.trained[row]!))]), fact(t('duration'), duration(numbers.duration[row]!)),
-      ...(status === 'finished' ? [] : [h('span', { class: `chip${status === 'failed' ? ' bad' : ''}` }, t(`state_${status}`))]),
-      ...this.table.flagsOf(row).map((flag) => h('span', { class: `chip${flag.startsWith('error') ? ' bad' : ''}` }, flag)),
-      h('span', { class: 'spring' }),
-      ...(can.includes('debug') ? [h('button', { class: 'action', onclick: () => this.act({ do: 'debug', rollout }) }, icon('bug'), t('debugRollout'))] : []),
-    );
+    this.#bar.replaceChildren(...barLine(this.table, row, {
+      step: (by) => this.#step(by),
+      debug: this.run.capabilities.includes('debug') ? () => this.act({ do: 'debug', rollout }) : undefined,
+    }));
   }
 
   compareForks(): void {
@@ -387,7 +305,7 @@ export class Viewer {
       if (sealed.from === this.table.sealed) this.table.append(sealed);
       this.table.setInFlight(inFlight);
     } catch (error) {
-      this.#tellError(errorOf(error), () => void this.#refresh(this.table.sealed));
+      this.#notices.error(errorOf(error), () => void this.#refresh(this.table.sealed));
       return;
     }
     this.#rollouts.grown();
@@ -405,20 +323,20 @@ export class Viewer {
     if (event.type === 'exported') {
       const [problem] = event.problems;
       this.say(t('exported', count(event.rollouts), event.file));
-      if (problem !== undefined) this.#tellError(problem);
+      if (problem !== undefined) this.#notices.error(problem);
       return;
     }
     if (event.type === 'gone') {
-      this.#tellError({ ...event.error, message: t('gone', event.error.message) });
+      this.#notices.error({ ...event.error, message: t('gone', event.error.message) });
       return;
     }
     if (event.type === 'changed' && event.live !== this.run.live) {
       this.run = await this.host.request('open', null);
-      this.#drawRunState();
+      this.#head.showState(this.run);
     }
     await this.#refreshOnce();
     if (event.type !== 'changed') return;
-    for (const rollout of event.rollouts) this.#timelines.delete(rollout);
+    this.#timelines.forget(event.rollouts);
     const { rollout, view } = this.state;
     if (rollout === undefined || !event.rollouts.includes(rollout) || this.#timeline === undefined) return;
     this.#timeline = await this.timeline(rollout);
@@ -463,51 +381,14 @@ export class Viewer {
     event.preventDefault();
   }
 
+  /** Undefined: no longer. */
   #busy(text: string | undefined): void {
     this.#stage.classList.toggle('busy', text !== undefined);
-    if (text !== undefined) this.say(text);
-    else if (this.#toast.textContent?.endsWith('…')) this.#toast.hidden = true;
-  }
-
-  #tellProblems(): void {
-    const { problems, vocabulary } = this.run;
-    if (problems.length === 0 && vocabulary) return;
-    this.#banner.hidden = false;
-    this.#banner.replaceChildren(icon('warning'), h('div', {}, ...(vocabulary ? [] : [h('p', {}, t('vocabularyMissing'))]),
-      ...(problems.length === 0 ? [] : [h('details', {}, h('summary', {}, problems.length === 1 ? t('problem') : t('problems', problems.length)), ...problems.map(({ message, next }) => h('p', {}, message, next === undefined ? null : ` ${t('nextStep', next)}`)))])), this.#closeBanner());
-  }
-
-  #tellError({ message, next }: ErrorInfo, retry?: () => void): void {
-    this.#banner.hidden = false;
-    this.#banner.replaceChildren(icon('warning'), h('div', {}, h('p', {}, message), next !== undefined && h('p', { class: 'dim' }, t('nextStep', next))), h('span', { class: 'spring' }),
-      ...(retry === undefined ? [] : [h('button', { class: 'action', onclick: () => {
-        this.#banner.hidden = true;
-        retry();
-      } }, t('retry'))]), this.#closeBanner());
-  }
-
-  #closeBanner(): HTMLElement {
-    return h('button', { class: 'tool', title: t('close'), 'aria-label': t('close'), onclick: () => (this.#banner.hidden = true) }, icon('close'));
+    this.#notices.wait(text);
   }
 }
 
 /** For measuring: when the browser had drawn it. */
 function markPainted(view: ViewName): void {
   requestAnimationFrame(() => setTimeout(() => performance.mark(`painted-${view}`)));
-}
-
-function firstSampled({ flags, count: tokens }: Timeline): number {
-  const first = flags.findIndex((flag) => (flag & TOKEN.sampled) !== 0);
-  return tokens === 0 || first === -1 ? 0 : first;
-}
-
-/** The tokens of a call's answer; cut in two by a branch, from its first part on. */
-function answerOf({ segments }: Timeline, call: number): { from: number; to: number } | undefined {
-  const own = segments.filter((segment) => segment.kind === 'answer' && segment.call === call);
-  return own.length === 0 ? undefined : { from: own[0]!.from, to: own.at(-1)!.to };
-}
-
-function whenOf(iso: string): string {
-  const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? '' : date.toLocaleString(document.documentElement.lang || undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
