@@ -47,8 +47,8 @@ journey('F5 without a launch.json stops in execute with its locals on the first 
   await page.locator('.repl').getByText(/training-0 \(s0t0n0\): reward/).first().waitFor();
 });
 
-for (const theme of ['dark', 'light', 'high-contrast'] as const) {
-  journey(`a rollout is held before a model call, looked at, edited and forked (${theme})`, { workspace, theme }, async ({ page, workbench, screenshot, workspace: dir }) => {
+for (const theme of ['dark', 'light'] as const) {
+  journey(`a rollout is held before a model call and looked at; ${theme === 'dark' ? 'its messages are edited, and it is forked' : 'its sampling is changed for all calls, and it is answered in place of the model'} (${theme})`, { workspace, theme }, async ({ page, workbench, screenshot, workspace: dir }) => {
     await workbench.open('workflow.ts');
     await ready(workbench);
     await workbench.command('Tuning Fork: Hold Rollouts at…');
@@ -60,7 +60,21 @@ for (const theme of ['dark', 'light', 'high-contrast'] as const) {
     await expand(workbench.row(page.locator('.debug-variables'), 'Messages'));
     await workbench.row(page.locator('.debug-variables'), /^\[1\] user/).waitFor();
     await screenshot(`debug-held-${theme}`);
-    if (theme !== 'dark') return;
+    if (theme === 'light') {
+      await workbench.command('Tuning Fork: Edit Sampling of the Held Call');
+      await workbench.pick('temperature');
+      await workbench.answer('0.5');
+      await workbench.pick('Continue and keep them for later calls');
+      await until(async () => (await workbench.callStack()).some((row) => row.startsWith('model default · call 1')), 'It did not come to its second call.', 30_000);
+      await workbench.variable('Sampling', /^temperature =0\.5/);
+      await workbench.command('Tuning Fork: Force an Answer to the Held Call…');
+      await workbench.answer('\\boxed{17}');
+      await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: 30_000 });
+      const [{ calls, reward }] = await records(dir) as [RolloutRecord];
+      assert.deepEqual(calls.map(({ why, sampling }) => [why, sampling.temperature]), [['intervened', 0.5], ['intervened', 0.5]]);
+      assert.deepEqual([calls[1]!.reply.content, reward], ['\\boxed{17}', 1]);
+      return;
+    }
 
     await workbench.command('Tuning Fork: Show the Exact Prompt');
     await page.locator('.tab.active').filter({ hasText: 'prompt.txt' }).waitFor();
@@ -93,6 +107,61 @@ for (const theme of ['dark', 'light', 'high-contrast'] as const) {
     assert.deepEqual(forks.map(({ parent }) => parent), [{ rollout: 's0t0n0', call: 1 }, { rollout: 's0t0n0', call: 1 }]);
   });
 }
+
+journey('what is typed into the Breakpoints view holds a rollout, or is told to be mistyped; the token pointed at opens in the viewer and is forked from; a low reward stops', { workspace, theme: 'high-contrast' }, async ({ page, workbench, screenshot }) => {
+  const breakpoints = page.locator('.debug-breakpoints');
+  const variables = page.locator('.debug-variables');
+  const viewer = page.frameLocator('iframe.webview').first().frameLocator('iframe');
+  const choose = async (entry: string): Promise<void> => {
+    await page.locator('.monaco-menu').getByText(entry).hover();
+    await page.keyboard.press('Enter');
+  };
+  const stands = (row: string): Promise<void> => until(async () => (await workbench.callStack()).some((one) => one.startsWith(row)), `It did not stand at "${row}".`, 30_000);
+  await workbench.open('workflow.ts');
+  await ready(workbench);
+  await workbench.command('Tuning Fork: Hold Rollouts at…');
+  await workbench.pick('After an answer');
+  await workbench.row(breakpoints, 'answer').waitFor();
+  const header = page.locator('.pane-header').filter({ hasText: 'Breakpoints' });
+  for (const typed of ['judge', 'modle:default']) {
+    await header.hover();
+    await header.getByRole('button', { name: /Add Function Breakpoint/ }).click();
+    await breakpoints.locator('.monaco-inputbox input').fill(typed);
+    await page.keyboard.press('Enter');
+    await workbench.row(breakpoints, typed).waitFor();
+  }
+  await page.keyboard.press('F5');
+  await stands('model default · call 0 →');
+  await page.locator('.repl').getByText('"modle:default" holds nothing. Did you mean "model:default"?').waitFor();
+
+  await expand(workbench.row(variables, 'Tokens'));
+  await expand(workbench.row(variables, /^answer/));
+  await screenshot('debug-answer-high-contrast');
+  const token = workbench.row(variables, /^\[2\] ="/);
+  await token.click({ button: 'right' });
+  await choose('Open in Trace Viewer');
+  await until(async () => /"name":/.test(await viewer.locator('.token-glyphs').innerText({ timeout: 30_000 })), 'The viewer was not at the token.');
+  await screenshot('debug-viewer-high-contrast');
+  await token.click({ button: 'right' });
+  await choose('Fork from Here…');
+  await workbench.answer('2');
+  await viewer.getByText('2 forked at call 0, token 2').waitFor({ timeout: 30_000 });
+
+  const lowRewards = workbench.row(breakpoints, 'Low Rewards');
+  await breakpoints.hover();
+  await page.mouse.wheel(0, -2_000);
+  await lowRewards.click({ button: 'right' });
+  await choose('Edit Condition');
+  await breakpoints.locator('.monaco-inputbox input').fill('2');
+  await page.keyboard.press('Enter');
+  await lowRewards.getByRole('checkbox').click();
+  for (const row of ['model default · call 1 →', 'judge', 'judge · r=']) {
+    await workbench.debugButton('Continue').click();
+    await stands(row);
+  }
+  await workbench.debugButton('Continue').click();
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: 30_000 });
+});
 
 journey('a finished rollout is walked through, forwards and backwards, line by line', { workspace }, async ({ page, workbench, screenshot }) => {
   await workbench.open('workflow.ts');
