@@ -199,7 +199,7 @@ test('AgentJet’s own call runs validation tasks; other backbones say that they
   const { code, out } = await person.type('--conf tuning-fork.yaml --backbone debug');
   assert.equal(code, 0);
   assert.match(out, /\n {2}validation-0 /);
-  for (const backbone of ['gpu', 'trinity', 'verl']) {
+  for (const backbone of ['trinity', 'verl']) {
     const refused = await person.type(`--conf tuning-fork.yaml --backbone ${backbone}`);
     assert.equal(refused.code, 2);
     assert.match(refused.err, new RegExp(`^Error: .*backbone "${backbone}".*\\n {2}→ Train the same file on this machine with --backbone embedded`));

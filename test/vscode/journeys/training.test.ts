@@ -94,10 +94,10 @@ journey('kill -9 of the backbone is shown, and the training goes on where it was
 });
 
 journey('what stands in the way of a training is put right with a click; its weights are then used and served', {
-  workspace: { from, files: { 'math-agent.yaml': short(200).replace('path: embedded ', 'path: openai:gpt-4o ').replace('tuning_fork:\n', 'tuning_fork:\n  backbone: gpu\n') } },
+  workspace: { from, files: { 'math-agent.yaml': short(200).replace('path: embedded ', 'path: openai:gpt-4o ').replace('tuning_fork:\n', 'tuning_fork:\n  backbone: trinity\n') } },
 }, async ({ page, workbench, workspace: folder }) => {
   await workbench.command('Tuning Fork: Start Training');
-  await click(await workbench.notification(/trains on "gpu", which is not part of this version/), 'Train on This Machine');
+  await click(await workbench.notification(/trains on "trinity", which is not part of this version/), 'Train on This Machine');
   await click(await workbench.notification(/the model "openai:gpt-4o" is not a folder of them/), 'Train the Embedded Model');
   await untilStep(workbench, 1);
   await workbench.command('Tuning Fork: Stop Training');

@@ -1,0 +1,115 @@
+/** `tuning-fork gpu` as a person uses it. Its Python is a fake here, which only says and does what such a program would: the real one is in test/gpu. */
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, beforeEach, test } from 'node:test';
+import { Person } from './person.ts';
+
+const skip = process.platform === 'win32';
+const person = new Person();
+after(() => person.leave());
+
+const bin = join(person.home, 'bin');
+const home = join(person.home, 'tf');
+const log = join(person.home, 'log');
+const own = { TUNING_FORK_HOME: home, PATH: `${bin}:/bin:/usr/bin`, TUNING_FORK_NODE: process.execPath, LOG: log, TUNING_FORK_GPU_PYTHON: '' };
+
+beforeEach(() => {
+  for (const path of [bin, home, log]) rmSync(path, { recursive: true, force: true });
+  mkdirSync(bin, { recursive: true });
+  // What the machine of the test has must not be found.
+  for (const name of ['python3.13', 'python3.12', 'python3.11', 'python3', 'python', 'uv', 'nvidia-smi']) program(name, 'exit 127');
+});
+
+function program(name: string, text: string): void {
+  writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
+  chmodSync(join(bin, name), 0o755);
+}
+
+/** Tells a version, makes environments, installs by writing down what. */
+function python(version: string, { venv = 1 } = {}): void {
+  program('python3', `
+echo "$(basename "$(dirname "$(dirname "$0")")") $*" | head -1 >> "$LOG"
+case "$*" in
+  *sys.version_info*) echo "${version} ${venv} $0" ;;
+  *"import torch, sys"*) test -e "$(dirname "$0")/torch" ;;
+  *"import transformers"*) echo '{"python":"3.12.1","torch":"2.13.0","cuda":null,"devices":[],"transformers":"5.23.0","peft":"0.20.0","vllm":null}' ;;
+  "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
+  "-m uv "*) echo "error: no index"; exit 2 ;;
+  *"pip install"*torch==*) echo "Collecting torch"; test -z "$SLOW" || sleep 30; touch "$(dirname "$0")/torch" ;;
+  *"pip install"*) echo "Installing collected packages: transformers" ;;
+  *" serve "*) echo '{"progress":"Loading weights"}'; echo "a library prints this"; echo '{"address":{"url":"http://127.0.0.1:4242"}}'; exec cat ;;
+esac`);
+}
+
+test('what is missing is told in one sentence, with the next step', { skip }, async () => {
+  const none = await person.type('gpu setup', own);
+  assert.deepEqual([none.code, none.out], [2, '']);
+  assert.match(none.err, /Error: There is no Python on this machine\.\n {2}→ Install Python 3\.11 or newer/);
+  python('3 9 18');
+  assert.match((await person.type('gpu setup', own)).err, /The newest Python here is 3\.9\.18 \(.*\); 3\.11 is needed\.\n {2}→ Install Python 3\.11 or newer, or name one with --python/);
+  python('3 12 1', { venv: 0 });
+  assert.match((await person.type('gpu setup', own)).err, /module venv is missing\.\n {2}→ Install it .*python3-venv/);
+  assert.match((await person.type('gpu setup --cuda --cpu', own)).err, /exclude each other/);
+  assert.match((await person.type('gpu setpu', own)).err, /There is no "gpu setpu"\.\n {2}→ Did you mean "(npx )?tuning-fork gpu setup"\?/);
+  assert.equal(existsSync(join(home, 'gpu')), false, 'nothing is left behind');
+});
+
+test('cut off, the next call goes on where it was; then it is there', { skip }, async () => {
+  python('3 12 1');
+  const first = person.start(['gpu', 'setup'], { ...own, SLOW: '1' });
+  await first.says(/Installing PyTorch…[^]*Collecting torch/);
+  first.ctrlC();
+  const cut = await first.ended;
+  assert.equal(cut.code, 130);
+  assert.match(cut.err, /Cancelled; the same command goes on where it was\./);
+  assert.match((await person.type('gpu doctor', own)).out, /✗ environment .*set up in part only\.\n.*gpu setup/);
+
+  const { code, lines } = await json('gpu setup');
+  assert.equal(code, 0);
+  assert.deepEqual(lines.filter(({ type, done }) => type === 'step' && done !== undefined).map(({ step }) => step), ['python', 'disk', 'environment', 'torch', 'packages', 'check']);
+  assert.equal(readFileSync(log, 'utf8').split('\n').filter((line) => line.includes('-m venv')).length, 1, 'the environment was not made again');
+  const again = await person.type('gpu setup', own);
+  assert.match(again.out, /✓ The GPU runtime is set up in .*\/tf\/gpu\./);
+  assert.doesNotMatch(again.err, /Installing/);
+  const doctor = await person.type('gpu doctor', own);
+  assert.equal(doctor.code, 0, doctor.out);
+  for (const line of [/^✓ Python +3\.12\.1/m, /^! driver +No NVIDIA driver answers/m, /^✓ environment/m, /^✓ PyTorch +2\.13\.0, for the CPU$/m, /^✓ packages +transformers 5\.23\.0, peft 0\.20\.0$/m]) assert.match(doctor.out, line);
+});
+
+async function json(line: string): Promise<{ code: number | null; lines: Record<string, unknown>[] }> {
+  const { code, out } = await person.start([...line.split(' '), '--json'], own).ended;
+  return { code, lines: out.trimEnd().split('\n').map((each) => JSON.parse(each) as Record<string, unknown>) };
+}
+
+test('serve keeps its token to its owner, tells where it answers, and ends on Ctrl-C', { skip }, async () => {
+  python('3 12 1');
+  const given = { ...own, TUNING_FORK_GPU_PYTHON: join(bin, 'python3') };
+  const refused = await person.type('gpu serve --model /m --host 0.0.0.0', given);
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /Other machines reach 0\.0\.0\.0.*unencrypted\.\n {2}→ .*--tls-cert.*--insecure/);
+  assert.match((await person.type('gpu serve', given)).err, /--model <model> is missing/);
+  assert.match((await person.type('gpu serve --model /m --tls-cert a', given)).err, /belong together/);
+
+  const serving = person.start(['gpu', 'serve', '--model', '/m', '--lora-rank', '4'], given);
+  await serving.says(/answers at http:\/\/127\.0\.0\.1:4242/);
+  const file = join(home, 'gpu-token');
+  const token = readFileSync(file, 'utf8').trim();
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.ok(token.length > 30);
+  serving.ctrlC();
+  const { code, out, err } = await serving.ended;
+  assert.equal(code, 0);
+  assert.ok(!`${out}${err}`.includes(token) && out.includes(file) && err.includes('a library prints this'));
+  assert.match(readFileSync(log, 'utf8'), /serve --model \/m --host 127\.0\.0\.1 --port 8750 --token-file \S+gpu-token --lora-rank 4 --keep \S+checkpoints --with-parent/);
+  assert.ok(dirname(file) === home);
+});
+
+test('a training without it says how to get it', { skip }, async () => {
+  person.write('a.ts', "import { Workflow, WorkflowOutput } from 'tuning-fork';\nexport class A extends Workflow { name = 'a'; async execute() { return new WorkflowOutput({ reward: 1 }); } }\n");
+  person.write('tasks.jsonl', '{"main_query":"1"}\n');
+  person.write('a.yaml', 'tuning_fork:\n  rollout: { user_workflow: a.ts->A }\n  task_reader: { jsonl_dataset_file: { training: { file_path: tasks.jsonl } } }\n');
+  const { code, err } = await person.type('train --conf a.yaml --backbone gpu', { ...own, PATH: process.env.PATH });
+  assert.equal(code, 1);
+  assert.match(err, /Error: The GPU runtime is not set up on this machine\.\n {2}→ Run "(npx )?tuning-fork gpu setup", or name a runtime on another machine at gpu\.url or gpu\.ssh\./);
+});
