@@ -1,10 +1,12 @@
-"""The form that rows take on a GPU: one sequence, and a mask of blocks. FlexAttention runs uncompiled here, for that needs no compiler."""
+"""Other forms of attention than a dense mask. On a GPU: one sequence and a mask of blocks, with FlexAttention, uncompiled here, for that needs no
+compiler. Anywhere else: stretch by stretch, where a tree has few of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from calls import made_up
@@ -15,6 +17,7 @@ from torch.nn.attention.flex_attention import create_mask, flex_attention
 from tuning_fork_gpu.batches import batch
 from tuning_fork_gpu.packs import Pack
 from tuning_fork_gpu.rows import rows_of
+from tuning_fork_gpu.segments import are_cheaper, stretches
 from tuning_fork_gpu.training import Learner
 
 
@@ -63,6 +66,32 @@ def test_gradients_are_those_of_dense_masks(blocks: Learner, qwen: Path, packs: 
 
 def test_all_rows_are_one_sequence_of_whole_blocks(packs: list[Pack]) -> None:
     rows = rows_of(packs, [0, 1])
-    made = batch(rows, "blocks", torch.device("cpu"))
+    made = batch(rows, "blocks", 32, torch.device("cpu"))
     assert made.id.shape == (1, 128 * -(-sum(len(row) for row in rows) // 128))
     assert made.mask.shape[-2:] == (made.id.shape[1],) * 2
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_stretch_by_stretch_is_a_dense_mask(recompute: bool, qwen: Path, packs: list[Pack], monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = []
+    for cheaper in (True, False):
+        monkeypatch.setattr("tuning_fork_gpu.batches.are_cheaper", lambda *_, cheaper=cheaper: cheaper)
+        learner = Learner.load(str(qwen), recompute=recompute)
+        assert (learner.passes.batch(learner.model, rows_of(packs, [0])).segments is not None) == cheaper
+        answers.append((learner.score(score_body(packs)), *gradients_of(learner, packs)))
+    (scores, gradients, loss), (their_scores, wanted, their_loss) = answers
+    assert all(torch.allclose(one.logprob, other.logprob, atol=1e-5) for one, other in zip(scores, their_scores, strict=True))
+    assert loss == pytest.approx(their_loss, rel=1e-5)
+    assert apart(gradients, wanted) < 1e-5
+
+
+def test_stretches_are_taken_where_they_are_cheaper() -> None:
+    def end_of(prompt: int, answers: int, answer: int) -> np.ndarray:
+        length = prompt + answers * answer
+        ends = [prompt + (index + 1) * answer for index in range(answers) for _ in range(answer)]
+        return np.array([length] * prompt + ends)
+
+    long, short = end_of(512, 8, 256), end_of(10, 8, 5)
+    assert [stop - start for start, stop in stretches(long)] == [768] + [256] * 7, "the first answer goes on from the prompt"
+    assert are_cheaper(long, 128, len(long) ** 2)
+    assert not are_cheaper(short, 128, len(short) ** 2)

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from .rows import Ints, Row
+from .segments import Segment, are_cheaper, segments
 
 Attention = Literal["dense", "blocks", "causal"]
 """
-dense: rows padded to the longest, and a mask of length times length each (PyTorch's own attention, any device);
+dense: rows padded to the longest and a mask of length times length each, or stretch by stretch where that is cheaper (any device);
 blocks: all rows in one sequence, and a mask whose empty blocks cost nothing (FlexAttention, on a GPU);
 causal: paths only, no mask: for models that take nothing else.
 """
@@ -24,23 +25,26 @@ class Batch(NamedTuple):
     id: Tensor
     position: Tensor
     mask: Any
-    """Of 4 dimensions, or a BlockMask; None: plain causal."""
+    """Of 4 dimensions, or a BlockMask; None: by segments, or plain causal."""
+    segments: list[Segment] | None
     parent: Tensor
     """Over all rows."""
     wanted: Tensor
     at: Tensor
 
 
-def batch(rows: Sequence[Row], attention: Attention, device: torch.device) -> Batch:
-    columns = flat(rows) if attention == "blocks" else rectangle(rows)
+def batch(rows: Sequence[Row], attention: Attention, width: int, device: torch.device) -> Batch:
+    """`width`: of all heads, for what attention costs."""
+    in_segments = attention == "dense" and are_cheaper(flat(rows, 1)[2][0], width, len(rows) * max(len(row) for row in rows) ** 2)
+    columns = flat(rows, 1) if in_segments else flat(rows, BLOCK) if attention == "blocks" else rectangle(rows)
 
     def put(values: Ints) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(device, non_blocking=True)
 
     ids, position, end, parent = (put(column) for column in columns)
-    mask = {"dense": dense_mask, "blocks": block_mask, "causal": lambda _: None}[attention](end)
+    mask = None if in_segments or attention == "causal" else block_mask(end) if attention == "blocks" else dense_mask(end)
     wanted, at = (put(np.concatenate(values)) for values in ([row.wanted for row in rows], [row.at for row in rows]))
-    return Batch(ids, position, mask, parent, wanted, at)
+    return Batch(ids, position, mask, segments(columns[2][0], device) if in_segments else None, parent, wanted, at)
 
 
 def rectangle(rows: Sequence[Row]) -> tuple[Ints, Ints, Ints, Ints]:
@@ -57,10 +61,11 @@ def rectangle(rows: Sequence[Row]) -> tuple[Ints, Ints, Ints, Ints]:
     return ids, position, end, parent
 
 
-def flat(rows: Sequence[Row]) -> tuple[Ints, Ints, Ints, Ints]:
+def flat(rows: Sequence[Row], multiple: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """In one sequence."""
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     used = int(starts[-1])
-    length = -(-used // BLOCK) * BLOCK
+    length = -(-used // multiple) * multiple
     ids, position = np.zeros((1, length), np.int64), np.zeros((1, length), np.int64)
     end = np.arange(1, length + 1)[None].copy()
     ids[0, :used] = np.concatenate([row.id for row in rows])

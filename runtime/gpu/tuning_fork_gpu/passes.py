@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from . import memory
-from .batches import Attention, batch
+from . import memory, segments
+from .batches import Attention, Batch, batch
 from .errors import cannot
 from .metrics import Found, Part
 from .models import is_out_of_memory
@@ -20,7 +20,7 @@ from .rows import Row, fill, rows_of, small_enough
 from .train_step import Objective, Targets
 
 Heartbeat = Callable[[], None]
-IMPLEMENTATIONS = {"dense": "sdpa", "blocks": "flex_attention", "causal": "sdpa"}
+IMPLEMENTATIONS = {"dense": segments.NAME, "blocks": "flex_attention", "causal": "sdpa"}
 
 
 class Columns:
@@ -68,7 +68,7 @@ class Passes:
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
 
         def one(chosen: Sequence[Row]) -> None:
-            given = batch(chosen, self.attention, self.device)
+            given = self.batch(model, chosen)
             parts.append((given.at, *Predicted(model, given, temperature).score()))
 
         with torch.no_grad():
@@ -95,11 +95,14 @@ class Passes:
     def once(self, model: PreTrainedModel, rows: Sequence[Row], columns: Columns, given: Objective) -> Found:
         """Adds the gradients of one batch, however large."""
         self.attend(model)
-        of = batch(rows, self.attention, self.device)
+        of = self.batch(model, rows)
         targets = columns.at(of.at)
         logprob, metrics = Predicted(model, of, given.temperature).backward(targets, given)
         old = torch.where(targets.old_logprob.isnan(), logprob, targets.old_logprob)
         return Found(of.at, logprob, old - targets.sampled_logprob, logprob - old, metrics)
+
+    def batch(self, model: PreTrainedModel, rows: Sequence[Row]) -> Batch:
+        return batch(rows, self.attention, model.config.get_text_config().hidden_size, self.device)
 
     def attend(self, model: PreTrainedModel) -> None:
         wanted = IMPLEMENTATIONS[self.attention]

@@ -24,7 +24,8 @@ class Predicted:
         self.head = head_of(model)
         self.batch = batch
         self.temperature = temperature
-        out = model.get_decoder()(input_ids=batch.id, position_ids=batch.position, attention_mask=batch.mask, use_cache=False)
+        how = {"attention_mask": batch.mask} if batch.segments is None else {"attention_mask": None, "segments": batch.segments}
+        out = model.get_decoder()(input_ids=batch.id, position_ids=batch.position, use_cache=False, **how)
         hidden: Tensor = out.last_hidden_state
         self.at_parent = hidden.flatten(0, 1).index_select(0, batch.parent)
         self.chunk = max(1, LOGIT_BYTES.get(hidden.device.type, 2**26) // (4 * model.config.get_text_config().vocab_size))
