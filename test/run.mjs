@@ -23,7 +23,9 @@ const all = testFiles(join(root, 'test')).filter((file) => words.length === 0 ||
 const journeys = all.filter((file) => file.startsWith('test/vscode/'));
 const slow = all.filter((file) => SLOW.some((room) => file.startsWith(room)));
 const frameworks = all.filter((file) => file.startsWith('test/frameworks/'));
-const fast = all.filter((file) => !slow.includes(file) && !journeys.includes(file) && !frameworks.includes(file));
+/** They need Python, which a step before them sets up. */
+const gpu = all.filter((file) => file.startsWith('test/gpu/') || file === 'test/runtime/trainers/gpu/sampling.test.ts');
+const fast = all.filter((file) => ![slow, journeys, frameworks, gpu].some((others) => others.includes(file)));
 
 const bin = (name) => [join(root, 'node_modules', name === 'tsc' ? 'typescript/bin/tsc' : `${name}/bin/${name}`)];
 const steps = [
