@@ -12,9 +12,9 @@ export interface Path {
   count: number;
 }
 
-/** First place whose step is at least `step`. */
-export function placeOf(steps: Int32Array, step: number, count = steps.length): number {
-  let [low, high] = [0, count];
+/** First place whose step is at least `step`, from the place `low` on. */
+export function placeOf(steps: Int32Array, step: number, count = steps.length, low = 0): number {
+  let high = count;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (steps[middle]! < step) low = middle + 1;
@@ -79,8 +79,7 @@ function decimate(steps: Int32Array, values: Float32Array, range: Range, width: 
   const path: Path = { x: new Float32Array(Math.ceil(width) * 2 + 8), y: new Float32Array(Math.ceil(width) * 2 + 8), count: 0 };
   for (let i = first; i < end;) {
     const column = Math.floor((steps[i]! - range.from) * scale);
-    let next = i + 1;
-    while (next < end && Math.floor((steps[next]! - range.from) * scale) === column) next++;
+    const next = placeOf(steps, range.from + (column + 1) / scale, end, i + 1);
     keep(column + 0.5, path, i, next);
     i = next;
   }
