@@ -24,6 +24,7 @@ export function barLine(table: RolloutTable, row: number, { step, debug }: BarAc
     ...(status === 'finished' ? [] : [h('span', { class: `chip${status === 'failed' ? ' bad' : ''}` }, t(`state_${status}`))]),
     ...table.flagsOf(row).map((flag) => h('span', { class: `chip${flag.startsWith('error') ? ' bad' : ''}` }, flag)),
     h('span', { class: 'spring' }),
-    ...(debug === undefined ? [] : [h('button', { class: 'action', onclick: debug }, icon('bug'), t('debugRollout'))]),
+    // What goes on can't be walked through.
+    ...(debug === undefined || status === 'running' ? [] : [h('button', { class: 'action', onclick: debug }, icon('bug'), t('debugRollout'))]),
   ];
 }
