@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
 import type { ChatMessage, ToolCall } from '../protocol/chat.ts';
 import type { Echo } from '../protocol/trace.ts';
 import type { TokenTurn } from './prompt.ts';
-import { apartAgain } from './regroup.ts';
+import { regroup, type Answers } from './regroup.ts';
 import type { ToolSet } from './request.ts';
 
 /** One answered call, as later prompts build on it. */
@@ -56,9 +56,13 @@ export class Conversations {
   readonly #literal = new Set<string>();
   /** How each answer came back the last time. */
   readonly #echoed = new Map<number, string>();
+  readonly #answers: Answers = {
+    byToolCall: (id) => this.#byToolCall.get(id)?.reply,
+    like: (message) => this.#byEcho.get(echoKey(message))?.map(({ reply }) => reply) ?? [],
+  };
 
   read(sent: readonly ChatMessage[], role: string): History {
-    const { messages, apart } = apartAgain(sent, (id) => this.#byToolCall.get(id)?.reply);
+    const { messages, changed: cut } = regroup(sent, this.#answers);
     let place = ROOT;
     let from: Turn | null = null;
     let add: ChatMessage[] = [];
@@ -76,7 +80,7 @@ export class Conversations {
         continue;
       }
       const changed = sameMessage(turn.reply, message) ? [] : changesOf(turn.reply, message);
-      if (apart.has(message)) changed.push('grouping');
+      if (cut.has(message)) changed.push('grouping');
       if (changed.length > 0) echoes.push({ call: turn.call, by: found!.by, changed });
       if (turn.asked === here && turn.kept) {
         from = turn;

@@ -169,6 +169,20 @@ test('text answers that only differ in their tool calls are kept apart', async (
   assert.equal(new Set(ids).size, ids.length);
 });
 
+test('an answer that was cut into several messages is one again', async () => {
+  await using w = await world(agent());
+  const history: Json[] = [user('1 + 2?')];
+  const message = await firstTurn(w, history);
+  // As @openai/agents 0.3 sends it.
+  history.push({ role: 'assistant', content: '', reasoning: message.reasoning_content }, assistant(message.content), { role: 'assistant', tool_calls: message.tool_calls }, tool('3', message.tool_calls[0].id));
+  await w.post({ messages: history, tools: [ADD_TOOL] });
+  assertAsSeen(w);
+  assert.deepEqual([w.journal[1]!.continuation, w.journal[1]!.echoes], ['continued', [{ call: 0, by: 'tool-call-id', changed: ['grouping'] }]]);
+  // Other words of the same shape stay as they are.
+  await w.post({ messages: [user('1 + 2?'), { role: 'assistant', content: '', reasoning: 'no' }, assistant('no'), { role: 'assistant', tool_calls: message.tool_calls }, tool('3', message.tool_calls[0].id)], tools: [ADD_TOOL] });
+  assert.equal(w.journal[2]!.continuation, 'rewritten');
+});
+
 test('answers that were put into one message are taken apart', async () => {
   let said = 0;
   const answers = [SAMPLED, CALL.replace('"b": 2', '"b": 5'), 'It is 3.', 'done', 'again'];
