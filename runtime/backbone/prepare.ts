@@ -19,6 +19,7 @@ import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
 import { openTasks } from '../tasks/open.ts';
 import type { TaskSource } from '../tasks/source.ts';
 import { openRunReader, readRolloutTest, type InFlight } from '../trace/index.ts';
+import { checkpointElsewhere } from '../trainers/elsewhere.ts';
 import { gpuSettings } from '../trainers/gpu/settings.ts';
 import { createRun, openRun, type NewRun, type RunWriter } from '../trace/writer.ts';
 import { checkpointFolder } from './checkpoints.ts';
@@ -162,8 +163,10 @@ function sampledFrom(request: StartRun, config: LoadedConfig): PolicySpec {
   const spec = modelSpec(request, config);
   if (config.config.backbone !== 'gpu' || request.kind === 'training' || typeof spec !== 'string' || isProviderModel(spec)) return spec;
   const gpu = gpuSettings(config.config, { model: spec === 'embedded' ? embedded : spec, dir: config.dir, env: request.env });
-  // A runtime elsewhere has the model it serves, and none that was asked for here.
-  return gpu.place.kind === 'here' || request.model === undefined ? { gpu, model: spec } : spec;
+  if (gpu.place.kind === 'here' || request.model === undefined) return { gpu, model: spec };
+  // A runtime elsewhere has the model it serves and the checkpoints it made, and nothing else that was asked for here.
+  const checkpoint = checkpointElsewhere(spec);
+  return checkpoint === undefined ? spec : { gpu, model: spec, checkpoint };
 }
 
 export function workerLoad(config: LoadedConfig, judge: ResolvedJudge, request: StartRun, project: string): WorkerLoad {

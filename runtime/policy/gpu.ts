@@ -15,10 +15,10 @@ export interface GpuPolicy extends TokenPolicy {
   release(): Promise<RunningTrainer>;
 }
 
-export async function openGpuPolicy(settings: GpuSettings, { env, label }: { env: Environment; label?: string }): Promise<GpuPolicy> {
+export async function openGpuPolicy(settings: GpuSettings, { env, label, checkpoint }: { env: Environment; label?: string; checkpoint?: string | undefined }): Promise<GpuPolicy> {
   const trainer = await openGpuTrainer(settings, { env });
   try {
-    const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), ...(label !== undefined && { label }) });
+    const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), ...(label !== undefined && { label }), ...(checkpoint !== undefined && { checkpoint }) });
     const disconnect = policy.close.bind(policy);
     return Object.assign(policy, {
       close: async () => {

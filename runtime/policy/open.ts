@@ -12,7 +12,14 @@ import type { Policy } from './policy.ts';
 import { resolveProviderModel } from './providers.ts';
 
 /** `embedded`, a directory, `provider:model`, a server by its address, or a model in the GPU runtime. */
-export type PolicySpec = string | { baseURL: string; apiKey: string; model: string } | { gpu: GpuSettings; model: string };
+export type PolicySpec = string | { baseURL: string; apiKey: string; model: string } | GpuSpec;
+
+/** `checkpoint`: a folder on the machine of the runtime, in place of the weights it trains. */
+export interface GpuSpec {
+  gpu: GpuSettings;
+  model: string;
+  checkpoint?: string;
+}
 
 export interface OpenOptions {
   /** Paths are meant from here. */
@@ -27,7 +34,7 @@ const REACH_MS = 1_000;
 export const embedded = fileURLToPath(new URL('./embedded', import.meta.url));
 
 export async function openPolicy(spec: PolicySpec, { dir, env = process.env }: OpenOptions): Promise<Policy> {
-  if (typeof spec !== 'string') return 'gpu' in spec ? openGpuPolicy(spec.gpu, { env, label: spec.model }) : openChatPolicy(spec);
+  if (typeof spec !== 'string') return 'gpu' in spec ? openGpuPolicy(spec.gpu, { env, label: spec.model, checkpoint: spec.checkpoint }) : openChatPolicy(spec);
   if (spec === 'embedded') return openOnnxPolicy(embedded, { label: 'embedded' });
   const path = resolve(dir, spec);
   const found = await stat(path).catch(() => undefined);

@@ -1,10 +1,23 @@
 /** A trainer on another machine: what prompts are built with is fetched from it, and so is each checkpoint, so that it can be used here. */
 import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
 import { MODEL_FILES, type Checkpoint, type CheckpointBody, type ModelFile, type TrainerInfo } from '../protocol/trainer.ts';
 import type { TrainerClient } from './client.ts';
+
+/** In a checkpoint that was brought here: where it lies on the machine of its trainer. */
+const ELSEWHERE = 'elsewhere.json';
+
+/** The same checkpoint, as its trainer knows it; undefined: it was not made elsewhere. */
+export function checkpointElsewhere(folder: string): string | undefined {
+  try {
+    return (JSON.parse(readFileSync(join(folder, ELSEWHERE), 'utf8')) as { directory: string }).directory;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The folder of the model's tokenizer and chat template, on this machine. `cache`: where those of all trainers are kept. */
 export async function fetchModelFiles(client: TrainerClient, info: TrainerInfo, cache: string): Promise<string> {
@@ -54,7 +67,7 @@ export class TrainerElsewhere implements Pick<TrainerClient, 'info' | 'score' | 
 
   async checkpoint({ name, directory, optimizer }: CheckpointBody): Promise<Checkpoint> {
     const kept = await this.#client.checkpoint({ name: this.#nameOf(name), directory: this.#folderOf(name), optimizer });
-    await this.#bring(kept.name, directory);
+    await this.#bring(kept, directory);
     return { ...kept, name, directory };
   }
 
@@ -72,7 +85,7 @@ export class TrainerElsewhere implements Pick<TrainerClient, 'info' | 'score' | 
   }
 
   /** Whole or not at all. */
-  async #bring(name: string, directory: string): Promise<void> {
+  async #bring({ name, directory: there }: Checkpoint, directory: string): Promise<void> {
     const aside = join(dirname(directory), `.${basename(directory)}.writing-${randomBytes(4).toString('hex')}`);
     try {
       for (const { path } of await this.#client.checkpointFiles(name)) {
@@ -81,6 +94,7 @@ export class TrainerElsewhere implements Pick<TrainerClient, 'info' | 'score' | 
         await mkdir(dirname(file), { recursive: true });
         await this.#client.downloadFile(name, path, file);
       }
+      await writeFile(join(aside, ELSEWHERE), JSON.stringify({ directory: there }));
       await rm(directory, { recursive: true, force: true });
       await rename(aside, directory);
     } finally {

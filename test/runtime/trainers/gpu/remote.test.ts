@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { embedded } from '../../../../runtime/policy/open.ts';
 import { trainerPolicy } from '../../../../runtime/policy/trainer.ts';
 import { startEmbeddedTrainer, type TrainerProcess } from '../../../../runtime/trainers/embedded/process.ts';
-import { fetchModelFiles, TrainerElsewhere } from '../../../../runtime/trainers/elsewhere.ts';
+import { checkpointElsewhere, fetchModelFiles, TrainerElsewhere } from '../../../../runtime/trainers/elsewhere.ts';
 import { reachGpu } from '../../../../runtime/trainers/gpu/remote.ts';
 import type { GpuPlace } from '../../../../runtime/trainers/gpu/settings.ts';
 
@@ -88,6 +88,7 @@ test('prompts are built here as the trainer would, and checkpoints come here', a
   assert.ok((await readdir(directory)).includes('model.safetensors'));
   assert.ok(!(await readdir(directory)).includes('optimizer.safetensors'), 'what only going on needs stays there');
   assert.deepEqual(await readdir(join(home, 'kept/run-1')), ['step-1']);
+  assert.equal(checkpointElsewhere(directory), join(home, 'kept/run-1/step-1'));
   assert.equal((await elsewhere.load('step-1', directory)).version, 0);
   assert.equal((await elsewhere.load('start')).version, 0);
   await reached.stop();
