@@ -36,7 +36,7 @@ export function windowLanguage(): Language {
 /** The sentence and the next step. */
 export function sentenceOf(info: ErrorInfo): string {
   const { message, next } = inOurWords(info);
-  return [message, next].filter(Boolean).join(' ');
+  return [message, next].filter(Boolean).join(windowLanguage() === 'en' ? ' ' : '');
 }
 
 function usualFixes(studio: Studio, error: unknown, info: ErrorInfo): Fix[] {

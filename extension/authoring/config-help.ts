@@ -2,6 +2,8 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { Suggestion } from '../language/config-completion.ts';
+import { localize } from '../../runtime/protocol/localize.ts';
+import { windowLanguage } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { kindOf } from './kind.ts';
 
@@ -30,7 +32,7 @@ export class ConfigHelp implements vscode.CompletionItemProvider, vscode.HoverPr
     if (kindOf(document) !== 'config' || isServed(document)) return undefined;
     const { hoverAt } = await import('../language/config-completion.ts');
     const found = hoverAt(document.getText(), document.offsetAt(position), vscode.l10n);
-    return found && new vscode.Hover(new vscode.MarkdownString(found.markdown), new vscode.Range(document.positionAt(found.span.start), document.positionAt(found.span.end)));
+    return found && new vscode.Hover(helpText(found.markdown), new vscode.Range(document.positionAt(found.span.start), document.positionAt(found.span.end)));
   }
 }
 
@@ -43,9 +45,13 @@ function itemOf(document: vscode.TextDocument, position: vscode.Position, { labe
   item.keepWhitespace = true;
   item.sortText = String(index).padStart(3, '0');
   if (detail !== undefined) item.detail = detail;
-  if (documentation !== undefined) item.documentation = new vscode.MarkdownString(documentation);
+  if (documentation !== undefined) item.documentation = helpText(documentation);
   if (goOn) item.command = { command: 'editor.action.triggerSuggest', title: vscode.l10n.t('Choose the value') };
   return item;
+}
+
+function helpText(markdown: string): vscode.MarkdownString {
+  return new vscode.MarkdownString(localize(markdown, windowLanguage()));
 }
 
 /** The YAML extension, where it is, serves those files by the schema that package.json, or their first line, names. */

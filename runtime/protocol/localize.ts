@@ -21,19 +21,20 @@ const PLACE = /\{(\d+)\}/g;
 /** `{1}` is put in as it is; `{{1}}` is a phrase of ours, translated too. */
 const CHINESE_PLACE = /\{\{(\d+)\}\}|\{(\d+)\}/g;
 
-export const localize = localizeBy(new URL('./errors.zh-cn.json', import.meta.url));
+/** What errors say, and what the keys of a configuration mean. */
+export const localize = localizeBy(new URL('./errors.zh-cn.json', import.meta.url), new URL('./config.zh-cn.json', import.meta.url));
 
 export function localizeError<T extends ErrorInfo>(info: T, language: Language): T {
   if (language === 'en') return info;
   return { ...info, message: localize(info.message, language), ...(info.next !== undefined && { next: localize(info.next, language) }) };
 }
 
-/** `file`: English sentences, `{0}` where something is put in, each with its Chinese. */
-export function localizeBy(file: URL): Localize {
+/** `files`: English sentences, `{0}` where something is put in, each with its Chinese. */
+export function localizeBy(...files: URL[]): Localize {
   let sentences: Sentence[] | undefined;
 
   function chineseOf(text: string): string | undefined {
-    sentences ??= read(file);
+    sentences ??= read(files);
     for (const { pattern, numbers, chinese } of sentences) {
       const values = pattern.exec(text);
       if (values === null) continue;
@@ -56,9 +57,9 @@ export function localizeBy(file: URL): Localize {
   return (text, language) => (language === 'en' ? text : wholeOrLines(text));
 }
 
-function read(file: URL): Sentence[] {
-  const table = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
-  return Object.entries(table).map(([english, chinese]): Sentence => {
+function read(files: readonly URL[]): Sentence[] {
+  const tables = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>);
+  return tables.flatMap(Object.entries<string>).map(([english, chinese]): Sentence => {
     const fixed = english.split(PLACE).filter((_, i) => i % 2 === 0);
     const pattern = new RegExp(`^${fixed.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('([\\s\\S]*?)')}$`);
     return { pattern, chinese, numbers: [...english.matchAll(PLACE)].map(([, number]) => number!), fixed: fixed.join('').length + (fixed.at(-1) === '' ? 0 : 1_000) };

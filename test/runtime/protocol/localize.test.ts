@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from '@babel/parser';
+import { allKeyPaths, schemaAt } from '../../../runtime/config/schema.ts';
 import { loadConfig, parseConfig } from '../../../runtime/config/load.ts';
 import { errorInfo, type ErrorInfo } from '../../../runtime/protocol/errors.ts';
 import { localize, localizeError } from '../../../runtime/protocol/localize.ts';
 
 const root = fileURLToPath(new URL('../../../runtime', import.meta.url));
 const read = (file: string): Record<string, string> => JSON.parse(readFileSync(join(root, file), 'utf8')) as Record<string, string>;
-const chinese = read('protocol/errors.zh-cn.json');
+const chinese = { ...read('protocol/errors.zh-cn.json'), ...read('protocol/config.zh-cn.json') };
 const page = read('view/report-page.zh-cn.json');
 
 interface SyntaxNode {
@@ -55,6 +56,12 @@ test('what somebody meets who writes a configuration, tasks, a workflow or a jud
   const sentences = sources.filter(({ file, room }) => ['config', 'tasks', 'worker'].includes(room) && !file.endsWith('json-schema.ts')).flatMap(({ texts }) => texts).filter((text) => /^[A-Z`{].* .*[.?]$/.test(text));
   assert.ok(sentences.length > 40, `only ${sentences.length} were found`);
   assert.deepEqual([...new Set(sentences)].filter((text) => !Object.hasOwn(chinese, text)), []);
+});
+
+test('every key of a configuration is explained in Chinese', () => {
+  const texts = allKeyPaths().map((path) => schemaAt(path.split('.'))?.description).filter((text) => text !== undefined);
+  assert.ok(texts.length > 100);
+  assert.deepEqual([...new Set(texts)].filter((text) => localize(text, 'zh-cn') === text), ['AdamW.']);
 });
 
 test('what is filled in stands in both, and the punctuation is Chinese', () => {

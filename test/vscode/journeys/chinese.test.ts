@@ -26,7 +26,7 @@ journey('whoever reads Chinese trains in Chinese', { workspace: { from, files: {
   await screenshot('report-chinese');
   await workbench.open('broken/tuning-fork.yaml');
   await workbench.command('Problems: Focus on Problems View');
-  await page.locator('.markers-panel .monaco-list-row').filter({ hasText: '`rollout` 里没有键 `temprature`。 是不是 `temperature`？' }).waitFor();
+  await page.locator('.markers-panel .monaco-list-row').filter({ hasText: '`rollout` 里没有键 `temprature`。是不是 `temperature`？' }).waitFor();
   await screenshot('problems-chinese');
   await page.locator('.activitybar').getByRole('tab', { name: 'Tuning Fork' }).click();
   await workbench.pane('工作流').waitFor();
