@@ -25,6 +25,6 @@ export function barLine(table: RolloutTable, row: number, { step, debug }: BarAc
     ...table.flagsOf(row).map((flag) => h('span', { class: `chip${flag.startsWith('error') ? ' bad' : ''}` }, flag)),
     h('span', { class: 'spring' }),
     // What goes on can't be walked through.
-    ...(debug === undefined || status === 'running' ? [] : [h('button', { class: 'action', onclick: debug }, icon('bug'), t('debugRollout'))]),
+    ...(debug === undefined || status === 'running' ? [] : [h('button', { class: 'action', title: t('debugRollout'), 'aria-label': t('debugRollout'), onclick: debug }, icon('bug'), h('span', { class: 'wide-only' }, t('debugRollout')))]),
   ];
 }

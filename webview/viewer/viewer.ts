@@ -11,7 +11,7 @@ import { kinLines } from './kin.ts';
 import { MessagesView } from './messages/view.ts';
 import { Notices } from './notices.ts';
 import { barLine } from './rollout-bar.ts';
-import { RolloutTable } from '../../runtime/view/rollout-table.ts';
+import { RolloutTable, STATUS } from '../../runtime/view/rollout-table.ts';
 import { RolloutsView } from './rollouts/view.ts';
 import { BEGIN, type ViewerState } from './state.ts';
 import { t } from './texts.ts';
