@@ -27,7 +27,12 @@ export class Held implements vscode.Disposable {
       this.#released,
       vscode.debug.onDidStartDebugSession((session) => {
         if (session.type === DEBUG_TYPE) this.#sessions.push(session);
-        else if (session.parentSession?.type === DEBUG_TYPE) this.#children.set(session.id, session.parentSession.id);
+        else {
+          // js-debug has sessions of its own below the one that we start.
+          let above = session.parentSession;
+          while (above !== undefined && above.type !== DEBUG_TYPE) above = above.parentSession;
+          if (above !== undefined) this.#children.set(session.id, above.id);
+        }
         this.#tellContext();
       }),
       vscode.debug.onDidTerminateDebugSession((session) => {
