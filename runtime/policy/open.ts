@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuningForkError } from '../protocol/errors.ts';
 import { providers } from '../protocol/providers.ts';
@@ -38,7 +38,7 @@ export async function openPolicy(spec: PolicySpec, { dir, env = process.env }: O
   if (spec === 'embedded') return openOnnxPolicy(embedded, { label: 'embedded' });
   const path = resolve(dir, spec);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return onlyGpuRuns(path, env) ? openGpuPolicy(gpuSettingsOfFolder(path, env), { env }) : openOnnxPolicy(path);
+  if (found?.isDirectory()) return onlyGpuRuns(path, env) ? openGpuPolicy(gpuSettingsOfFolder(path, env), { env, label: basename(path) }) : openOnnxPolicy(path);
   if (found) throw new TuningForkError('policy', 'A model is a directory, and this is a file.', { where: { file: path }, next: 'Give the directory that holds config.json.' });
   const remote = /^\.{0,2}[/\\]|^[a-z]:[/\\]/i.test(spec) ? undefined : resolveProviderModel(spec, env);
   if (remote) {
