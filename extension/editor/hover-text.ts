@@ -15,6 +15,8 @@ export interface HoverFacts {
   edited: readonly string[];
   /** When the run began, as the person reads times. */
   time(iso: string): string;
+  /** An error in the person's language. */
+  said(message: string): string;
 }
 
 export function hoverText(facts: HoverFacts, l10n: L10n): string {
@@ -48,7 +50,7 @@ function rewardPart({ value: { run }, before }: HoverFacts, l10n: L10n): string 
   return `${table(head, rows)}${links.length === 0 ? '' : `\n\n${links.join('  ')}`}`;
 }
 
-function callsPart({ value: { run, site }, before, path }: HoverFacts, l10n: L10n): string {
+function callsPart({ value: { run, site }, before, path, said }: HoverFacts, l10n: L10n): string {
   const { roles, failed, error, example } = site!;
   // A line is the same line only where the file is the same file.
   const same = before !== undefined && before.info.files?.[path] === run.info.files?.[path];
@@ -73,7 +75,7 @@ function callsPart({ value: { run, site }, before, path }: HoverFacts, l10n: L10
   ].filter((one) => one !== '');
   return [
     rows.length === 0 ? '' : table(head, rows),
-    failed === 0 ? '' : `$(error) ${l10n.t('{0} failed here: {1}', failed, escaped(error ?? ''))}`,
+    failed === 0 ? '' : `$(error) ${l10n.t('{0} failed here: {1}', failed, escaped(said(error ?? '')))}`,
     run.looked < run.rollouts ? l10n.t('Calls of the last {0} rollouts.', run.looked) : '',
     links.join('  '),
   ].filter((part) => part !== '').join('\n\n');

@@ -2,6 +2,8 @@
 import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { localize } from '../../runtime/protocol/localize.ts';
+import { windowLanguage } from '../errors.ts';
 import { Code } from '../results/code.ts';
 import type { RunFigures } from '../results/figures.ts';
 import { targetOf, type Target } from '../results/results.ts';
@@ -91,6 +93,7 @@ export class InlineValues implements vscode.Disposable, vscode.HoverProvider {
     const text = hoverText({
       value, before, path: realPath(document.uri.fsPath), edited: this.editedSince(document, value.run).map((file) => basename(file)),
       time: (iso) => new Date(iso).toLocaleString(vscode.env.language, { dateStyle: 'medium', timeStyle: 'short' }),
+      said: (message) => localize(message, windowLanguage()),
     }, vscode.l10n);
     const markdown = new vscode.MarkdownString(text, true);
     markdown.isTrusted = { enabledCommands: [...HOVER_COMMANDS] };

@@ -4,6 +4,7 @@ import type * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
 import { errorInfo } from '../../runtime/protocol/errors.ts';
 import { deleteRun, difference, readRolloutTest, testNames, type RolloutTest } from '../../runtime/trace/index.ts';
+import { sentenceOf } from '../errors.ts';
 import { launch } from '../runs/launch.ts';
 import { readerOf } from '../runs/readers.ts';
 import { saveDirty } from '../runs/target.ts';
@@ -70,6 +71,7 @@ async function tellEach(dir: string, group: readonly SavedTest[], results: Resul
       results.push((run) => run.passed(item, again.duration));
     } else {
       const message = located(messageOf(wrong, { dir, rollout: name }), wrong.where);
+      results.push((run) => run.appendOutput(`${name}  ${sentenceOf(wrong).replaceAll('\n', '\r\n')}\r\n`, message.location, item));
       results.push((run) => run.failed(item, message, again.duration));
     }
   }

@@ -33,6 +33,6 @@ export async function saveAsTest(studio: Studio, place?: RolloutPlace): Promise<
   const file = fileOf(name);
   await mkdir(folder, { recursive: true });
   await writeRolloutTest(file, rolloutTest(record, reader.info, file));
-  vscode.window.setStatusBarMessage(`$(beaker) ${vscode.l10n.t('Saved as {0}; it runs in the Testing view and with "tuning-fork test"', vscode.workspace.asRelativePath(file))}`, 10_000);
+  vscode.window.setStatusBarMessage(`$(beaker) ${vscode.l10n.t('Saved as {0}', vscode.workspace.asRelativePath(file))}`, 10_000);
   return file;
 }

@@ -47,7 +47,7 @@ test('values stand where their lines are now', () => {
 test('the hover compares with the run before, links into the trace and lets no name be Markdown', () => {
   const run = figures({ looked: 10 });
   const [value] = inlineValues({ run, before: undefined, path, rewardLines: [6], find: (line) => line }, l10n);
-  const text = hoverText({ value: value!, before: figures({ success: { right: 4, of: 16 } }), path, edited: ['work_flow.ts'], time: () => 'noon' }, l10n);
+  const text = hoverText({ value: value!, before: figures({ success: { right: 4, of: 16 } }), path, edited: ['work_flow.ts'], time: () => 'noon', said: (message) => message }, l10n);
   assert.match(text, /^\$\(history\) Of the code before the edit of work\\_flow\\\.ts\./);
   assert.match(text, /\|  \| this run \| run before \|\n\| :-- \| --: \| --: \|\n\| reward \| 0\.63 ± 0\.21 \| 0\.63 ± 0\.21 \|\n\| right \| 44% \| 25% \|/);
   assert.match(text, /\| \*\*sol\\\|ver\*\* \| 2 \| 100 \| 10 \| −0\.40 \| 50% \|\n\| run before \|/);
