@@ -8,10 +8,10 @@ import { endingBlocks } from './strands.ts';
 /** Ours ends with the rollout; a debugger may hold a call for hours. Timers don't go further. */
 export const NEVER_MS = 2 ** 31 - 1;
 
-const openAIAgents: Wanted = { framework: 'asOpenAIAgents()', specifier: '@openai/agents', majors: [0], install: 'npm install @openai/agents', exports: 'OpenAIChatCompletionsModel' };
-const aiSDK: Wanted = { framework: 'asAISDK()', specifier: '@ai-sdk/openai-compatible', majors: [1, 2, 3], install: 'npm install @ai-sdk/openai-compatible', exports: 'createOpenAICompatible' };
-const strands: Wanted = { framework: 'asStrands()', specifier: '@strands-agents/sdk/models/openai', majors: [1], install: 'npm install @strands-agents/sdk openai @modelcontextprotocol/sdk', exports: 'OpenAIModel' };
-const langChain: Wanted = { framework: 'asLangChain()', specifier: '@langchain/openai', majors: [1], install: 'npm install @langchain/openai @langchain/core', exports: 'ChatOpenAI' };
+const openAIAgents: Wanted = { framework: 'asOpenAIAgents()', specifier: '@openai/agents', majors: ['0'], install: 'npm install @openai/agents', exports: 'OpenAIChatCompletionsModel' };
+const aiSDK: Wanted = { framework: 'asAISDK()', specifier: '@ai-sdk/openai-compatible', majors: ['1', '2', '3'], install: 'npm install @ai-sdk/openai-compatible', exports: 'createOpenAICompatible' };
+const strands: Wanted = { framework: 'asStrands()', specifier: '@strands-agents/sdk/models/openai', majors: ['1'], install: 'npm install @strands-agents/sdk openai @modelcontextprotocol/sdk', exports: 'OpenAIModel' };
+const langChain: Wanted = { framework: 'asLangChain()', specifier: '@langchain/openai', majors: ['0.6', '1'], install: 'npm install @langchain/openai @langchain/core', exports: 'ChatOpenAI' };
 
 /**
  * A model as each framework's own model object, made with what the project has installed. The sampling of a role that is trained is the

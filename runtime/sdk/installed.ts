@@ -11,8 +11,8 @@ export interface Wanted {
   framework: string;
   /** What is imported: a package, or a path in one. */
   specifier: string;
-  /** Which majors are known to work, newest last. */
-  majors: readonly number[];
+  /** Which majors are known to work (below 1, a minor is one), newest last. */
+  majors: readonly string[];
   /** What to type where something is missing. */
   install: string;
   /** What must be exported. */
@@ -29,8 +29,7 @@ export function loadInstalled(wanted: Wanted, from: string, where: Place | undef
     throw new TuningForkError('workflow', `${wanted.framework} needs the package ${name}, which is not installed here.`, { where, next: `Run "${wanted.install}" in ${dirname(from)}.` });
   }
   const version = versionOf(name, path);
-  const major = Number.parseInt(version, 10);
-  if (!wanted.majors.includes(major)) {
+  if (!wanted.majors.some((major) => version.startsWith(`${major}.`))) {
     throw new TuningForkError('workflow', `${name} ${version} is installed here, and ${wanted.framework} is supported with ${wanted.majors.map((one) => `${one}.x`).join(', ')}.`, {
       where, next: `Run "${wanted.install}" in ${dirname(from)}, or use { baseURL, apiKey, model } of the tuner with it.`,
     });

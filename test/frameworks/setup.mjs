@@ -5,24 +5,28 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const examples = fileURLToPath(new URL('../../examples/frameworks/', import.meta.url));
-const modules = join(examples, 'node_modules');
-const ready = join(modules, 'ready.json');
+const older = fileURLToPath(new URL('./older/', import.meta.url));
 /** The tests import the frameworks as the examples do. */
 const link = fileURLToPath(new URL('./node_modules', import.meta.url));
 
 /** Throws one sentence with the next step if they can't be had. */
 export function setUpFrameworks() {
-  const wanted = readFileSync(join(examples, 'package-lock.json'), 'utf8');
-  if (!existsSync(ready) || readFileSync(ready, 'utf8') !== wanted) {
-    console.error('Installing the agent frameworks for the tests (once, about 330 MB)…');
-    const windows = process.platform === 'win32';
-    const { status } = spawnSync(windows ? 'npm.cmd' : 'npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'], { cwd: examples, stdio: ['ignore', 2, 2], shell: windows });
-    if (status !== 0) throw new Error('The agent frameworks could not be installed.\n  → Check the connection to your npm registry, then run the same command again.');
-    writeFileSync(ready, wanted);
-  }
+  install(examples, '330 MB');
+  install(older, '160 MB');
   if (existsSync(join(link, 'ready.json'))) return;
   rmSync(link, { recursive: true, force: true });
-  symlinkSync(modules, link, 'junction');
+  symlinkSync(join(examples, 'node_modules'), link, 'junction');
+}
+
+function install(dir, size) {
+  const ready = join(dir, 'node_modules/ready.json');
+  const wanted = readFileSync(join(dir, 'package-lock.json'), 'utf8');
+  if (existsSync(ready) && readFileSync(ready, 'utf8') === wanted) return;
+  console.error(`Installing the agent frameworks for the tests (once, about ${size})…`);
+  const windows = process.platform === 'win32';
+  const { status } = spawnSync(windows ? 'npm.cmd' : 'npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'], { cwd: dir, stdio: ['ignore', 2, 2], shell: windows });
+  if (status !== 0) throw new Error('The agent frameworks could not be installed.\n  → Check the connection to your npm registry, then run the same command again.');
+  writeFileSync(ready, wanted);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

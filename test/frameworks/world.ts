@@ -15,10 +15,10 @@ export async function scriptedWorld(script: Script = adding()): Promise<World> {
   return { ...opened, policy };
 }
 
-export function tunerOf({ session }: World): ModelTuner {
+export function tunerOf({ session }: World, file = import.meta.filename): ModelTuner {
   return new ModelTuner({
     baseURL: (role) => `${session.url}/role/${encodeURIComponent(role)}/v1`,
-    apiKey: session.apiKey, isTarget: () => true, register: () => {}, signal: new AbortController().signal, config: {}, file: import.meta.filename,
+    apiKey: session.apiKey, isTarget: () => true, register: () => {}, signal: new AbortController().signal, config: {}, file,
   });
 }
 

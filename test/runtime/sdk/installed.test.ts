@@ -50,7 +50,7 @@ test('what is not installed is named, with the command that installs it', () => 
 
 test('a major that was never tried is refused, and told which are', () => {
   const { tuner } = project({ '@langchain/openai/package.json': langChain('99.1.0'), '@langchain/openai/index.js': 'throw new Error("loaded")' });
-  assert.equal(refusal(() => tuner.getModel('solver').asLangChain()).message, '@langchain/openai 99.1.0 is installed here, and asLangChain() is supported with 1.x.');
+  assert.equal(refusal(() => tuner.getModel('solver').asLangChain()).message, '@langchain/openai 99.1.0 is installed here, and asLangChain() is supported with 0.6.x, 1.x.');
 });
 
 test('a package that lacks one of its own is told so', () => {
