@@ -8,7 +8,7 @@ import type { OsmosisRolloutModel } from './rollout-model.ts';
 
 export { OsmosisRolloutModel } from './rollout-model.ts';
 
-const wanted = { framework: 'OsmosisAgent', specifier: '@openai/agents', majors: [0], install: 'npm install @openai/agents' };
+const wanted = { framework: 'OsmosisAgent', specifier: '@openai/agents', majors: ['0'], install: 'npm install @openai/agents' };
 const OpenAIAgent = installedClass({ ...wanted, exports: 'Agent' }) as typeof Agent;
 const OpenAIMemorySession = installedClass({ ...wanted, exports: 'MemorySession' }) as typeof MemorySession;
 

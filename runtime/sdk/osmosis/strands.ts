@@ -8,7 +8,7 @@ import type { OsmosisRolloutModel } from './rollout-model.ts';
 
 export { OsmosisRolloutModel } from './rollout-model.ts';
 
-const StrandsAgent = installedClass({ framework: 'OsmosisStrandsAgent', specifier: '@strands-agents/sdk', majors: [1], install: 'npm install @strands-agents/sdk openai @modelcontextprotocol/sdk', exports: 'Agent' }) as typeof Agent;
+const StrandsAgent = installedClass({ framework: 'OsmosisStrandsAgent', specifier: '@strands-agents/sdk', majors: ['1'], install: 'npm install @strands-agents/sdk openai @modelcontextprotocol/sdk', exports: 'Agent' }) as typeof Agent;
 
 export interface OsmosisStrandsAgentOptions extends Omit<AgentConfig, 'model' | 'messages' | 'printer'> {
   /** The name of its sample, and of its role. */
