@@ -1,5 +1,5 @@
 /** How the calls of a rollout became one tree of tokens: what they share, where they part, what is trained. */
-import type { Timeline } from '../../../runtime/protocol/viewer.ts';
+import { TOKEN, type Timeline } from '../../../runtime/protocol/viewer.ts';
 import { count, percent } from '../../shared/format.ts';
 import { h, styled, svg } from '../../shared/dom.ts';
 import { VirtualRows } from '../../shared/virtual-rows.ts';
@@ -77,9 +77,7 @@ export class TreeView {
 
   #draw(row: number): HTMLElement {
     const block = this.#blocks[row]!;
-    const { text, start, segments } = this.#timeline!;
-    const why = segments[block.last]!.why;
-    const excerpt = text.slice(start[block.from], Math.min(start[block.to]!, start[block.from]! + EXCERPT)).replace(/\s+/g, ' ').trim();
+    const why = this.#timeline!.segments[block.last]!.why;
     const { call } = block;
     const how = call?.continuation === 'rewritten' || call?.continuation === 'template' ? t(`continuation_${call.continuation}`) : undefined;
     return h('div', { class: `row tree-row role-${block.role}${row === this.#current ? ' current' : ''}`, role: 'treeitem', id: `block-${row}`, 'aria-level': this.#lanes[row]!.lane + 1, 'aria-selected': String(row === this.#current), onclick: () => this.#open(row) },
@@ -89,7 +87,7 @@ export class TreeView {
       how !== undefined && h('span', { class: 'chip' }, how),
       call?.edited === true && h('span', { class: 'chip' }, t('edited')),
       alsoText(block) !== '' && h('span', { class: 'chip' }, alsoText(block)),
-      h('span', { class: 'excerpt' }, excerpt),
+      h('span', { class: 'excerpt' }, excerptOf(block, this.#timeline!)),
       h('span', { class: 'number dim' }, count(block.to - block.from)),
       h('span', { class: 'tree-trained' }, block.trained > 0 ? h('span', { class: 'chip trained' }, t('treeTrains', count(block.trained))) : block.sampled > 0 && why !== null ? h('span', { class: 'chip untrained', title: reasonText(why) }, reasonText(why)) : null),
       h('span', { class: 'place dim' }, call?.site === undefined ? '' : placeText(call.site)));
@@ -133,4 +131,11 @@ export class TreeView {
     else return;
     event.preventDefault();
   }
+}
+
+/** What is said, without the tokens that open it: they tell the role, and it stands before. */
+function excerptOf({ from, to, answer, role }: Block, { text, start, flags, segments }: Timeline): string {
+  const opened = answer === null && (flags[from]! & TOKEN.special) !== 0 ? from + 1 : segments[answer ?? -1]?.from ?? from;
+  const begin = start[Math.min(opened, to)]! + (opened > from && text.startsWith(role, start[opened]) ? role.length : 0);
+  return text.slice(begin, Math.min(start[to]!, begin + EXCERPT)).replace(/\s+/g, ' ').trim();
 }
