@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import conftest
+
 from tuning_fork_gpu.server import Server, ServerOptions
 from tuning_fork_gpu.training import Learner
 

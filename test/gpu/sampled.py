@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from models import KINDS, SMALL
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+
+from tuning_fork_gpu.cached_sampling import CachedSampler
 from tuning_fork_gpu.choosing import Choice
 from tuning_fork_gpu.errors import Refusal
 from tuning_fork_gpu.sampling import Call, Ended, Limits, Sampler, Token
@@ -27,8 +29,8 @@ def decoder(kind: str = "qwen2", **more: object) -> PreTrainedModel:
     return made
 
 
-def sampler_of(model: PreTrainedModel, **limits: int) -> Sampler:
-    return Sampler(copy.deepcopy(model), Limits(**limits))
+def sampler_of(model: PreTrainedModel, **limits: int) -> CachedSampler:
+    return CachedSampler(copy.deepcopy(model), Limits(**limits))
 
 
 @dataclass

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+
 from tuning_fork_gpu.choosing import UNLIKELY, Choice, Chooser, Chosen
 from tuning_fork_gpu.randomness import TokenRandom, philox4x32, uniforms
-
-import numpy as np
 
 CPU = torch.device("cpu")
 DRAWS = 20_000

@@ -12,8 +12,12 @@ import pytest
 import torch
 from sampled import PATIENCE, Answer, call_of, decoder, sample, sampler_of
 from transformers import PreTrainedModel
+
+from tuning_fork_gpu.cached_sampling import CachedSampler
 from tuning_fork_gpu.choosing import Choice
-from tuning_fork_gpu.sampling import Limits, Sampler
+from tuning_fork_gpu.open_sampler import open_sampler, why_not_cached
+from tuning_fork_gpu.plain_sampling import PlainSampler
+from tuning_fork_gpu.sampling import Limits
 from tuning_fork_gpu.steps import Run
 
 CHANCE = random.Random(3)
@@ -247,7 +251,7 @@ def test_numbers_that_are_not_finite_stay_with_their_call() -> None:
     def no_recorder(run: Run) -> Run:
         raise RuntimeError("none here")
 
-    sampler = Sampler(copy.deepcopy(model), Limits(batch=1), recorder=no_recorder)  # its steps see the places behind a sequence, and mask them
+    sampler = CachedSampler(copy.deepcopy(model), Limits(batch=1), recorder=no_recorder)  # its steps see the places behind a sequence, and mask them
     (plain,) = sample(sampler, [[1, 2, 3]], tokens=30)
     unlucky = plain.ids[20]
 
@@ -290,3 +294,26 @@ def test_closing_tells_everyone_who_waits() -> None:
     sampler.close()
     for answer in answers:
         assert answer.over.wait(PATIENCE) and answer.refusal is not None and "shutting down" in answer.refusal.message
+
+
+def test_what_has_another_attention_is_run_without_a_cache_and_said_so() -> None:
+    capped = decoder("gemma2", head_dim=8, attn_logit_softcapping=2.0, query_pre_attn_scalar=8, sliding_window=16)
+    notes: list[str] = []
+    sampler = open_sampler(copy.deepcopy(capped), note=notes.append)
+    assert isinstance(sampler, PlainSampler) and "gemma2 is not the plain one" in notes[0]
+    prompts = [words(count) for count in (3, 30, 9)]
+    for prompt, answer in zip(prompts, sample(sampler, prompts, tokens=20, choice=Choice(0.7)), strict=True):
+        assert gap(capped, prompt, answer, 0.7) < 1e-4
+    sampler.swap(lambda: None, version=4)
+    assert sample(sampler, prompts)[0].version == 4
+    answer = Answer()
+    call = call_of(words(5), answer, 100)
+    sampler.submit(call)
+    assert answer.begun.wait(PATIENCE)
+    sampler.cancel(call)
+    sampler.close()
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "llama", "qwen3", "mistral", "gpt2"])
+def test_plain_attention_is_known_by_trying(kind: str) -> None:
+    assert why_not_cached(decoder(kind, **({"num_key_value_heads": 4} if kind == "gpt2" else {}))) is None

@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 from calls import made_up
 from doors import PATIENCE, TOKEN, Client, sample_body, serving
-from learners import make, one_tree, plain, scored, step_body
+from learners import SETTINGS, make, one_tree, plain, scored
 from models import VOCABULARY
+
 from tuning_fork_gpu.packs import encode
 from tuning_fork_gpu.server import Server
-
-from learners import SETTINGS
 
 PROMPT = [5, 6, 7, 8]
 
@@ -342,6 +341,7 @@ def test_weights_that_cannot_be_handed_over_end_it(model: Path, packs: list) -> 
     import asyncio
 
     from doors import Server, ServerOptions
+
     from tuning_fork_gpu.training import Learner
 
     server = Server(Learner.load(str(model)), ServerOptions(TOKEN, heartbeat=0.2))

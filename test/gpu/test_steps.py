@@ -11,12 +11,13 @@ import random
 import pytest
 import torch
 from sampled import Answer, call_of, decoder, sample
+from test_sampling import gap
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
-from tuning_fork_gpu.sampling import Limits, Sampler
-from tuning_fork_gpu.steps import Run
 
-from test_sampling import gap
+from tuning_fork_gpu.cached_sampling import CachedSampler
+from tuning_fork_gpu.sampling import Limits
+from tuning_fork_gpu.steps import Run
 
 PATIENCE = 60
 
@@ -24,7 +25,7 @@ PATIENCE = 60
 class Tracer:
     """Records without doing: what was changed by tracing is put back."""
 
-    def __init__(self, sampler_of: list[Sampler]) -> None:
+    def __init__(self, sampler_of: list[CachedSampler]) -> None:
         self.sampler_of = sampler_of
         self.recorded = self.replayed = 0
 
@@ -42,9 +43,9 @@ class Tracer:
         return replay
 
 
-def traced(model: torch.nn.Module, notes: list[str]) -> tuple[Sampler, Tracer]:
+def traced(model: torch.nn.Module, notes: list[str]) -> tuple[CachedSampler, Tracer]:
     tracer = Tracer([])
-    sampler = Sampler(copy.deepcopy(model), Limits(), recorder=tracer, note=notes.append)
+    sampler = CachedSampler(copy.deepcopy(model), Limits(), recorder=tracer, note=notes.append)
     tracer.sampler_of.append(sampler)
     return sampler, tracer
 
@@ -94,7 +95,7 @@ def test_a_recording_that_does_not_work_is_done_without(fault: str) -> None:
         return lambda: torch.randn(1, 40)
 
     notes: list[str] = []
-    sampler = Sampler(copy.deepcopy(model), Limits(), recorder=faulty, note=notes.append)
+    sampler = CachedSampler(copy.deepcopy(model), Limits(), recorder=faulty, note=notes.append)
     (answer,) = sample(sampler, [[1, 2, 3]], tokens=30)
     assert gap(model, [1, 2, 3], answer) < 1e-4
     assert len(notes) == 1 and ("not on this machine" if fault == "raises" else "a replayed step differs from the step") in notes[0]

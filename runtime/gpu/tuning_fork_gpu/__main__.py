@@ -70,8 +70,9 @@ def serve(given: argparse.Namespace) -> None:
     check_bind(given.host, tls, given.insecure)
 
     say(progress="Starting PyTorch")
+    from .models import LoraSettings
     from .server import Server, ServerOptions
-    from .training import Learner, LoraSettings
+    from .training import Learner
 
     rank = given.lora_rank
     lora = LoraSettings(rank, given.lora_alpha or 2.0 * rank, given.lora_targets) if rank > 0 else None
@@ -126,7 +127,8 @@ def tls_of(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(certificate, key, password=lambda: "")
     except OSError as error:  # of TLS, too
-        raise Refusal(400, "usage", f"{certificate} and {key} are not a certificate and its key: {error.strerror or error}.", "Give both as PEM files, the key without a password.") from error
+        why = f"{certificate} and {key} are not a certificate and its key: {error.strerror or error}."
+        raise Refusal(400, "usage", why, "Give both as PEM files, the key without a password.") from error
     return context
 
 
@@ -139,7 +141,7 @@ def check_bind(host: str, tls: ssl.SSLContext | None, insecure: bool) -> None:
 
 
 def end_with_stdin() -> None:
-    while sys.stdin.buffer.read1(4096):
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     os._exit(0)
 

@@ -59,10 +59,10 @@ class Chooser:
         score = (logits.gather(1, ids[:, None])[:, 0] - largest[:, 0]) * self._scale[:, 0]
         logprobs = (score.double() - total.log()).clamp(min=UNLIKELY).float()
         table = torch.stack([ids.double(), logprobs.double(), finite.double()]).cpu()
-        chosen = [Chosen(int(id), logprob) if fine else None for id, logprob, fine in table.T.tolist()]
+        chosen: list[Chosen | None] = [Chosen(int(id), logprob) if fine else None for id, logprob, fine in table.T.tolist()]
         for row in sorted({*self._cut, *self._told}):
-            if chosen[row] is not None:
-                chosen[row] = _choose_row(weights[row], int(chosen[row].id), self._choices[row], uniform[row])
+            if (drawn := chosen[row]) is not None:
+                chosen[row] = _choose_row(weights[row], drawn.id, self._choices[row], uniform[row])
         return chosen
 
     def _pick(self, weights: Tensor, logits: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,16 +21,17 @@ class _Node:
     """A run of ids below a parent."""
 
     ids: Ids
-    values: Tensor | None
+    values: Tensor
     """[layers, 2, heads, ids, width]"""
     parent: _Node | None
+    """None: the root, which has no ids."""
     logits: Tensor | None = None
     """What follows its last token, if it was asked for as a whole."""
     children: dict[int, _Node] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
-        return self.ids.nbytes + sum(tensor.nbytes for tensor in (self.values, self.logits) if tensor is not None)
+        return self.ids.nbytes + self.values.nbytes + (0 if self.logits is None else self.logits.nbytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class PrefixCache:
     def __init__(self, shape: Shape, limit_bytes: int) -> None:
         self._shape = shape
         self._limit = limit_bytes
-        self._root = _Node(np.empty(0, np.int32), None, None)
+        self._root = _Node(np.empty(0, np.int32), shape.slab(1, 0)[:, :, 0], None)
         self._uses: dict[_Node, None] = {}
         """Oldest use first. A node is always touched after its children, so the oldest is a leaf."""
         self.bytes = 0
@@ -124,14 +125,17 @@ class PrefixCache:
 
     def _split(self, node: _Node, at: int) -> _Node:
         """Cuts a node in two and gives back the upper part."""
-        upper = _Node(node.ids[:at].copy(), node.values[:, :, :, :at].clone(), node.parent)
-        node.parent.children[int(upper.ids[0])] = upper
+        parent = node.parent
+        assert parent is not None
+        upper = _Node(node.ids[:at].copy(), node.values[:, :, :, :at].clone(), parent)
+        parent.children[int(upper.ids[0])] = upper
         upper.children[int(node.ids[at])] = node
         node.ids, node.values, node.parent = node.ids[at:].copy(), node.values[:, :, :, at:].clone(), upper
         return upper
 
     def _remove(self, leaf: _Node) -> None:
         del self._uses[leaf]
+        assert leaf.parent is not None
         del leaf.parent.children[int(leaf.ids[0])]
         self.bytes -= leaf.bytes
 

@@ -68,7 +68,8 @@ def _prompt(read: Reader, vocabulary: int, context: int) -> Ids:
         )  # fmt: skip
     for id in prompt:
         if not is_count(id) or id >= vocabulary:
-            raise Refusal(400, "model-request", f"The prompt has the token id {id}, which the model does not know.", "Encode the prompt with this model's own tokenizer.")
+            why = f"The prompt has the token id {str(id)[:50]}, which the model does not know."
+            raise Refusal(400, "model-request", why, "Encode the prompt with this model's own tokenizer.")
     return np.array(prompt, np.int32)
 
 

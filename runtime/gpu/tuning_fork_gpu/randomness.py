@@ -1,4 +1,4 @@
-"""A uniform number for each token of a call, the same that the embedded policy draws (runtime/policy/random.ts): counter-based, so there is no state to lose."""
+"""A uniform number for each token of a call, as the embedded policy draws it (runtime/policy/random.ts): counter-based, so there is no state to lose."""
 
 from __future__ import annotations
 

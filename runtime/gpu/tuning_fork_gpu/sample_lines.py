@@ -38,8 +38,9 @@ async def sample_lines(sampler: Sampler, body: SampleBody, write: Write) -> None
             await heard.wait()
             heard.clear()
             tokens: list[Token] = []
-            while news and isinstance(news[0], Token):
-                tokens.append(news.popleft())  # type: ignore[arg-type]
+            while news and isinstance(token := news[0], Token):
+                tokens.append(token)
+                news.popleft()
             if tokens:
                 await write(_line(tokens, first))
                 first = False
@@ -53,9 +54,9 @@ async def sample_lines(sampler: Sampler, body: SampleBody, write: Write) -> None
     end = news.popleft()
     if isinstance(end, Ended):
         await write({"done": {"finish": end.finish, "version": end.version, "cached": end.cached}})
-    elif first:
-        raise end
-    else:
+    elif isinstance(end, Refusal):
+        if first:
+            raise end
         await write({"error": end.info()})
 
 

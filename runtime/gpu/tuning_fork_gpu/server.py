@@ -23,8 +23,17 @@ from .checkpoints import OPTIMIZER, STATE
 from .door import CHUNK, Exchange, Gone, serve_connection
 from .errors import Refusal
 from .hosts import is_loopback
+from .open_sampler import open_sampler
 from .packs import PackBody, encode_scores
-from .protocol import MODEL_FILES, PROTOCOL, PROTOCOL_HEADER, START_CHECKPOINT, CheckpointRequest, LoadRequest, SampleBody
+from .protocol import (
+    MODEL_FILES,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    START_CHECKPOINT,
+    CheckpointRequest,
+    LoadRequest,
+    SampleBody,
+)
 from .sample_lines import StoredSamplers, sample_lines
 from .sampling import Sampler
 from .training import CheckpointBody, Learner
@@ -63,7 +72,7 @@ class Server:
         self._keep = options.keep.expanduser().absolute()
         self._worker = ThreadPoolExecutor(1, "learner")
         self._sampled_model = learner.sampling_copy()
-        self._sampler = Sampler(self._sampled_model, version=learner.version, note=self._tell)
+        self._sampler = open_sampler(self._sampled_model, version=learner.version, note=self._tell)
         self._stored = StoredSamplers(self._open_stored)
         self._sampling = 0
         self._connections: set[asyncio.Task[None]] = set()
@@ -133,7 +142,8 @@ class Server:
             raise Refusal(401, "auth", "The token is missing or wrong.", 'Send "authorization: Bearer <token>" with the token this trainer was started with.')
         theirs = headers.get(PROTOCOL_HEADER, str(PROTOCOL))
         if theirs != str(PROTOCOL):
-            raise Refusal(400, "protocol", f"This trainer speaks protocol {PROTOCOL}, and you {theirs[:20]}.", "Install the same version of Tuning Fork on both sides.")
+            why = f"This trainer speaks protocol {PROTOCOL}, and you {theirs[:20]}."
+            raise Refusal(400, "protocol", why, "Install the same version of Tuning Fork on both sides.")
         if self._draining.is_set():
             raise Refusal(503, "trainer", "The trainer is shutting down.", "Start it again.")
 
@@ -181,7 +191,7 @@ class Server:
 
     async def _open_stored(self, folder: str) -> Sampler:
         # a copy: the learner's own is scored with
-        return await self._in_turn(lambda: Sampler(copy.deepcopy(self._learner.stored_model(folder))))
+        return await self._in_turn(lambda: open_sampler(copy.deepcopy(self._learner.stored_model(folder))))
 
     async def _score(self, exchange: Exchange) -> None:
         content = await exchange.body(self._options.body_limit)
@@ -332,8 +342,8 @@ def usable_files(folder: Path) -> list[str]:
 @cache
 def _form(pattern: str) -> re.Pattern[str]:
     """The last name of a path may have slashes."""
-    names = pattern.split("*")
-    return re.compile("([^/]{1,300})".join(re.escape(part) for part in names[:-1]) + ("" if len(names) == 1 else "(.{1,300})" if names[-1] == "" else "([^/]{1,300})") + re.escape(names[-1]))
+    form = re.escape(pattern).replace(r"\*", "([^/]{1,300})")
+    return re.compile(form.removesuffix("([^/]{1,300})") + "(.{1,300})" if form.endswith("([^/]{1,300})") else form)
 
 
 def _decoded(name: str) -> str:

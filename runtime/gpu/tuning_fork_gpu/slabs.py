@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from transformers import AttentionInterface, PreTrainedModel
 
@@ -34,7 +34,8 @@ class Shape(NamedTuple):
     def of(model: PreTrainedModel) -> Shape:
         config = model.config.get_text_config()
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        return Shape(config.num_hidden_layers, config.num_key_value_heads, width, model.dtype, model.device)
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        return Shape(config.num_hidden_layers, heads, width, model.dtype, model.device)
 
     @property
     def bytes(self) -> int:
@@ -52,7 +53,7 @@ class Attention(Protocol):
 
 
 def attend(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *,
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *,
     scaling: float, slabs: Attention, sliding_window: int | None = None, **_: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
     return slabs(module.layer_idx, query, key, value, scaling, sliding_window).transpose(1, 2), None
@@ -283,7 +284,10 @@ class _Part(NamedTuple):
 
 
 def _part(query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None) -> _Part:
-    """`query` [rows * kv heads, sequences of each * group, width], `key` and `value` [rows * kv heads, tokens, width], `hidden` [rows, sequences of each, tokens]."""
+    """
+    `query` [rows * kv heads, sequences of each * group, width], `key` and `value` [rows * kv heads, tokens, width], `hidden` [rows, sequences of each,
+    tokens].
+    """
     scores = torch.bmm(query, key.mT).float()
     if hidden is not None:
         rows, sequences, tokens = hidden.shape

@@ -77,7 +77,7 @@ class Steps:
 
     def _run(self) -> Tensor:
         ids, positions = self._batch.begin()
-        logits = self._model(input_ids=ids, position_ids=positions, use_cache=False, logits_to_keep=1, slabs=self._batch).logits[:, 0]
+        logits: Tensor = self._model(input_ids=ids, position_ids=positions, use_cache=False, logits_to_keep=1, slabs=self._batch).logits[:, 0]
         self._batch.end()
         return logits
 

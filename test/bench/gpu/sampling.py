@@ -20,6 +20,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel, Qwen2Config
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "runtime/gpu"))
+from tuning_fork_gpu.cached_sampling import CachedSampler
 from tuning_fork_gpu.choosing import Choice
 from tuning_fork_gpu.sampling import Call, Sampler, Token
 
@@ -44,7 +45,7 @@ def main() -> None:
     prompt, answer = given.prompt or (1024 if on_gpu else 512), given.answer or (512 if on_gpu else 128)
     model = build(given.shape, given.device, torch.bfloat16 if on_gpu else torch.float32)
     prompts = torch.randint(0, model.config.vocab_size, (GROUPS, prompt), generator=torch.Generator().manual_seed(1)).repeat_interleave(GROUP, 0)
-    sampler = Sampler(copy.deepcopy(model))
+    sampler = CachedSampler(copy.deepcopy(model))
     ours, peer = [], []
     for round in range(given.rounds + 1):
         sampler.swap(lambda: None, version=round)  # nothing is known of the prompts
