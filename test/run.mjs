@@ -49,11 +49,14 @@ const steps = [
 ];
 
 let failed = false;
+let lacking = false;
 for (const [name, args] of steps) {
+  if (name.endsWith(' of frameworks') && lacking) continue;
   const started = Date.now();
   const { status } = spawnSync(node, args, { cwd: root, stdio: 'inherit', env: { ...process.env, TUNING_FORK_BUNDLE: 'as-is', PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}` } });
   console.log(`${status === 0 ? '✔' : '✖'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
   failed ||= status !== 0;
+  lacking ||= name === 'agent frameworks' && status !== 0;
   // Without these no journey can begin; they have said what is wrong.
   if ((name === 'bundle' || name === 'VS Code') && status !== 0) break;
 }

@@ -14,7 +14,8 @@ export async function copyExamples(dir: string): Promise<void> {
   const linked = join(dir, 'node_modules/tuning-fork');
   if (existsSync(linked)) return;
   await mkdir(dir, { recursive: true });
-  const left = ['runs', 'images', 'node_modules'];
+  // Those of frameworks need packages that only a network has.
+  const left = ['runs', 'images', 'node_modules', 'frameworks'];
   await cp(join(packageRoot, 'examples'), join(dir, 'examples'), { recursive: true, force: false, filter: (path) => !left.includes(basename(path)) });
   await furnish(dir, Object.fromEntries(EXAMPLES.map((name) => [name, `tuning-fork train --conf examples/${name}/${name}.yaml`])));
   await link(dir);
