@@ -251,6 +251,9 @@ export class LiveRun implements Debuggee {
 
   #forked({ run, dir, console }: FollowedRun, { parent, rewards, ...from }: NonNullable<FollowedRun['fork']>): void {
     this.#tell('tuningFork/forked', { run, dir, parent, ...from, rewards });
+    // A client may have taken an older list of threads after it heard that these ended: it asks again.
+    const [left] = this.#threads.keys();
+    if (left !== undefined) this.#tell('thread', { reason: 'started', threadId: left });
     const told = rewards.map((reward) => (reward === null ? '–' : number(reward))).join(', ');
     console.line(l10n.t('Forks of {0} from {1} reached these rewards: {2}', parent, pointText(from), told));
   }
