@@ -15,6 +15,7 @@ from models import VOCABULARY
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 from tuning_fork_gpu.errors import Refusal
+from tuning_fork_gpu.merge import merge
 from tuning_fork_gpu.packs import Pack
 from tuning_fork_gpu.training import CheckpointBody, Learner, LoraSettings
 
@@ -83,15 +84,17 @@ def test_the_weights_it_began_with_can_be_had_again(kind: str, qwen: Path, packs
     assert same(learner, fresh)
 
 
-def test_transformers_loads_a_checkpoint_and_the_debug_backbone_does(packs: list[Pack], tmp_path: Path) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_transformers_loads_a_checkpoint_and_the_debug_backbone_does(dtype: str, packs: list[Pack], tmp_path: Path) -> None:
     model = make("qwen2", tmp_path / "model", hidden_size=64)  # heads of 16, as ONNX Runtime wants them
-    learner = Learner.load(str(model))
+    learner = Learner.load(str(model), dtype=dtype)
     run(learner, packs, range(1))
     learner.save(CheckpointBody("one", tmp_path / "one", False))
     ids = torch.arange(10)[None]
     with torch.no_grad():
         logits = learner.sampling_model()(ids).logits
-        assert torch.equal(AutoModelForCausalLM.from_pretrained(tmp_path / "one", attn_implementation="sdpa")(ids).logits, logits)
+        assert torch.equal(AutoModelForCausalLM.from_pretrained(tmp_path / "one", attn_implementation="sdpa", dtype=dtype)(ids).logits, logits)
+        logits = AutoModelForCausalLM.from_pretrained(tmp_path / "one", dtype=torch.float32)(ids).logits
     assert json.loads((tmp_path / "one/config.json").read_text()) == json.loads((model / "config.json").read_text())
     session = onnxruntime.InferenceSession(tmp_path / "one/onnx/model.onnx")
     feeds = {"input_ids": ids.numpy(), "attention_mask": torch.ones_like(ids).numpy(), "position_ids": ids.numpy(), "num_logits_to_keep": torch.tensor(0).numpy()}
@@ -116,6 +119,21 @@ def test_peft_loads_an_adapter_and_it_can_be_scored_and_sampled_with(qwen: Path,
     assert torch.equal(learner.score(score_body(packs, checkpoint="one"))[0].logprob, then.logprob)
     assert not torch.equal(learner.score(score_body(packs))[0].logprob, then.logprob)
     assert not (tmp_path / "one/model.safetensors").exists(), "the adapter alone"
+
+
+def test_an_adapter_and_its_model_become_one(qwen: Path, packs: list[Pack], tmp_path: Path) -> None:
+    learner = KINDS["lora"](str(qwen))
+    run(learner, packs, range(1))
+    learner.save(CheckpointBody("one", tmp_path / "one", True))
+    merge(tmp_path / "one", tmp_path / "merged")
+    ids = torch.arange(10)[None]
+    with torch.no_grad():
+        assert torch.allclose(plain(tmp_path / "merged")(ids).logits, learner.sampling_model()(ids).logits, atol=1e-4)
+    assert Learner.load(str(tmp_path / "merged")).info()["training"]["method"] == "full"
+    with pytest.raises(SystemExit, match="is there already"):
+        merge(tmp_path / "one", tmp_path / "merged")
+    with pytest.raises(SystemExit, match="has no adapter_config.json"):
+        merge(qwen, tmp_path / "other")
 
 
 def test_stored_models_are_scored_with(qwen: Path, packs: list[Pack], tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_chunks_of_the_softmax_do_not_matter(qwen: Path, monkeypatch: pytest.Mon
     learner, packs = Learner.load(str(qwen)), [one_tree(group(qwen))]
     wanted, loss = gradients_of(learner, packs)
     seen: list[int] = []
-    monkeypatch.setitem(predict.LOGIT_BYTES, "cpu", 4 * VOCABULARY * 3)
+    monkeypatch.setattr(predict, "LOGITS", 4 * VOCABULARY * 3)
     learner.model.lm_head.register_forward_hook(lambda _module, _inputs, logits: seen.append(len(logits)))
     ours, our_loss = gradients_of(learner, packs)
     assert max(seen) == 3 and len(seen) > 3

@@ -80,7 +80,7 @@ def write(directory: Path, model: PreTrainedModel, adapter: Any | None, base: Pa
 def write_onnx(directory: Path, model: PreTrainedModel, base: Path) -> None:
     """For the debug backbone, where the architecture allows; and the train graphs, which are the same for all weights."""
     config = model.config
-    if config.model_type not in ("qwen2", "llama") or model.dtype != torch.float32 or model.num_parameters() > LARGEST_ONNX:
+    if config.model_type not in ("qwen2", "llama") or model.num_parameters() > LARGEST_ONNX:
         return
     if (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads) % 16 != 0:
         return  # ONNX Runtime's attention wants it so

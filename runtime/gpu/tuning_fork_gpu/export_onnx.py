@@ -16,10 +16,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.numpy import load_file
+
+from . import safetensors_body
+from .errors import Refusal
+from .safetensors_body import Stored
 
 Array = NDArray[np.float32]
 FUSED = "com.microsoft"
+LARGEST = 2**31
+"""Bytes of an ONNX file."""
 
 
 @dataclass(frozen=True)
@@ -206,12 +211,33 @@ def build(decoder: Decoder, tensors: dict[str, Array]) -> onnx.ModelProto:
     return model
 
 
+def read_weights(file: Path) -> dict[str, Array]:
+    try:
+        return {name: floats(name, stored) for name, stored in safetensors_body.read(file.read_bytes()).tensors.items()}
+    except Refusal as refusal:
+        raise SystemExit(f"{file}: {refusal.message}") from refusal
+
+
+def floats(name: str, stored: Stored) -> Array:
+    if stored.dtype == "F32":
+        return np.frombuffer(stored.data, "<f4").reshape(stored.shape)
+    if stored.dtype == "F16":
+        return np.frombuffer(stored.data, "<f2").astype(np.float32).reshape(stored.shape)
+    if stored.dtype == "BF16":
+        return (np.frombuffer(stored.data, "<u2").astype(np.uint32) << 16).view(np.float32).reshape(stored.shape)
+    raise Refusal(400, "protocol", f"{name} is {stored.dtype}, which no weight is.")
+
+
 def export(directory: Path) -> Path:
     for name in ("config.json", "model.safetensors"):
         if not (directory / name).is_file():
             raise SystemExit(f"{directory / name}: not found.")
     decoder = Decoder.from_config(json.loads((directory / "config.json").read_text()))
-    model = build(decoder, load_file(directory / "model.safetensors"))
+    weights = read_weights(directory / "model.safetensors")
+    size = sum(weight.nbytes for weight in weights.values())
+    if size >= LARGEST:
+        raise SystemExit(f"{directory}: its weights are {size / 2**30:.1f} GiB, and an ONNX file holds less than 2.")
+    model = build(decoder, weights)
     path = directory / "onnx" / "model.onnx"
     path.parent.mkdir(exist_ok=True)
     onnx.save(model, path)
@@ -220,7 +246,7 @@ def export(directory: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tuning_fork_gpu.export_onnx", description=__doc__.split("\n")[0])
-    parser.add_argument("directory", type=Path, help="with config.json and model.safetensors (float32)")
+    parser.add_argument("directory", type=Path, help="with config.json and model.safetensors")
     path = export(parser.parse_args().directory)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 

@@ -111,7 +111,7 @@ def export(directory: Path) -> list[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tuning_fork_gpu.export_train", description=__doc__.split("\n")[0])
-    parser.add_argument("directory", type=Path, help="with config.json and model.safetensors (float32)")
+    parser.add_argument("directory", type=Path, help="with config.json and model.safetensors")
     for path in export(parser.parse_args().directory):
         print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 

@@ -13,8 +13,8 @@ from .fused import token_logprobs
 from .models import head_of
 from .train_step import METRICS, Objective, Targets, objective
 
-LOGIT_BYTES = {"cpu": 2**26, "cuda": 2**30}
-"""Of the float32 logits of one chunk; computing with them takes some four times as much."""
+LOGITS = 2**26
+"""Bytes of the float32 logits of one chunk; computing with them takes some four times as much. On a GPU it is a part of its memory."""
 
 
 class Predicted:
@@ -28,7 +28,7 @@ class Predicted:
         out = model.get_decoder()(input_ids=batch.id, position_ids=batch.position, use_cache=False, **how)
         hidden: Tensor = out.last_hidden_state
         self.at_parent = hidden.flatten(0, 1).index_select(0, batch.parent)
-        self.chunk = max(1, LOGIT_BYTES.get(hidden.device.type, 2**26) // (4 * model.config.get_text_config().vocab_size))
+        self.chunk = max(1, bytes_of_logits(hidden.device) // (4 * model.config.get_text_config().vocab_size))
 
     def chunks(self) -> Iterator[tuple[slice, Tensor]]:
         for start in range(0, len(self.at_parent), self.chunk):
@@ -59,6 +59,10 @@ class Predicted:
             totals += metrics
         self.at_parent.backward(torch.cat(to_hidden))
         return torch.cat(logprobs), totals
+
+
+def bytes_of_logits(device: torch.device) -> int:
+    return min(2**30, torch.cuda.get_device_properties(device).total_memory // 64) if device.type == "cuda" else LOGITS
 
 
 def predict(head: nn.Module, hidden: Tensor, wanted: Tensor, temperature: float | Tensor) -> tuple[Tensor, Tensor]:
