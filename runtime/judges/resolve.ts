@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { findPath } from '../config/files.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { ENTRYPOINT, splitTarget } from '../config/target.ts';
 import { BUILTIN_JUDGES } from '../protocol/config-names.ts';
@@ -48,14 +50,24 @@ export function resolveJudge(spec: string | null | undefined, options: JudgeOpti
 }
 
 /** The judge of a configuration; `workflow` is named in its errors. */
-export function judgeOf({ config, place }: Pick<LoadedConfig, 'config' | 'place'>, workflow?: string): ResolvedJudge {
+export function judgeOf(loaded: Pick<LoadedConfig, 'config' | 'place' | 'dir' | 'cwd'>, workflow?: string): ResolvedJudge {
+  const { config, place } = loaded;
   const { judge_type: type, judge_protocol: spec, tolerance } = config.task_judge;
   if (type === 'rubrics_auto_grader') {
     throw new TuningForkError('not-here-yet', 'The judge rubrics_auto_grader is not here yet.', { next: 'Name a built-in judge or a class of yours in task_judge.judge_protocol.', where: place('task_judge.judge_type') });
   }
-  // The grader of an entrypoint stands beside its workflow.
-  if (spec === null && workflow === ENTRYPOINT) return { kind: 'user', ...splitTarget(config.rollout.user_workflow) };
+  if (spec === null && gradedBeside(loaded)) return { kind: 'user', ...splitTarget(config.rollout.user_workflow) };
   return resolveJudge(spec, { workflow, tolerance, where: place('task_judge.judge_protocol') });
+}
+
+/** The grader of an entrypoint stands beside its workflow, which a configuration may name. */
+function gradedBeside({ config: { rollout }, ...paths }: Pick<LoadedConfig, 'config' | 'dir' | 'cwd'>): boolean {
+  const { file, className } = splitTarget(rollout.user_workflow);
+  if (className === ENTRYPOINT) return true;
+  const path = findPath(paths, file);
+  const text = path === undefined ? '' : readFileSync(path, 'utf8');
+  const base = Array.from(text.matchAll(/\bclass\s+([\p{ID_Continue}$]+)\s+extends\s+(\w+)/gu)).find(([, name]) => name === className)?.[2];
+  return base !== undefined && base !== 'Workflow' && /\bAgentWorkflow\b/.test(text);
 }
 
 function builtinName(spec: string): string | undefined {

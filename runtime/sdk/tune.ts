@@ -51,40 +51,51 @@ export interface TuneOptions {
   configPath?: string;
 }
 
-/** What a file hands to `tune`. The worker that imports it takes it from there instead of training. */
+/** What a file hands to `tune`, by the names a configuration has for it. The worker that imports the file takes it from there instead of training. */
 export interface Tuned {
-  workflowFunc: WorkflowFunction;
-  judgeFunc?: JudgeFunction;
-  auxiliaryModels?: AuxiliaryModels;
+  file: string;
+  functions: Readonly<Record<string, WorkflowFunction | JudgeFunction>>;
+  auxiliaryModels?: AuxiliaryModels | undefined;
 }
 
-type Shared = { [key: symbol]: ((tuned: Tuned) => void) | undefined };
+/** True for what was looked for. A file that calls `tune` twice hands over twice. */
+type Receive = (tuned: Tuned) => boolean;
+type Shared = { [key: symbol]: Receive | undefined };
 
 /** One receiver for all copies of this package in the process. */
 const receiver = Symbol.for('tuning-fork.tune');
 
-export function receiveTuned(receive: (tuned: Tuned) => void): void {
+export function receiveTuned(receive: Receive): void {
   (globalThis as Shared)[receiver] = receive;
 }
+
+/** What was trained before, by its target: a worker could not tell two of one name apart. */
+const trained = new Map<string, Function>();
 
 /** Trains; resolves when the training has come to its end. */
 export function tune(workflowFunc: WorkflowFunction, configPath: string): Promise<void>;
 export function tune(options: TuneOptions): Promise<void>;
 export async function tune(first: WorkflowFunction | TuneOptions, configPath?: string): Promise<void> {
   const options: TuneOptions = typeof first === 'function' ? { workflowFunc: first, ...(configPath !== undefined && { configPath }) } : first;
-  const receive = (globalThis as Shared)[receiver];
-  if (receive !== undefined) {
-    receive(options);
-    // The file goes no further: what follows `await tune(…)` is not for a worker.
-    return new Promise<never>(() => {});
-  }
   const where = callSite(tune).place;
   if (where === undefined) throw new TuningForkError('workflow', 'tune() was not called from a file.', { next: 'Call it from a .ts file that node runs.' });
-  const names = { workflow: functionName(options.workflowFunc, 'workflowFunc', where), judge: options.judgeFunc && functionName(options.judgeFunc, 'judgeFunc', where) };
+  const { workflowFunc, judgeFunc, auxiliaryModels } = options;
+  const names = { workflow: functionName(workflowFunc, 'workflowFunc', where), judge: judgeFunc && functionName(judgeFunc, 'judgeFunc', where) };
+  const receive = (globalThis as Shared)[receiver];
+  if (receive !== undefined) {
+    const functions = { [names.workflow]: workflowFunc, ...(judgeFunc !== undefined && { [names.judge!]: judgeFunc }) };
+    // The file goes no further: what follows `await tune(…)` is not for a worker.
+    return receive({ file: where.file, functions, auxiliaryModels }) ? new Promise<never>(() => {}) : undefined;
+  }
+  const target = `${where.file}->${names.workflow}`;
+  if ((trained.get(target) ?? workflowFunc) !== workflowFunc) {
+    throw new TuningForkError('workflow', `This file gives tune() two functions of the name ${names.workflow}.`, { where, next: 'Write each as a function with a name of its own, outside of the call.' });
+  }
+  trained.set(target, workflowFunc);
   const settings = settingsOf(options);
   const conf = options.configPath === undefined ? written(settings) : resolve(options.configPath);
   await train([
-    '--conf', conf, '--workflow', `${where.file}->${names.workflow}`, ...(names.judge === undefined ? [] : ['--judge', `${where.file}->${names.judge}`]),
+    '--conf', conf, '--workflow', target, ...(names.judge === undefined ? [] : ['--judge', `${where.file}->${names.judge}`]),
     ...(options.configPath === undefined ? [] : Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`])),
   ]);
 }
@@ -143,10 +154,11 @@ function written(settings: Record<string, Json>): string {
 async function train(args: string[]): Promise<void> {
   const cli = fileURLToPath(new URL('../cli/bin.mjs', import.meta.url));
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', cli, 'train', ...args], { stdio: 'inherit' });
-  // Ctrl-C reaches both of us: the command saves and stops, and this waits for it.
+  // Ctrl-C reaches both of us, another end only this: the command saves and stops, and this waits for it.
   const wait = (): void => {};
-  process.on('SIGINT', wait);
+  const stop = (): void => void child.kill('SIGTERM');
+  process.on('SIGINT', wait).on('SIGTERM', stop);
   const [code] = await new Promise<[number | null]>((settle, fail) => child.once('error', fail).once('exit', (status) => settle([status])));
-  process.off('SIGINT', wait);
+  process.off('SIGINT', wait).off('SIGTERM', stop);
   if (code !== 0) throw new TuningForkError('workflow', `The training ended with exit code ${code ?? 'none'}.`, { next: 'The lines above say why.' });
 }

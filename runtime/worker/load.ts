@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TuningForkError } from '../protocol/errors.ts';
@@ -8,8 +8,8 @@ import { judgeOf, workflowOf, type AuxiliaryModels, type JudgeFunction, type Wor
 import type { Judge, Workflow } from '../sdk/index.ts';
 import { judgeOfEntrypoint, workflowOfEntrypoint } from '../sdk/osmosis/adapter.ts';
 import { importedBy } from '../sdk/osmosis/framework.ts';
-import { entrypointOf, hasAgentWorkflow, type Entrypoint } from '../sdk/osmosis/entrypoint.ts';
-import { receiveTuned, type Tuned } from '../sdk/tune.ts';
+import { entrypointOf, graderOf, isAgentWorkflow, isGrader, type Entrypoint } from '../sdk/osmosis/entrypoint.ts';
+import { receiveTuned } from '../sdk/tune.ts';
 import { userPlace, userStack } from './stack.ts';
 
 export interface UserCode {
@@ -24,10 +24,7 @@ export async function loadUserCode(load: WorkerLoad): Promise<UserCode> {
 }
 
 async function loadWorkflow(load: WorkerLoad): Promise<new () => Workflow> {
-  const found = await importTarget(load.workflow, load.projectDir, 'workflow');
-  if (found.kind === 'entrypoint') return workflowOfEntrypoint(found.entrypoint);
-  if (found.kind === 'function') return workflowOf(found.run as WorkflowFunction, found.auxiliaryModels);
-  const WorkflowClass = found.Class;
+  const WorkflowClass = await importTarget(load.workflow, load.projectDir, 'workflow');
   if (typeof WorkflowClass.prototype.execute !== 'function') {
     throw new TuningForkError('workflow', `${load.workflow.className} has no method execute(task, tuner).`, {
       where: { file: load.workflow.file },
@@ -38,8 +35,7 @@ async function loadWorkflow(load: WorkerLoad): Promise<new () => Workflow> {
 }
 
 async function loadJudge(judge: { file: string; className: string }, projectDir: string): Promise<Judge> {
-  const found = await importTarget(judge, projectDir, 'judge');
-  const JudgeClass = found.kind === 'entrypoint' ? judgeOfEntrypoint(found.entrypoint, judge.file) as unknown as AnyClass : found.kind === 'function' ? judgeOf(found.run as JudgeFunction) as unknown as AnyClass : found.Class;
+  const JudgeClass = await importTarget(judge, projectDir, 'judge');
   if (typeof JudgeClass.prototype.judge !== 'function') {
     throw new TuningForkError('judge', `${judge.className} has no method judge(task, output).`, {
       where: { file: judge.file },
@@ -49,14 +45,13 @@ async function loadJudge(judge: { file: string; className: string }, projectDir:
   return construct(JudgeClass, 'judge', judge) as Judge;
 }
 
-type AnyClass = { new (): object; prototype: Record<string, unknown> };
+type AnyClass = { new (): object; name: string; prototype: Record<string, unknown> };
 
-type Found = { kind: 'entrypoint'; entrypoint: Entrypoint } | { kind: 'class'; Class: AnyClass } | { kind: 'function'; run: WorkflowFunction | JudgeFunction; auxiliaryModels?: AuxiliaryModels };
+/** What files gave to `tune`, by target: it takes their functions whether they are exported or not. */
+const tuned = new Map<string, { run: WorkflowFunction | JudgeFunction; auxiliaryModels?: AuxiliaryModels | undefined }>();
 
-/** What files gave to `tune`, which takes their functions whether they are exported or not. */
-const tuned = new Map<string, Tuned>();
-
-async function importTarget(target: { file: string; className: string }, projectDir: string, code: 'workflow' | 'judge'): Promise<Found> {
+/** What isn't a class of ours is made one: functions, and what is under Osmosis' contract. */
+async function importTarget(target: { file: string; className: string }, projectDir: string, code: 'workflow' | 'judge'): Promise<AnyClass> {
   if (!existsSync(target.file)) {
     throw new TuningForkError(code, `The file ${relative(projectDir, target.file)} does not exist.`, {
       where: { file: target.file },
@@ -65,19 +60,20 @@ async function importTarget(target: { file: string; className: string }, project
   }
   let module: Record<string, unknown>;
   try {
-    module = await importModule(target.file);
+    module = await importModule(target);
   } catch (error) {
     throw importError(error, target.file, code);
   }
   const shown = relative(projectDir, target.file);
-  if (target.className === ENTRYPOINT) return { kind: 'entrypoint', entrypoint: entrypointOf(module, shown) };
-  const value = module[target.className] ?? (target.className === 'default' ? module.default : undefined);
-  if (isClass(value) && typeof value.prototype.run === 'function' && hasAgentWorkflow({ value })) return { kind: 'entrypoint', entrypoint: entrypointOf(module, shown, target.className) };
-  if (isClass(value) && typeof value.prototype.grade === 'function') return { kind: 'entrypoint', entrypoint: entrypointOf(module, shown) };
-  if (isClass(value)) return { kind: 'class', Class: value };
-  const given = tuned.get(target.file);
-  const run = typeof value === 'function' ? value as WorkflowFunction : code === 'workflow' ? given?.workflowFunc : given?.judgeFunc;
-  if (run !== undefined) return { kind: 'function', run, ...(given?.auxiliaryModels && { auxiliaryModels: given.auxiliaryModels }) };
+  const made = (entrypoint: Entrypoint): AnyClass => (code === 'workflow' ? workflowOfEntrypoint(entrypoint) : judgeOfEntrypoint(entrypoint, target.file)) as unknown as AnyClass;
+  if (target.className === ENTRYPOINT) return made(entrypointOf(concrete(module, target.file), shown));
+  const value = module[target.className];
+  if (isAgentWorkflow(value)) return made(entrypointOf({ ...concrete(module, target.file), [target.className]: value }, shown, target.className));
+  if (code === 'judge' && isGrader(value)) return judgeOfEntrypoint(graderOf(module, shown, target.className), target.file) as unknown as AnyClass;
+  if (isClass(value)) return value;
+  const given = tuned.get(keyOf(target));
+  const run = typeof value === 'function' ? value as WorkflowFunction : given?.run;
+  if (run !== undefined) return (code === 'workflow' ? workflowOf(run as WorkflowFunction, given?.auxiliaryModels) : judgeOf(run as JudgeFunction)) as unknown as AnyClass;
   const classes = Object.entries(module).filter(([, each]) => isClass(each)).map(([name]) => name);
   throw new TuningForkError(code, `There is no exported class ${target.className} in ${shown}.`, {
     where: { file: target.file },
@@ -88,19 +84,32 @@ async function importTarget(target: { file: string; className: string }, project
 const modules = new Map<string, Promise<Record<string, unknown>>>();
 
 /** A file that calls `tune` and waits for it would never end: it is taken as far as it has come. A second import would find it waiting. */
-function importModule(file: string): Promise<Record<string, unknown>> {
+function importModule(target: WorkerLoad['workflow']): Promise<Record<string, unknown>> {
+  const { file } = target;
   const known = modules.get(file);
   if (known !== undefined) return known;
   importedBy(file);
   const called = Promise.withResolvers<Record<string, unknown>>();
-  receiveTuned((given) => {
-    tuned.set(file, given);
+  receiveTuned(({ file: by, functions, auxiliaryModels }) => {
+    for (const [name, run] of Object.entries(functions)) tuned.set(keyOf({ file: by, className: name }), { run, auxiliaryModels });
+    if (!tuned.has(keyOf(target))) return false;
     // A file that doesn't wait ends, and has its exports.
     setImmediate(() => called.resolve({}));
+    return true;
   });
   const module = Promise.race([import(pathToFileURL(file).href) as Promise<Record<string, unknown>>, called.promise]);
   modules.set(file, module);
   return module;
+}
+
+function keyOf({ file, className }: WorkerLoad['workflow']): string {
+  return `${realpathSync(file)}->${className}`;
+}
+
+/** `abstract` is gone at run time; the text of the file has it still. */
+function concrete(module: Record<string, unknown>, file: string): Record<string, unknown> {
+  const abstract = new Set(Array.from(readFileSync(file, 'utf8').matchAll(/\babstract\s+class\s+([\p{ID_Continue}$]+)/gu), ([, name]) => name));
+  return Object.fromEntries(Object.entries(module).filter(([, value]) => !isClass(value) || !abstract.has(value.name)));
 }
 
 function isClass(value: unknown): value is AnyClass {

@@ -1,6 +1,6 @@
 import { findPath } from '../../config/files.ts';
 import { loadConfig, type LoadedConfig } from '../../config/load.ts';
-import { splitTarget } from '../../config/target.ts';
+import { ENTRYPOINT, splitTarget } from '../../config/target.ts';
 import { judgeOf } from '../../judges/resolve.ts';
 import { detectLocalServers } from '../../policy/providers.ts';
 import { errorInfo, formatPlace, type ErrorInfo } from '../../protocol/errors.ts';
@@ -139,7 +139,7 @@ class Check implements Watcher {
       if (judge.kind === 'none') return this.#tell('judge', title, 'ok', t('None: the workflow must give every reward itself.'));
       if (judge.kind === 'builtin') return this.#tell('judge', title, 'ok', t('built-in {0}', judge.judge.name));
       if (findPath(config, judge.file) === undefined) return this.#tell('judge', title, 'failed', t('{0} does not exist.', judge.file), t('Correct task_judge.judge_protocol in the YAML.'));
-      this.#tell('judge', title, 'ok', `${judge.className} (${judge.file})`);
+      this.#tell('judge', title, 'ok', judge.className === ENTRYPOINT ? judge.file : `${judge.className} (${judge.file})`);
     } catch (error) {
       this.#tellThrown('judge', title, error);
     }

@@ -1,4 +1,5 @@
 /** A workflow and a grader of Osmosis' contract as the worker wants them: they run, debug and train like any other. */
+import { basename } from 'node:path';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { ChatMessage } from '../../protocol/chat.ts';
 import type { JsonObject } from '../../protocol/json.ts';
@@ -8,7 +9,7 @@ import type { ModelTuner } from '../tuner.ts';
 import { Workflow, WorkflowOutput, type WorkflowTask } from '../workflow.ts';
 import { copyOf } from './config.ts';
 import { GraderContext, RolloutContext, type AgentWorkflowContext, type RolloutSample } from './context.ts';
-import type { Entrypoint } from './entrypoint.ts';
+import type { Entrypoint, Graded } from './entrypoint.ts';
 import { Turnstile } from './turnstile.ts';
 import type { AgentWorkflowOutput } from './workflow.ts';
 
@@ -35,7 +36,8 @@ export async function samplesOf(returned: unknown, context: RolloutContext): Pro
   const samples = await context.getSamples();
   const { messages, metrics = {}, info = {} } = coerced(returned);
   if (messages !== undefined && Object.keys(samples).length === 0) samples['default'] = { messages: JSON.parse(JSON.stringify(messages)) as JsonObject[] };
-  return { samples, metrics, info };
+  // Plain data: it goes where it is written down.
+  return { samples, metrics, info: JSON.parse(JSON.stringify(info)) as JsonObject };
 }
 
 async function outputOf(returned: unknown, context: RolloutContext): Promise<WorkflowOutput> {
@@ -53,16 +55,16 @@ function coerced(returned: unknown): AgentWorkflowOutput {
   return { ...(Array.isArray(messages) && { messages }), ...(metrics !== undefined && { metrics }), ...(info !== undefined && { info }) };
 }
 
-export function judgeOfEntrypoint({ Grader, graderConfig, Workflow: Agent }: Entrypoint, file: string): new () => Judge {
+export function judgeOfEntrypoint({ Grader, graderConfig }: Graded, file: string): new () => Judge {
   if (Grader === null) {
-    throw new TuningForkError('judge', `MISSING_GRADER: No Grader subclass found in '${file}', and ${Agent.name} gives no reward.`, { where: { file }, next: 'Export a class that extends Grader with async grade(ctx), or name a judge in task_judge.judge_protocol.' });
+    throw new TuningForkError('judge', `MISSING_GRADER: No Grader subclass found in '${basename(file)}', and an AgentWorkflow gives no reward itself.`, { where: { file }, next: 'Export a class that extends Grader with async grade(ctx), or name a judge in task_judge.judge_protocol.' });
   }
   const turnstile = new Turnstile(graderConfig?.concurrency?.maxConcurrent ?? null);
   return class extends Judge {
     judge({ label, metadata }: Task, { metadata: output }: OutputData): Promise<Verdict> {
       return turnstile.pass(async () => {
         const config = copyOf(graderConfig);
-        const context = new GraderContext({ label, metadata: metadataOf(metadata), config, samples: output[SAMPLES] as unknown as Record<string, RolloutSample> });
+        const context = new GraderContext({ label, metadata: metadataOf(metadata), config, samples: (output[SAMPLES] ?? {}) as unknown as Record<string, RolloutSample> });
         await new Grader!(config).grade(context);
         if (context.reward === undefined) {
           throw new TuningForkError('judge', `${Grader!.name}.grade() set no reward.`, { where: { file }, next: 'Call ctx.setReward(number), or ctx.setSampleReward(name, number) for each sample.' });

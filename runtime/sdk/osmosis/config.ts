@@ -24,11 +24,21 @@ export abstract class AgentWorkflowConfig extends BaseConfig {}
 export abstract class GraderConfig extends BaseConfig {}
 
 /** A configuration of its own for each rollout, so that none sees what another wrote. Tools and models in it are shared. */
-export function copyOf<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(copyOf) as T;
+export function copyOf<T>(value: T, copies = new Map<unknown, unknown>()): T {
   if (typeof value !== 'object' || value === null) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known as T;
+  const list = Array.isArray(value);
   const prototype = Object.getPrototypeOf(value) as object | null;
-  const plain = prototype === null || prototype === Object.prototype || value instanceof BaseConfig;
-  if (!plain) return value;
-  return Object.assign(Object.create(prototype) as object, Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copyOf(each)]))) as T;
+  if (!list && prototype !== null && prototype !== Object.prototype && !extendsNamed(prototype, 'BaseConfig')) return value;
+  const copy = (list ? [] : Object.create(prototype)) as Record<string, unknown>;
+  copies.set(value, copy);
+  for (const [key, each] of Object.entries(value)) copy[key] = copyOf(each, copies);
+  return copy as T;
+}
+
+/** By its name: a project may carry its own copy of this package beside the worker's. */
+export function extendsNamed(prototype: object | null, name: string): boolean {
+  for (let at = prototype; at !== null; at = Object.getPrototypeOf(at) as object | null) if (at.constructor?.name === name) return true;
+  return false;
 }

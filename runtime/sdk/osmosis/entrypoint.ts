@@ -1,13 +1,16 @@
 /** What a file holds of Osmosis' contract: one workflow, at most one grader, their configurations. Everything that is wrong is told at once. */
 import { TuningForkError } from '../../protocol/errors.ts';
-import { AgentWorkflowConfig, GraderConfig } from './config.ts';
+import { AgentWorkflowConfig, extendsNamed, GraderConfig } from './config.ts';
 import { AgentWorkflow, Grader } from './workflow.ts';
 
-export interface Entrypoint {
-  Workflow: new (config: AgentWorkflowConfig | null) => AgentWorkflow<AgentWorkflowConfig>;
-  workflowConfig: AgentWorkflowConfig | null;
+export interface Graded {
   Grader: (new (config: GraderConfig | null) => Grader<GraderConfig>) | null;
   graderConfig: GraderConfig | null;
+}
+
+export interface Entrypoint extends Graded {
+  Workflow: new (config: AgentWorkflowConfig | null) => AgentWorkflow<AgentWorkflowConfig>;
+  workflowConfig: AgentWorkflowConfig | null;
 }
 
 export interface ValidationError {
@@ -30,10 +33,8 @@ function concrete(Class: AnyClass, method: string): boolean {
   return typeof Class.prototype[method] === 'function';
 }
 
-function configOf(value: unknown, name: 'AgentWorkflowConfig' | 'GraderConfig'): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  for (let at = Object.getPrototypeOf(value) as { constructor?: { name: string } } | null; at !== null; at = Object.getPrototypeOf(at) as typeof at) if (at.constructor?.name === name) return true;
-  return value instanceof (name === 'GraderConfig' ? GraderConfig : AgentWorkflowConfig);
+function isConfig(value: unknown, name: 'AgentWorkflowConfig' | 'GraderConfig'): boolean {
+  return typeof value === 'object' && value !== null && (value instanceof (name === 'GraderConfig' ? GraderConfig : AgentWorkflowConfig) || extendsNamed(Object.getPrototypeOf(value) as object | null, name));
 }
 
 /** An alias counts once. */
@@ -41,46 +42,65 @@ function found<T>(module: Record<string, unknown>, is: (value: unknown) => boole
   return [...new Set(Object.values(module).filter(is))] as T[];
 }
 
-/** Whether a file is an entrypoint at all. */
-export function hasAgentWorkflow(module: Record<string, unknown>): boolean {
-  return Object.values(module).some((value) => extendsOurs(value, 'AgentWorkflow') && concrete(value, 'run'));
+export function isAgentWorkflow(value: unknown): value is AnyClass {
+  return extendsOurs(value, 'AgentWorkflow') && concrete(value, 'run');
 }
+
+export function isGrader(value: unknown): value is AnyClass {
+  return extendsOurs(value, 'Grader') && concrete(value, 'grade');
+}
+
+type Fail = (code: ValidationError['code'], message: string) => void;
 
 /** `wanted`: the class a configuration names, where the file has several. */
 export function entrypointOf(module: Record<string, unknown>, file: string, wanted?: string): Entrypoint {
+  return validated(file, (fail) => {
+    const workflows = found<AnyClass>(module, isAgentWorkflow);
+    const named = wanted === undefined ? undefined : module[wanted] as AnyClass;
+    if (named === undefined && workflows.length === 0) fail('INVALID_WORKFLOW_CLASS', `No AgentWorkflow subclass found in '${file}'.`);
+    if (named === undefined && workflows.length > 1) fail('MULTIPLE_WORKFLOW_CLASSES', `Multiple AgentWorkflow subclasses found in '${file}': ${names(workflows)}. Keep only one, or move extra classes to a separate file.`);
+    const graders = found<AnyClass>(module, isGrader);
+    if (graders.length > 1) fail('INVALID_GRADER_CLASS', `Multiple Grader subclasses found in '${file}': ${names(graders)}. Keep only one, or move extra classes to a separate file.`);
+    const workflowConfig = oneConfig<AgentWorkflowConfig>(module, file, 'AgentWorkflowConfig', fail);
+    const WorkflowClass = named ?? workflows[0];
+    if (WorkflowClass !== undefined) check(WorkflowClass, 'run', workflowConfig, fail);
+    return { Workflow: WorkflowClass as unknown as Entrypoint['Workflow'], workflowConfig, ...graded(module, file, graders[0], fail) };
+  });
+}
+
+/** A grader whose workflow stands in another file. */
+export function graderOf(module: Record<string, unknown>, file: string, wanted: string): Graded {
+  return validated(file, (fail) => graded(module, file, module[wanted] as AnyClass, fail));
+}
+
+function graded(module: Record<string, unknown>, file: string, GraderClass: AnyClass | undefined, fail: Fail): Graded {
+  const graderConfig = oneConfig<GraderConfig>(module, file, 'GraderConfig', fail);
+  if (GraderClass !== undefined) check(GraderClass, 'grade', graderConfig, fail);
+  return { Grader: (GraderClass ?? null) as Graded['Grader'], graderConfig };
+}
+
+function validated<T>(file: string, look: (fail: Fail) => T): T {
   const errors: ValidationError[] = [];
-  const fail = (code: ValidationError['code'], message: string): void => void errors.push({ code, message });
-  const workflows = found<AnyClass>(module, (value) => extendsOurs(value, 'AgentWorkflow') && concrete(value as AnyClass, 'run'));
-  const named = wanted === undefined ? undefined : module[wanted] as AnyClass;
-  if (named === undefined && workflows.length === 0) fail('INVALID_WORKFLOW_CLASS', `No AgentWorkflow subclass found in '${file}'.`);
-  if (named === undefined && workflows.length > 1) fail('MULTIPLE_WORKFLOW_CLASSES', `Multiple AgentWorkflow subclasses found in '${file}': ${names(workflows)}. Keep only one, or move extra classes to a separate file.`);
-  const graders = found<AnyClass>(module, (value) => extendsOurs(value, 'Grader') && concrete(value as AnyClass, 'grade'));
-  if (graders.length > 1) fail('INVALID_GRADER_CLASS', `Multiple Grader subclasses found in '${file}': ${names(graders)}. Keep only one, or move extra classes to a separate file.`);
-  const workflowConfig = oneConfig<AgentWorkflowConfig>('AgentWorkflowConfig');
-  const graderConfig = oneConfig<GraderConfig>('GraderConfig');
-
-  const WorkflowClass = named ?? workflows[0];
-  const GraderClass = graders[0];
-  if (WorkflowClass !== undefined) check(WorkflowClass, 'run', workflowConfig, 'WORKFLOW_RUN_NOT_ASYNC', 'WORKFLOW_INIT_FAILED');
-  if (GraderClass !== undefined) check(GraderClass, 'grade', graderConfig, 'GRADER_GRADE_NOT_ASYNC', 'GRADER_INIT_FAILED');
+  const result = look((code, message) => void errors.push({ code, message }));
   if (errors.length > 0) throw invalid(errors, file);
-  return { Workflow: WorkflowClass as unknown as Entrypoint['Workflow'], workflowConfig, Grader: (GraderClass ?? null) as Entrypoint['Grader'], graderConfig };
+  return result;
+}
 
-  function oneConfig<T extends AgentWorkflowConfig | GraderConfig>(name: 'AgentWorkflowConfig' | 'GraderConfig'): T | null {
-    const configs = found<T>(module, (value) => configOf(value, name));
-    if (configs.length > 1) fail('MULTIPLE_CONFIGS', `Multiple ${name} instances found in '${file}'. Keep only one.`);
-    const [first = null] = configs;
-    if (first !== null && (typeof first.name !== 'string' || first.name.length < 1 || first.name.length > 256)) fail('INVALID_AGENT_NAME', `The name of the ${name} must have 1 to 256 characters.`);
-    return first;
-  }
+function oneConfig<T extends AgentWorkflowConfig | GraderConfig>(module: Record<string, unknown>, file: string, name: 'AgentWorkflowConfig' | 'GraderConfig', fail: Fail): T | null {
+  const configs = found<T>(module, (value) => isConfig(value, name));
+  if (configs.length > 1) fail('MULTIPLE_CONFIGS', `Multiple ${name} instances found in '${file}'. Keep only one.`);
+  const [first = null] = configs;
+  if (first !== null && (typeof first.name !== 'string' || first.name.length < 1 || first.name.length > 256)) fail('INVALID_AGENT_NAME', `The name of the ${name} must have 1 to 256 characters.`);
+  return first;
+}
 
-  function check(Class: AnyClass, method: 'run' | 'grade', config: unknown, notAsync: ValidationError['code'], broken: ValidationError['code']): void {
-    if ((Class.prototype[method] as Function).constructor.name !== 'AsyncFunction') fail(notAsync, `${Class.name}.${method}() must be async.`);
-    try {
-      Reflect.construct(Class as unknown as new (given: unknown) => object, [config]);
-    } catch (error) {
-      fail(broken, `The constructor of ${Class.name} threw: ${(error as Error).message}`);
-    }
+function check(Class: AnyClass, method: 'run' | 'grade', config: unknown, fail: Fail): void {
+  const [notAsync, broken] = method === 'run' ? ['WORKFLOW_RUN_NOT_ASYNC', 'WORKFLOW_INIT_FAILED'] as const : ['GRADER_GRADE_NOT_ASYNC', 'GRADER_INIT_FAILED'] as const;
+  if ((Class.prototype[method] as Function).constructor.name !== 'AsyncFunction') fail(notAsync, `${Class.name}.${method}() must be async.`);
+  try {
+    Reflect.construct(Class as unknown as new (given: unknown) => object, [config]);
+  } catch (error) {
+    fail(broken, `The constructor of ${Class.name} threw: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Lets so many through at once; the others wait in the order in which they came. */
 export class Turnstile {
   readonly #most: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #inside = 0;
 
   constructor(most: number | null) {
@@ -13,19 +13,59 @@ export class Turnstile {
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.size;
   }
 
-  async pass<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#inside >= this.#most) await new Promise<void>((resolve) => void this.#waiting.push(resolve));
-    else this.#inside++;
+  /** Whoever is aborted waits no longer, and gives up its place even where its work goes on. */
+  async pass<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const aborted = signal && rejection(signal);
     try {
-      return await work();
+      if (this.#inside >= this.#most) await this.#wait(aborted);
+      else this.#inside++;
+      try {
+        const working = work();
+        // What it says after it was given up is for nobody.
+        working.catch(() => {});
+        return await (aborted === undefined ? working : Promise.race([working, aborted.promise]));
+      } finally {
+        this.#leave();
+      }
     } finally {
-      const next = this.#waiting.shift();
-      // Whoever leaves hands over its place.
-      if (next === undefined) this.#inside--;
-      else next();
+      aborted?.forget();
     }
   }
+
+  async #wait(aborted: Rejection | undefined): Promise<void> {
+    const turn = Promise.withResolvers<void>();
+    this.#waiting.add(turn.resolve);
+    try {
+      await (aborted === undefined ? turn.promise : Promise.race([turn.promise, aborted.promise]));
+    } catch (error) {
+      // Called and aborted at once: the place goes on to the next.
+      if (!this.#waiting.delete(turn.resolve)) this.#leave();
+      throw error;
+    }
+  }
+
+  /** Whoever leaves hands over its place. */
+  #leave(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) return void this.#inside--;
+    this.#waiting.delete(next);
+    next();
+  }
+}
+
+interface Rejection {
+  promise: Promise<never>;
+  forget(): void;
+}
+
+function rejection(signal: AbortSignal): Rejection {
+  let end!: () => void;
+  const promise = new Promise<never>((_, reject) => void (end = () => reject(signal.reason as Error)));
+  promise.catch(() => {});
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  return { promise, forget: () => signal.removeEventListener('abort', end) };
 }

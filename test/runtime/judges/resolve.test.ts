@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { judgeOf, resolveJudge } from '../../../runtime/judges/resolve.ts';
 import { configSchema } from '../../../runtime/protocol/config.ts';
@@ -31,11 +34,20 @@ test('a class of the user’s own, or none', () => {
 
 test('the judge of a configuration, with its tolerance and its place', () => {
   const place = (key: string) => ({ file: 'x.yaml', line: 9, key });
-  const config = (task_judge: object) => ({ config: configSchema.parse({ rollout: { user_workflow: 'a.ts->A' }, task_judge }), place });
+  const config = (task_judge: object) => ({ config: configSchema.parse({ rollout: { user_workflow: 'a.ts->A' }, task_judge }), place, dir: '/', cwd: '/' });
   const found = judgeOf(config({ judge_protocol: 'builtin->number_match', tolerance: 0.5 }));
   assert.ok(found.kind === 'builtin');
   assert.equal(found.judge.judge(task({}, 5), answered('5.4')).reward, 1);
   assert.deepEqual(judgeOf(config({})), { kind: 'none' });
   assert.throws(() => judgeOf(config({ judge_type: 'rubrics_auto_grader' })), { code: 'not-here-yet', where: place('task_judge.judge_type') });
   assert.throws(() => judgeOf(config({ judge_protocol: 'builtin->x' })), { where: place('task_judge.judge_protocol') });
+});
+
+test('a grader beside its workflow is its judge, also where the workflow is named; not that of another contract', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'tuning-fork-graded-'));
+  t.after(() => rm(dir, { recursive: true }));
+  await writeFile(join(dir, 'a.ts'), 'export class A extends AgentWorkflow<Config> {}\nexport class G extends Grader {}\nexport class B extends Workflow {}');
+  const found = (target: string) => judgeOf({ config: configSchema.parse({ rollout: { user_workflow: target } }), place: (key: string) => ({ file: 'x.yaml', key }), dir, cwd: '/' });
+  assert.deepEqual(['a.ts', 'a.ts->A'].map(found), [{ kind: 'user', file: 'a.ts', className: '*' }, { kind: 'user', file: 'a.ts', className: 'A' }]);
+  assert.deepEqual(['a.ts->B', 'a.ts->C', 'b.ts->A'].map(found), [{ kind: 'none' }, { kind: 'none' }, { kind: 'none' }]);
 });

@@ -176,8 +176,25 @@ describe('loading user code', () => {
     assert.equal(subject.blocked?.where?.line, 15, 'also from outside of a loop');
   });
 
+  for (const [className, reward] of [['first', 1], ['second', 2]] as const) {
+    it(`takes ${className} of a file that gives tune() two functions, and waits for each`, async () => {
+      await using subject = await Subject.start({ workflow: { file: `${fixtures}tuned-twice.ts`, className } });
+      subject.run('a', '');
+      const end = await subject.end('a');
+      assert.equal(end.type === 'finished' && end.output.reward, reward);
+    });
+  }
+
+  it('takes the one AgentWorkflow that is not abstract, and a grader from a file of its own', async () => {
+    await using subject = await Subject.start({ workflow: { file: `${fixtures}entrypoint.ts`, className: '*' }, judge: { file: `${fixtures}grader.ts`, className: 'Half' } });
+    subject.run('a', '');
+    const end = await subject.end('a');
+    assert.deepEqual(end.type === 'finished' && end.output.metadata.samples, { default: { messages: [{ role: 'assistant', content: 'concrete' }] } });
+  });
+
   for (const [what, workflow, words] of [
     ['a missing file', { file: `${fixtures}nowhere.ts`, className: 'X' }, /nowhere\.ts does not exist/],
+    ['a function that tune() did not get', { file: `${fixtures}tuned-twice.ts`, className: 'third' }, /no exported class third/],
     ['a missing class', { file: workflows, className: 'Missbehaves' }, /no exported class Missbehaves/],
     ['an export that is no class', { file: workflows, className: 'notAClass' }, /no exported class notAClass/],
     ['a syntax error', { file: `${fixtures}syntax-error.ts`, className: 'Broken' }, /Importing failed/],

@@ -30,12 +30,14 @@ export class LocalBackend {
   readonly #entrypoint: Entrypoint;
   readonly #most: number;
   readonly #turnstile: Turnstile;
+  readonly #graders: Turnstile;
 
   /** Everything that is wrong with the classes is told here, at once. */
   constructor({ workflow, workflowConfig, grader, graderConfig }: LocalBackendOptions) {
     this.#entrypoint = entrypointOf({ workflow, ...(workflowConfig && { workflowConfig }), ...(grader && { grader }), ...(graderConfig && { graderConfig }) }, 'LocalBackend', 'workflow');
     this.#most = workflowConfig?.concurrency.maxConcurrent ?? CONCURRENCY;
     this.#turnstile = new Turnstile(this.#most);
+    this.#graders = new Turnstile(graderConfig?.concurrency.maxConcurrent ?? null);
   }
 
   get concurrency(): { running: number; queued: number; max: number } {
@@ -61,14 +63,17 @@ export class LocalBackend {
         const ctx = { prompt: request.initial_messages as unknown as ChatMessage[], config, metadata: request.metadata ?? null };
         return samplesOf(await new this.#entrypoint.Workflow(config).run(ctx), context);
       });
-    });
+    }, signal);
   }
 
-  async grade(request: InitRequest, samples: Record<string, RolloutSample>): Promise<number | undefined> {
-    const config = copyOf(this.#entrypoint.graderConfig);
-    const context = new GraderContext({ label: request.label ?? null, metadata: request.metadata ?? null, config, samples });
-    await new this.#entrypoint.Grader!(config).grade(context);
-    return context.reward?.reward;
+  grade(request: InitRequest, samples: Record<string, RolloutSample>, signal: AbortSignal): Promise<number | undefined> {
+    return this.#graders.pass(async () => {
+      signal.throwIfAborted();
+      const config = copyOf(this.#entrypoint.graderConfig);
+      const context = new GraderContext({ label: request.label ?? null, metadata: request.metadata ?? null, config, samples });
+      await new this.#entrypoint.Grader!(config).grade(context);
+      return context.reward?.reward;
+    }, signal);
   }
 }
 
@@ -76,6 +81,11 @@ export class LocalBackend {
 function modelOf(id: string, sample: string, request: InitRequest, signal: AbortSignal): GatewayModel {
   return new GatewayModel(sample, {
     baseURL: request.chat_completions_url.replace(/\/chat\/completions\/?$/, ''), apiKey: request.llm_api_key ?? request.controller_api_key ?? '', signal, ready: undefined,
-    headers: { 'x-rollout-id': id, 'x-sample-id': sample },
+    headers: { 'x-rollout-id': headerText(id), 'x-sample-id': headerText(sample) },
   });
+}
+
+/** A header holds ASCII; what an id has beyond that is escaped as in a URL. */
+function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]+/g, (part) => encodeURIComponent(part.toWellFormed()));
 }

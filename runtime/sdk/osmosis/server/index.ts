@@ -24,7 +24,7 @@ export interface RolloutServerOptions {
 
 export interface RolloutServer {
   url: string;
-  /** Takes no more, gives what runs ten seconds, cancels the rest. */
+  /** Takes no more, gives what runs ten seconds, cancels the rest; who is to be told of that has ten more. */
   close(): Promise<void>;
 }
 
@@ -36,18 +36,22 @@ export async function createRolloutServer({ backend, host = '127.0.0.1', port = 
   if (apiKey === undefined && !['127.0.0.1', '::1', 'localhost'].includes(host)) {
     throw new TuningForkError('usage', `A rollout server on ${host} can be reached by others, so it needs an apiKey.`, { next: 'Give createRolloutServer an apiKey, or leave host out.' });
   }
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new TuningForkError('usage', `${port} is no port.`, { next: 'Give createRolloutServer a port from 0 to 65535, or correct _OSMOSIS_ROLLOUT_PORT.' });
+  }
   const rollouts = new Rollouts(backend, onLost, firstWait);
   const instance = randomUUID();
   let closing = false;
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const pathname = pathOf(request.url ?? '/');
+    if (pathname === undefined) return refuse(response, 400, 'This is not a path.');
     // A page in a browser has no business here, whatever it found out.
     if (request.headers.origin !== undefined) return refuse(response, 403, 'Browsers are not answered.');
     if (apiKey !== undefined && !isKey(request.headers.authorization, apiKey)) return refuse(response, 401, 'The bearer token is missing or wrong.');
-    const status = /^\/rollout\/([^/]+)\/status$/.exec(pathname)?.[1];
+    const status = /^\/rollout\/(.+)\/status$/s.exec(pathname)?.[1];
     if (request.method === 'GET' && pathname === '/health') return send(response, 200, { status: 'ok', instance_id: instance, concurrency: backend.concurrency });
-    if (request.method === 'GET' && status !== undefined) return send(response, 200, rollouts.get(decodeURIComponent(status)));
+    if (request.method === 'GET' && status !== undefined) return send(response, 200, rollouts.get(status));
     if (request.method !== 'POST' || (pathname !== '/rollout' && pathname !== '/rollout/cancel')) return refuse(response, 404, `There is no ${request.method} ${pathname}.`);
     const body = await read(request, response);
     if (body === undefined) return;
@@ -69,9 +73,10 @@ export async function createRolloutServer({ backend, host = '127.0.0.1', port = 
   };
 
   const server = createServer((request, response) => {
-    answer(request, response).catch((error: unknown) => refuse(response, 500, (error as Error).message));
+    // Only what is nested without end is too much for the stack.
+    answer(request, response).catch((error: unknown) => (error instanceof RangeError ? refuse(response, 422, 'The body is nested too deeply.') : refuse(response, 500, (error as Error).message)));
   });
-  await new Promise<void>((resolve, reject) => void server.once('error', reject).listen(port, host, resolve));
+  await new Promise<void>((resolve, reject) => void server.once('error', (error) => reject(notListening(error, host, port))).listen(port, host, resolve));
   const address = server.address() as { port: number };
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
@@ -82,6 +87,20 @@ export async function createRolloutServer({ backend, host = '127.0.0.1', port = 
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function notListening(error: NodeJS.ErrnoException, host: string, port: number): TuningForkError {
+  const message = error.code === 'EADDRINUSE' ? `Port ${port} on ${host} is taken.` : `The rollout server can't listen on ${host}:${port}: ${error.message}`;
+  return new TuningForkError('usage', message, { next: 'Give createRolloutServer another port (0 takes a free one), or set _OSMOSIS_ROLLOUT_PORT.' });
+}
+
+/** Decoded: an id may hold anything. */
+function pathOf(url: string): string | undefined {
+  try {
+    return decodeURIComponent(url.replace(/^https?:\/\/[^/]*|[?#].*$/gs, ''));
+  } catch {
+    return undefined;
+  }
 }
 
 async function read(request: IncomingMessage, response: ServerResponse): Promise<unknown> {

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AgentWorkflow, AgentWorkflowConfig, ConcurrencyConfig, entrypointOf, Grader, GraderConfig, type AgentWorkflowContext } from '../../../../runtime/sdk/osmosis/index.ts';
+import { graderOf } from '../../../../runtime/sdk/osmosis/entrypoint.ts';
+import { copyOf } from '../../../../runtime/sdk/osmosis/config.ts';
+import { AgentWorkflow, AgentWorkflowConfig, ConcurrencyConfig, entrypointOf, Grader, GraderConfig } from '../../../../runtime/sdk/osmosis/index.ts';
 
 class Config extends AgentWorkflowConfig {
   name = 'search';
   maxIterations = 8;
 }
 class Flow extends AgentWorkflow<Config> {
-  async run(_: AgentWorkflowContext<Config>): Promise<void> {}
+  async run(): Promise<void> {}
 }
 class Other extends Flow {}
 abstract class Base extends AgentWorkflow {}
@@ -49,9 +51,22 @@ test('all mistakes are told at once', () => {
   assert.deepEqual(errors({ NotAsync, Broken, config: new Nameless(), a: new Config(), b: new Config() }).split('\n'), [
     'This entrypoint has 4 mistakes:',
     "  MULTIPLE_CONFIGS: Multiple AgentWorkflowConfig instances found in 'main.ts'. Keep only one.",
-    '  INVALID_AGENT_NAME: The name of the GraderConfig must have 1 to 256 characters.',
     '  WORKFLOW_RUN_NOT_ASYNC: NotAsync.run() must be async.',
+    '  INVALID_AGENT_NAME: The name of the GraderConfig must have 1 to 256 characters.',
     '  GRADER_INIT_FAILED: The constructor of Broken threw: no judge today',
   ]);
   assert.throws(() => new ConcurrencyConfig({ maxConcurrent: 0 }), /whole number from 1 on/);
+});
+
+test('a grader may stand in a file of its own', () => {
+  class Other extends Grader { async grade(): Promise<void> {} }
+  assert.deepEqual(graderOf({ Good, Other }, 'graders.ts', 'Good'), { Grader: Good, graderConfig: null });
+});
+
+test('a configuration is copied whole: of another copy of the package, and one that contains itself', () => {
+  class BaseConfig { name = 'theirs'; seen: string[] = []; self: unknown = this; }
+  const theirs = new BaseConfig();
+  const copy = copyOf(theirs);
+  copy.seen.push('x');
+  assert.deepEqual([theirs.seen, copy.self === copy, copy instanceof BaseConfig], [[], true, true]);
 });

@@ -37,13 +37,19 @@ class Config extends AgentWorkflowConfig {
   override concurrency = new ConcurrencyConfig({ maxConcurrent: 1 });
 }
 class Adder extends AgentWorkflow<Config> {
-  async run(ctx: AgentWorkflowContext<Config>): Promise<void> {
+  async run(ctx: AgentWorkflowContext<Config>): Promise<unknown> {
+    const said = ctx.prompt[0]!.content;
+    if (said === 'throw null') throw null;
+    if (said === 'no JSON') return { info: { big: 1n } };
+    if (said === 'never') return new Promise(() => {});
     const { message } = await RolloutContext.current().model('solver').call(ctx.prompt);
     RolloutContext.current().registerSampleSource('solver', [...ctx.prompt, message]);
+    return undefined;
   }
 }
 class Exact extends Grader {
   async grade(ctx: GraderContext): Promise<void> {
+    if (ctx.label === 'never') await new Promise(() => {});
     ctx.setReward(ctx.sample.messages.at(-1)!.content === ctx.label ? 1 : 0);
   }
 }
@@ -122,6 +128,57 @@ test('too long, and code that throws, are failures of their kind', async () => {
   });
 });
 
+const says = (content: string): object => ({ initial_messages: [{ role: 'user', content }] });
+
+test('whatever is thrown, and whatever can’t be told as JSON, ends a rollout and is told', async () => {
+  await withServer(async (_, post) => {
+    await post('/rollout', request('null', says('throw null')));
+    assert.equal((await callback('/done/null')).body.err_message, 'It threw null');
+    await post('/rollout', request('big', says('no JSON')));
+    const { body } = await callback('/done/big');
+    assert.deepEqual([body.status, body.err_category], ['failure', 'agent_error']);
+  });
+});
+
+test('an id of any letters goes into the headers, and is asked for in a path', async () => {
+  await withServer(async (server, post) => {
+    await post('/rollout', { ...request('t'), rollout_id: '任务/1' });
+    await callback('/graded/t');
+    assert.equal(seen.find(({ path }) => path.includes('/chat/'))!.headers['x-rollout-id'], encodeURIComponent('任务').concat('/1'));
+    assert.equal((await (await fetch(`${server.url}/rollout/${encodeURIComponent('任务/1')}/status`)).json() as { status: string }).status, 'success');
+    assert.equal((await fetch(`${server.url}/rollout/%/status`)).status, 400);
+  });
+});
+
+test('code that never comes back keeps no place', async () => {
+  await withServer(async (server, post) => {
+    await post('/rollout', request('hangs', { ...says('never'), agent_timeout_sec: 0.05 }));
+    assert.equal((await callback('/done/hangs')).body.err_category, 'timeout');
+    await post('/rollout', request('stuck', says('never')));
+    await post('/rollout', request('waits'));
+    assert.equal((await post('/rollout', request('none'))).status, 429);
+    await post('/rollout/cancel', { all: true });
+    for (const id of ['stuck', 'waits']) assert.equal((await callback(`/done/${id}`)).body.status, 'cancelled');
+    assert.deepEqual((await (await fetch(`${server.url}/health`)).json() as { concurrency: object }).concurrency, { running: 0, queued: 0, max: 1 });
+    await post('/rollout', request('next'));
+    assert.equal((await callback('/done/next')).body.status, 'success');
+  });
+});
+
+test('what is cancelled before its grader begins is not graded', async () => {
+  await withServer(async (_, post) => {
+    refuse = 1;
+    let told = (): void => {};
+    const first = new Promise<void>((resolve) => void (told = resolve));
+    heard = () => void (seen.some(({ path }) => path === '/done/g') && told());
+    await post('/rollout', request('g', { label: 'never' }));
+    await first;
+    await post('/rollout/cancel', { ids: ['g'] });
+    const { body } = await callback('/graded/g');
+    assert.deepEqual([body.status, body.err_message, (body.sample as { reward: unknown }).reward], ['failure', 'cancelled', null]);
+  });
+});
+
 test('what is wrong with a request is said, and nobody else is answered', async () => {
   await withServer(async (server, post) => {
     assert.match(String((await post('/rollout', { ...request('x'), llm_api_key: '' }, { authorization: 'Bearer k' })).body.detail), /`llm_api_key`/);
@@ -132,4 +189,6 @@ test('what is wrong with a request is said, and nobody else is answered', async 
     assert.equal((await fetch(`${server.url}/nothing`, { headers: { authorization: 'Bearer k' } })).status, 404);
   }, { apiKey: 'k' });
   await assert.rejects(createRolloutServer({ backend: new LocalBackend({ workflow: Adder }), host: '0.0.0.0', port: 0 }), /needs an apiKey/);
+  await assert.rejects(createRolloutServer({ backend: new LocalBackend({ workflow: Adder }), port: Number('x') }), /NaN is no port/);
+  await assert.rejects(createRolloutServer({ backend: new LocalBackend({ workflow: Adder }), port: Number(new URL(origin).port) }), /Port \d+ on 127\.0\.0\.1 is taken/);
 });
