@@ -112,26 +112,19 @@ export interface Measure {
   pieces(token: number): readonly Piece[];
 }
 
-/** Of all tokens of a timeline: an id that stands for whole characters is as wide wherever it comes. */
 export function measureOf(timeline: Timeline): Measure {
-  const widths = new Map<number, number>();
-  const known = new Map<number, Piece[]>();
-  const same = (token: number): boolean => (timeline.flags[token]! & (TOKEN.partial | TOKEN.invalid)) === 0;
-  return {
-    plain(token) {
-      if (!same(token)) return plainCells(timeline, token);
-      const id = timeline.id[token]!;
-      let cells = widths.get(id);
-      if (cells === undefined) widths.set(id, cells = plainCells(timeline, token));
-      return cells;
-    },
-    pieces(token) {
-      if (!same(token)) return piecesOf(timeline, token);
-      const id = timeline.id[token]!;
-      let pieces = known.get(id);
-      if (pieces === undefined) known.set(id, pieces = piecesOf(timeline, token));
-      return pieces;
-    },
+  return { plain: perId(timeline, plainCells), pieces: perId(timeline, piecesOf) };
+}
+
+/** An id that stands for whole characters is the same wherever it comes. */
+function perId<T>(timeline: Timeline, of: (timeline: Timeline, token: number) => T): (token: number) => T {
+  const known = new Map<number, T>();
+  return (token) => {
+    if ((timeline.flags[token]! & (TOKEN.partial | TOKEN.invalid)) !== 0) return of(timeline, token);
+    const id = timeline.id[token]!;
+    let found = known.get(id);
+    if (found === undefined) known.set(id, found = of(timeline, token));
+    return found;
   };
 }
 
