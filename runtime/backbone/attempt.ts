@@ -22,7 +22,7 @@ interface Step {
 const FROM_OUTSIDE = new Set<ErrorCode>(['rollout-timeout', 'rollout-crashed', 'rollout-blocked']);
 
 /** Errors of a call that say nothing about the agent. */
-const MODELS_FAULT: ReadonlySet<ErrorCode> = new Set(['policy', 'provider', 'trainer', 'trainer-gone', 'non-finite', 'internal']);
+const MODELS_FAULT: ReadonlySet<ErrorCode> = new Set(['policy', 'provider', 'trainer', 'trainer-gone', 'swapped', 'non-finite', 'internal']);
 
 export class Attempt {
   readonly job: Job;

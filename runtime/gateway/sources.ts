@@ -1,5 +1,6 @@
 /** The places an answer can come from: a policy, a provider, a debugger, a record, or a call that was cut off. */
 import type { ChatMessage } from '../protocol/chat.ts';
+import { TuningForkError } from '../protocol/errors.ts';
 import type { CallRecord } from '../protocol/trace.ts';
 import type { ChatPolicy, TokenPolicy, ToldToken } from '../policy/policy.ts';
 import { checkSampled, readAnswer, StopWatch, unwanted } from './answer.ts';
@@ -7,6 +8,9 @@ import { mintToolCallId, type Call, type Outcome } from './call.ts';
 import { contextOverflow } from './errors.ts';
 import { rawText, writeReply } from './prompt.ts';
 import type { Conversations } from './restore.ts';
+
+/** A call that outlives so many steps is too long for the time that a swap waits. */
+const MOST_SWAPS = 4;
 
 export interface SampleOptions {
   key: bigint;
@@ -29,19 +33,21 @@ export async function sampled(call: Call, policy: TokenPolicy, options: SampleOp
   if (whole.length >= options.limit) throw contextOverflow(options.limit, whole.length);
   call.sampling = { ...call.sampling, maxTokens: Math.min(call.sampling.maxTokens, options.limit - prompt.length) };
   const { stop } = call.sampling;
-  const watch = stop === undefined ? undefined : new StopWatch(policy.tokenizer, stop);
   const { partial } = call;
-  beginning.ids.forEach((id) => watch?.push(id));
-  partial.ids.push(...beginning.ids);
-  partial.logprobs.push(...beginning.logprobs);
-  const rest = await policy.sample({
-    prompt: whole, sampling: kept === 0 ? call.sampling : { ...call.sampling, maxTokens: Math.max(1, call.sampling.maxTokens - kept) }, stopIds: policy.format.stopIds, key: options.key, top: options.top === 0 ? undefined : options.top, signal: options.signal,
-    onToken: (id, logprob, told) => {
-      partial.ids.push(id);
-      partial.logprobs.push(logprob);
-      options.onToken?.(id, logprob, told);
-      return watch?.push(id);
-    },
+  const rest = await whileSwapped(() => {
+    const watch = stop === undefined ? undefined : new StopWatch(policy.tokenizer, stop);
+    beginning.ids.forEach((id) => watch?.push(id));
+    partial.ids.splice(0, Infinity, ...beginning.ids);
+    partial.logprobs.splice(0, Infinity, ...beginning.logprobs);
+    return policy.sample({
+      prompt: whole, sampling: kept === 0 ? call.sampling : { ...call.sampling, maxTokens: Math.max(1, call.sampling.maxTokens - kept) }, stopIds: policy.format.stopIds, key: options.key, top: options.top === 0 ? undefined : options.top, signal: options.signal,
+      onToken: (id, logprob, told) => {
+        partial.ids.push(id);
+        partial.logprobs.push(logprob);
+        options.onToken?.(id, logprob, told);
+        return watch?.push(id);
+      },
+    });
   });
   checkSampled(rest, call.route.label);
   // Alternatives are told of all tokens of an answer or of none.
@@ -53,6 +59,17 @@ export async function sampled(call: Call, policy: TokenPolicy, options: SampleOp
     tokens: { sampled: answer.ids, logprobs: answer.logprobs, ...(answer.top !== undefined && { top: answer.top }) },
     usage: { prompt: prompt.length, completion: answer.ids.length, cached: answer.cached },
   };
+}
+
+/** While rollouts run ahead of a trainer, its weights may change under a call that takes long. It is made again with the new ones. */
+async function whileSwapped<T>(sample: () => Promise<T>): Promise<T> {
+  for (let times = 1; ; times++) {
+    try {
+      return await sample();
+    } catch (error) {
+      if (!(error instanceof TuningForkError) || error.code !== 'swapped' || times === MOST_SWAPS) throw error;
+    }
+  }
 }
 
 export async function completed(call: Call, policy: ChatPolicy, signal: AbortSignal, conversations: Conversations): Promise<Outcome> {

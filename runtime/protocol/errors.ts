@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'rollout-cancelled' | 'reward' | 'no-model-call' | 'diverged'
   // models
   | 'policy' | 'model-request' | 'context-length' | 'non-finite' | 'provider'
+  // a call that was dropped because the weights changed under it: made again, it is answered by the new ones
+  | 'swapped'
   // a trainer that refused or failed, and one that is dead or silent: start another, load, replay
   | 'trainer' | 'trainer-gone'
   // what a training is told of how it goes

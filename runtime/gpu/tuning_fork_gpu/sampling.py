@@ -233,7 +233,7 @@ class Sampler(ABC):
         if self._begun():
             if time.monotonic() < swap.deadline:
                 return
-            self._refuse_begun(Refusal(503, "policy", "The call was still running when the weights changed, so it was dropped.", "Send it again."))
+            self._refuse_begun(Refusal(503, "swapped", "The call was still running when the weights changed, so it was dropped.", "Send it again."))
         try:
             self._forget()
             self._synchronize()

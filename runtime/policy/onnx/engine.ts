@@ -363,5 +363,5 @@ function resized(slab: Slab, used: number, capacity: number): Slab {
 }
 
 function swapped(): TuningForkError {
-  return new TuningForkError('policy', 'The call was still running when the weights changed, so it was dropped.', { next: 'Send it again.' });
+  return new TuningForkError('swapped', 'The call was still running when the weights changed, so it was dropped.', { next: 'Send it again.' });
 }
