@@ -370,3 +370,25 @@ def test_weights_that_cannot_be_handed_over_end_it(model: Path, packs: list) -> 
         pass
     thread.join(PATIENCE)
     assert "no memory" in str(ended[0])
+
+
+def test_damaged_requests_are_answered_or_closed_and_the_door_stays_open(client: Client) -> None:
+    chance = random.Random(11)
+    body = json.dumps(sample_body(PROMPT, 2)).encode()
+    whole = f"POST /v1/sample HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+    statuses = set()
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for _ in range(1 + chance.randrange(4)):
+            at = chance.randrange(len(damaged))
+            damaged[at : at + chance.randrange(3)] = bytes(chance.randrange(256) for _ in range(chance.randrange(3)))
+        with socket.create_connection((client.host, client.port), timeout=PATIENCE) as opened:
+            opened.sendall(damaged)
+            opened.shutdown(socket.SHUT_WR)
+            answer = b""
+            while part := opened.recv(65536):
+                answer += part
+        if answer:
+            statuses.add(int(answer.split()[1]))
+    assert statuses <= {200, 400, 401, 403, 404, 405, 413, 431, 501}, statuses
+    assert client.sample(PROMPT).status == 200

@@ -78,8 +78,9 @@ class Server:
         self._connections: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
         self._fatal: BaseException | None = None
-        for note in learner.notes:
-            self._tell(note)
+        self._told = 0
+        """Of the learner's notes."""
+        self._tell_notes()
 
     async def serve(self, listening: Callable[[str], None]) -> None:
         """Until it is told to shut down, and all that was begun is done."""
@@ -235,8 +236,6 @@ class Server:
                 raise
             await exchange.line({"error": refusal_of(error).info()})
         else:
-            for note in answer.get("notes", []):
-                self._tell(note)
             await exchange.line({"done": answer})
         finally:
             accepting.cancel()
@@ -305,7 +304,10 @@ class Server:
 
     async def _in_turn(self, run: Callable[[], Result]) -> Result:
         """On the learner's thread."""
-        return await self._loop.run_in_executor(self._worker, run)
+        try:
+            return await self._loop.run_in_executor(self._worker, run)
+        finally:
+            self._tell_notes()
 
     @staticmethod
     def _begun(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
@@ -322,6 +324,12 @@ class Server:
             if not done.done():
                 await exchange.processing()
         return done.result()
+
+    def _tell_notes(self) -> None:
+        notes = self._learner.notes[self._told :]
+        self._told += len(notes)
+        for note in notes:
+            self._tell(note)
 
     def _tell(self, note: str) -> None:
         self._notice({"code": "trainer", "message": note})
