@@ -19,19 +19,21 @@ export const exportPolicy: Command = {
   usage: '<dir> [--python <path>]',
   about: [
     'Takes a small Qwen2 or Llama in Hugging Face format (config.json, model.safetensors, tokenizer.json) and writes <dir>/onnx.',
+    'Of a LoRA checkpoint it makes <dir>-merged first.',
     'Python 3.11 with torch, safetensors, numpy and onnx: "npm run test:python" sets one up in .venv.',
   ],
   options: { python: { value: 'path', help: 'Which Python (default: .venv of this installation, then python3)' } },
   words: { least: 1, most: 1 },
   run: async (args) => {
-    const dir = resolve(args.words[0]!);
+    const python = args.text('python') ?? ownPython();
+    const asked = resolve(args.words[0]!);
+    const dir = existsSync(join(asked, 'adapter_config.json')) ? await merged(python, asked) : asked;
     for (const file of ['config.json', 'model.safetensors']) {
       if (!existsSync(join(dir, file))) throw new TuningForkError('usage', t('{0} has no {1}.', dir, file), { next: t('Name a model folder in Hugging Face format.') });
     }
-    const python = args.text('python') ?? ownPython();
-    for (const exporter of EXPORTERS) await run(python, exporter, dir);
+    for (const exporter of EXPORTERS) await run(python, exporter, [dir]);
     if (args.on('json')) printJson({ type: 'exported', dir });
-    else print(`${paint.green('✓')} ${t('Exported {0}.', join(dir, 'onnx'))}\n  ${COMMAND} rollout --conf <yaml> --model ${args.words[0]}`);
+    else print(`${paint.green('✓')} ${t('Exported {0}.', join(dir, 'onnx'))}\n  ${COMMAND} rollout --conf <yaml> --model ${dir === asked ? args.words[0] : dir}`);
     return EXIT.ok;
   },
 };
@@ -41,9 +43,16 @@ function ownPython(): string {
   return existsSync(own) ? own : 'python3';
 }
 
-function run(python: string, exporter: string, dir: string): Promise<void> {
+/** A checkpoint of LoRA holds an adapter alone; with its model it becomes one, beside it. */
+async function merged(python: string, adapter: string): Promise<string> {
+  const into = `${adapter}-merged`;
+  if (!existsSync(into)) await run(python, 'merge', [adapter, into]);
+  return into;
+}
+
+function run(python: string, module: string, args: readonly string[]): Promise<void> {
   const path = [join(root, 'runtime/gpu'), process.env.PYTHONPATH].filter(Boolean).join(delimiter);
-  const child = spawn(python, ['-m', `tuning_fork_gpu.${exporter}`, dir], { env: { ...process.env, PYTHONPATH: path }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(python, ['-m', `tuning_fork_gpu.${module}`, ...args], { env: { ...process.env, PYTHONPATH: path }, stdio: ['ignore', 'pipe', 'pipe'] });
   let told = '';
   child.stdout.on('data', (text: Buffer) => note(text.toString().trimEnd()));
   child.stderr.on('data', (text: Buffer) => void (told = (told + text.toString()).slice(-4_000)));
@@ -52,7 +61,7 @@ function run(python: string, exporter: string, dir: string): Promise<void> {
     child.once('error', () => reject(new TuningForkError('usage', t('There is no Python at {0}.', python), { next })));
     child.once('exit', (code) => {
       if (code === 0) return resolve();
-      reject(new TuningForkError('policy', t('{0} failed: {1}', exporter, told.trim().split('\n').at(-1) ?? String(code)), { next }));
+      reject(new TuningForkError('policy', t('{0} failed: {1}', module, told.trim().split('\n').at(-1) ?? String(code)), { next }));
     });
   });
 }

@@ -26,10 +26,13 @@ def merge(adapter: Path, into: Path) -> None:
     base = locate(json.loads(file.read_text())["base_model_name_or_path"])
     dtype = "dtype" if "dtype" in (config := json.loads((base / "config.json").read_text())) else "torch_dtype"
     model = load_stored(adapter, base, torch.device("cpu"), getattr(torch, config.get(dtype) or "float32"))
-    model.save_pretrained(into)
+    writing = into.parent / f".{into.name}.writing"
+    shutil.rmtree(writing, ignore_errors=True)
+    model.save_pretrained(writing)
     for name in COMPANIONS:
         if (base / name).is_file():
-            shutil.copyfile(base / name, into / name)
+            shutil.copyfile(base / name, writing / name)
+    writing.rename(into)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -131,8 +132,9 @@ def with_lora(model: PreTrainedModel, settings: LoraSettings, seed: int) -> Any:
     targets = settings.targets if settings.targets == "all-linear" else settings.targets.split(",")
     config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=targets, task_type="CAUSAL_LM")  # type: ignore[arg-type]
     try:
-        # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
-        return get_peft_model(model, config, autocast_adapter_dtype=False)
+        with quiet():
+            # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
+            return get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as error:
         raise refused(f"The model cannot have the adapters: {first_line(error)}", 'Name layers that it has, or "all-linear".') from error
 
@@ -143,8 +145,17 @@ def load_stored(folder: Path, base: Path, device: torch.device, dtype: torch.dty
         return load(locate(str(folder)), device, dtype)
     from peft import PeftModel
 
-    model: PreTrainedModel = PeftModel.from_pretrained(load(base, device, dtype), folder, autocast_adapter_dtype=False).merge_and_unload()
+    with quiet():
+        model: PreTrainedModel = PeftModel.from_pretrained(load(base, device, dtype), folder, autocast_adapter_dtype=False).merge_and_unload()
     return model
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """peft still calls what transformers will rename."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 @contextmanager
