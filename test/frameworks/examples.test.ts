@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { RolloutRecord } from '../../runtime/protocol/trace.ts';
 import { openRunReader } from '../../runtime/trace/index.ts';
+import type { CallHistory } from '../../runtime/view/history.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const project = realpathSync(mkdtempSync(join(tmpdir(), 'tf-frameworks-')));
@@ -56,3 +57,10 @@ for (const name of ['openai-agents', 'ai-sdk', 'strands', 'langchain', 'mastra',
     assert.deepEqual(records.map(({ reward }) => reward), plain.map(({ reward }) => reward));
   });
 }
+
+test('check --history tells of each call', async () => {
+  const lines = (await run('check', '--conf', 'frameworks/ai-sdk/tuning-fork.yaml', '--project', project, '--history')) as unknown as { name: string; verdict: string; calls?: CallHistory[] }[];
+  const { verdict, calls } = lines.find(({ name }) => name === 'history')!;
+  assert.equal(verdict, 'ok');
+  assert.deepEqual(calls!.map(({ continuation, from, branch }) => [continuation, from, branch]), [['start', null, undefined], ['continued', 0, undefined]]);
+});
