@@ -70,10 +70,17 @@ async function answered(address: TrainerAddress): Promise<TrainerAddress> {
     if (error.code === 'auth') {
       throw new TuningForkError('auth', `The GPU runtime at ${address.url} does not take this token.`, { next: 'Copy the content of its token file to TUNING_FORK_GPU_TOKEN, or name the file at gpu.token_file.' });
     }
+    if (isUntrusted(error)) {
+      throw new TuningForkError('auth', `Nobody this machine knows vouches for the certificate of ${address.url}.`, { cause: error, next: 'Name the file with it at gpu.certificate.' });
+    }
     throw error.code === 'trainer-gone' ? new TuningForkError('trainer-gone', `No GPU runtime answers at ${address.url}.`, { cause: error, next: 'Start "tuning-fork gpu serve" there, or correct gpu.url.' }) : error;
   } finally {
     client.close();
   }
+}
+
+function isUntrusted({ cause }: TuningForkError): boolean {
+  return /CERT|SIGNATURE|ALTNAME/.test((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
 }
 
 async function tokenHere(file: string): Promise<string> {
