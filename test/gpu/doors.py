@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import conftest
 
+from tuning_fork_gpu.models import LoraSettings
 from tuning_fork_gpu.server import Server, ServerOptions
 from tuning_fork_gpu.training import Learner
 
@@ -99,9 +100,9 @@ def sample_body(prompt: list[int], tokens: int = 8, **more: Any) -> dict[str, An
 
 
 @contextmanager
-def serving(model: Path, **options: Any) -> Iterator[tuple[str, Server]]:
+def serving(model: Path, lora: LoraSettings | None = None, **options: Any) -> Iterator[tuple[str, Server]]:
     """Its url."""
-    server = Server(Learner.load(str(model)), ServerOptions(TOKEN, **{"body_limit": 1_000_000, "keep": model / "keep", **options}))
+    server = Server(Learner.load(str(model), lora=lora), ServerOptions(TOKEN, **{"body_limit": 1_000_000, "keep": model / "keep", **options}))
     listening, told = threading.Event(), []
 
     def run() -> None:

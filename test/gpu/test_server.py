@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from calls import made_up
+from calls import Call, made_up
 from doors import PATIENCE, TOKEN, Client, sample_body, serving
 from learners import SETTINGS, make, one_tree, plain, scored
 from models import VOCABULARY
 
+from tuning_fork_gpu import safetensors_body
+from tuning_fork_gpu.models import LoraSettings
 from tuning_fork_gpu.packs import encode
 from tuning_fork_gpu.server import Server
 
@@ -48,8 +50,8 @@ def packs(model: Path) -> list:
     return [one_tree(scored(plain(model), made_up(1, VOCABULARY)))]
 
 
-def step(packs: list, version: int, step_id: str) -> bytes:
-    return encode(packs, {"stepId": step_id, "version": version, "settings": {**SETTINGS, "klCoef": 0}, "updates": [{"packs": [0], "denominator": 3.0}]})
+def step(packs: list, version: int, step_id: str, **settings: float) -> bytes:
+    return encode(packs, {"stepId": step_id, "version": version, "settings": {**SETTINGS, "klCoef": 0, **settings}, "updates": [{"packs": [0], "denominator": 3.0}]})
 
 
 def test_says_what_it_is(client: Client, model: Path) -> None:
@@ -284,25 +286,50 @@ def test_steps_checkpoints_and_going_back(model: Path, packs: list, tmp_path: Pa
         client.close()
 
 
-def test_sampler_and_trainer_agree(model: Path) -> None:
-    """Mean |logprob of the sampler - of the trainer| in float32."""
-    from calls import Call
-
-    with serving(model) as (url, server):
+@pytest.mark.parametrize("lora", [None, LoraSettings(4, 8.0)], ids=["full", "lora"])
+def test_sampler_and_trainer_agree(model: Path, packs: list, lora: LoraSettings | None) -> None:
+    """Mean |logprob of the sampler - of the trainer| in float32, on the weights it began with and on those a step made."""
+    with serving(model, lora) as (url, _):
         client = Client(url)
-        calls = []
-        for key in range(12):
-            lines = client.sample([1, 2, 3, 4, key % 4], tokens=30, key=str(key), sampling={"temperature": 0.8}).lines[:-1]
-            ids, logprobs = ([one for line in lines for one in line[name]] for name in ("ids", "logprobs"))
-            calls.append(Call([1, 2, 3, 4, key % 4], ids, 1.0, 1.0, logprobs, logprobs, logprobs))
-        pack = one_tree(calls)
-        score = client.post("/v1/score", encode([pack], {"temperature": 0.8})).content
-        from tuning_fork_gpu import safetensors_body
-
-        ours = safetensors_body.read(score).tensors["0/logprob"].numbers()
-        gap = abs(ours - pack.targets.sampled_logprob.numpy())
-        assert gap.mean() < 1e-4 and gap.max() < 1e-3
+        for version in range(2):
+            calls = []
+            for key in range(8):
+                prompt = [1, 2, 3, 4, key % 4]
+                lines = client.sample(prompt, tokens=30, key=str(key), sampling={"temperature": 0.8}).lines[:-1]
+                ids, logprobs = ([one for line in lines for one in line[name]] for name in ("ids", "logprobs"))
+                calls.append(Call(prompt, ids, 1.0, 1.0, logprobs, logprobs, logprobs))
+            pack = one_tree(calls)
+            score = client.post("/v1/score", encode([pack], {"temperature": 0.8})).content
+            gap = abs(safetensors_body.read(score).tensors["0/logprob"].numbers() - pack.targets.sampled_logprob.numpy())
+            assert gap.mean() < 1e-4 and gap.max() < 1e-3
+            assert client.post("/v1/step", step(packs, version, f"step {version}", learningRate=0.05)).lines[-1]["done"]["version"] == version + 1
         client.close()
+
+
+def test_what_is_sampled_during_a_step_is_of_the_weights_before_it(model: Path, packs: list) -> None:
+    with serving(model) as (url, server):
+        began, go_on = threading.Event(), threading.Event()
+        step_now = server._learner.step
+
+        def slow(body: object, heartbeat: object) -> object:
+            began.set()
+            assert go_on.wait(PATIENCE)
+            return step_now(body, heartbeat)
+
+        server._learner.step = slow
+        stepping, sampling = Client(url), Client(url)
+        thread = threading.Thread(target=lambda: stepping.post("/v1/step", step(packs, 0, "one")))
+        thread.start()
+        assert began.wait(PATIENCE)
+        assert sampling.sample(PROMPT).lines[-1]["done"]["version"] == 0
+        assert sampling.get("/v1/info").json["version"] == 0
+        running = sampling.begin("POST", "/v1/sample", sample_body(PROMPT, 300))
+        assert json.loads(running.readline())["version"] == 0
+        go_on.set()
+        thread.join(PATIENCE)
+        # the step waited for what was running
+        assert json.loads(running.read().splitlines()[-1])["done"]["version"] == 0
+        assert sampling.sample(PROMPT).lines[-1]["done"]["version"] == 1
 
 
 def test_work_that_takes_long_shows_signs_of_life(model: Path, packs: list) -> None:
