@@ -7,7 +7,7 @@ export function schemaAt(path: readonly PropertyKey[], from: z.ZodType = configS
   let schema: z.ZodType | undefined = from;
   for (const key of path) {
     const inner = unwrap(schema);
-    if (inner instanceof z.ZodObject) schema = (inner.shape as Record<string, z.ZodType>)[String(key)];
+    if (inner instanceof z.ZodObject) schema = Object.hasOwn(inner.shape, key) ? (inner.shape as Record<string, z.ZodType>)[String(key)] : undefined;
     else if (inner instanceof z.ZodArray) schema = inner.element as z.ZodType;
     else if (inner instanceof z.ZodTuple) schema = inner.def.items[Number(key)] as z.ZodType | undefined;
     else return undefined;

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { Command } from '../args.ts';
 import { EXIT, out, paint, print, printJson } from '../io.ts';
@@ -35,7 +36,7 @@ export const migrate: Command = {
 };
 
 function tell({ from, keys, yaml }: Migration, file: string, to: string | undefined): void {
-  const column = Math.min(56, Math.max(...keys.map(({ key }) => widthOf(key))));
+  const column = Math.min(56, Math.max(0, ...keys.map(({ key }) => widthOf(key))));
   print(`${paint.bold(file)} ${paint.dim(`(${from})`)}`);
   for (const { key, verdict, to: name, why } of keys) {
     const what = [name !== undefined && `→ ${name}`, why, verdict === 'no-effect' && t('no effect here'), verdict === 'unknown' && t('not a key of it')].filter((part) => typeof part === 'string').join('  ');
@@ -54,7 +55,7 @@ async function text(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new TuningForkError('usage', t('{0} can’t be read: {1}', file, (error as NodeJS.ErrnoException).code === 'ENOENT' ? t('there is no such file') : (error as Error).message), { where: { file } });
+    throw new TuningForkError('usage', t('{0} can’t be read: {1}', file, (error as NodeJS.ErrnoException).code === 'ENOENT' ? t('there is no such file') : (error as Error).message));
   }
 }
 
@@ -62,7 +63,9 @@ async function write(to: string, yaml: string): Promise<void> {
   try {
     await writeFile(to, yaml, { flag: 'wx' });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new TuningForkError('usage', t('There is no folder {0}.', dirname(to)));
+    if (code !== 'EEXIST') throw error;
     throw new TuningForkError('usage', t('{0} is there already.', to), { next: t('Name another file, or delete it first.'), where: { file: to } });
   }
 }

@@ -1,5 +1,5 @@
 /** A configuration of AgentJet, ASTuner or Trinity-RFT made into one of ours: what becomes of every key, and the file. */
-import { Document, parseDocument } from 'yaml';
+import { Document, isAlias, isMap, isScalar, isSeq, parseDocument, visit, type Node, type YAMLMap } from 'yaml';
 import type * as z from 'zod';
 import { ConfigError } from '../../config/errors.ts';
 import { complaintOf } from '../../config/explain.ts';
@@ -28,7 +28,7 @@ export interface MigratedKey {
 }
 
 export interface Migration {
-  from: 'AgentJet' | 'Trinity-RFT';
+  from: 'AgentJet' | 'Trinity-RFT' | 'Tuning Fork';
   keys: MigratedKey[];
   /** A configuration that loads, once what is `by-hand` is there. */
   yaml: string;
@@ -52,27 +52,41 @@ function fromAgentJet(tree: YamlTree, text: string, workflow: string): Migration
   const { whole, root } = takeRoot(tree);
   const places = new Places(tree, root);
   const body = whole[root] as JsonObject;
-  const doc = parseDocument(text, { merge: true });
+  const doc = writtenOut(parseDocument(text));
+  if (!isMap(doc.get(root))) doc.set(root, doc.createNode({}));
   const keys: MigratedKey[] = [];
-  for (const [path, value] of leavesOf(body)) {
-    const migrated = keyOf(path, value, workflow);
+  const leaves = leavesOf(body);
+  for (const [path, value] of leaves) {
+    const name = renamed(path);
+    const twice = name !== undefined && leaves.some(([other]) => other === name);
+    const migrated: Fate = twice ? { verdict: 'no-effect', to: name } : keyOf(path, value, workflow);
     keys.push({ ...migrated, key: path, line: places.of(path).line });
     change(doc, root, path, migrated);
   }
   for (const tree_ of KEPT_TREES) if (tree_ === 'hydra' || tree_ === 'defaults') doc.delete(tree_);
+  // Beside the root stands what aliases were taken from, or a mistake.
+  const beside = new Places(tree, '');
+  for (const key of Object.keys(whole).filter((one) => one !== root && !(KEPT_TREES as readonly string[]).includes(one))) {
+    keys.push({ key, line: beside.of(key).line, verdict: 'unknown' });
+    doc.delete(key);
+  }
   if (doc.getIn([root, 'rollout', 'user_workflow']) === undefined) doc.setIn([root, 'rollout', 'user_workflow'], workflow);
   prune(doc, [root]);
   if (root !== 'tuning_fork') rename(doc, [], root, 'tuning_fork');
-  return { from: 'AgentJet', keys, yaml: doc.toString({ lineWidth: 0 }) };
+  return { from: root === 'tuning_fork' ? 'Tuning Fork' : 'AgentJet', keys, yaml: doc.toString({ lineWidth: 0 }) };
+}
+
+function renamed(path: string): string | undefined {
+  return Object.hasOwn(RENAMED, path) ? RENAMED[path] : undefined;
 }
 
 type Fate = Pick<MigratedKey, 'verdict' | 'to' | 'why'> & { value?: Json };
 
 /** What is so special about a key that the schema alone can't say it. */
 function keyOf(path: string, value: Json, workflow: string): Fate {
-  const name = RENAMED[path] ?? path;
-  const renamed: Fate = name === path ? { verdict: 'same' } : { verdict: 'renamed', to: name };
-  if (name === 'rollout.user_workflow') return isOurs(value) ? renamed : { verdict: 'by-hand', to: workflow, value: workflow, why: t('It is Python: write the same workflow as a TypeScript class.') };
+  const name = renamed(path) ?? path;
+  const kept: Fate = name === path ? { verdict: 'same' } : { verdict: 'renamed', to: name };
+  if (name === 'rollout.user_workflow') return isOurs(value) ? kept : { verdict: 'by-hand', to: workflow, value: workflow, why: t('It is Python: write the same workflow as a TypeScript class.') };
   if (name === 'task_judge.judge_protocol' && typeof value === 'string') return judgeOf(value);
   if (name === 'backbone' && (value === 'verl' || value === 'trinity')) return { verdict: 'by-hand', to: 'embedded', value: 'embedded', why: t('Trains on this machine; gpu trains on a GPU runtime process.') };
   if (name === 'model.path' && typeof value === 'string' && !isModel(value)) return { verdict: 'by-hand', to: 'embedded', value: 'embedded', why: t('{0} is of another machine: name a folder of weights here, or keep the embedded policy.', value) };
@@ -83,7 +97,7 @@ function keyOf(path: string, value: Json, workflow: string): Fate {
   if (schema === undefined) return { verdict: 'unknown', ...hint(keys) };
   if (schema === 'no-effect') return { verdict: 'no-effect' };
   const parsed = schema.safeParse(value);
-  if (parsed.success || (typeof value === 'string' && value.includes('${'))) return renamed;
+  if (parsed.success || (typeof value === 'string' && value.includes('${'))) return kept;
   return { verdict: 'by-hand', why: t('Here it {0}.', complaintOf(parsed.error.issues[0]!, value)) };
 }
 
@@ -154,11 +168,28 @@ function leavesOf(value: JsonObject, path: readonly string[] = []): [path: strin
   });
 }
 
+/** Keys fare differently in each place that they stand in, so what is meant by an alias or merged in is written there. */
+function writtenOut(doc: Document): Document {
+  const meant = (node: unknown): unknown => (isAlias(node) ? meant(node.resolve(doc)) : node);
+  const merged = (map: YAMLMap): YAMLMap['items'] => map.items.flatMap((pair) => {
+    if (!isScalar(pair.key) || pair.key.value !== '<<') return [pair];
+    const from = meant(pair.value);
+    const sources = (isSeq(from) ? from.items.map(meant) : [from]).filter(isMap);
+    return sources.flatMap((source) => merged(source.clone() as YAMLMap)).filter(({ key }, i, all) => !map.has(key) && all.findIndex((one) => String(one.key) === String(key)) === i);
+  });
+  visit(doc, {
+    Alias: (_, alias) => (meant(alias) as Node).clone() as Node,
+    Map: (_, map) => void (map.items = merged(map)),
+  });
+  visit(doc, { Node: (_, node) => { if (!isAlias(node)) delete node.anchor; } });
+  return doc;
+}
+
 /** Comments stay where they are. */
 function change(doc: Document, root: string, path: string, { verdict, to, value }: Fate): void {
   const keys = [root, ...path.split('.')];
   if (verdict === 'no-effect' || verdict === 'unknown') return void doc.deleteIn(keys);
-  const name = RENAMED[path];
+  const name = renamed(path);
   if (name !== undefined) rename(doc, keys.slice(0, -1), keys.at(-1)!, name.split('.').at(-1)!);
   const now = name === undefined ? keys : [root, ...name.split('.')];
   if (value !== undefined) doc.setIn(now, value);

@@ -46,3 +46,33 @@ test('a configuration of ours stays as it is', () => {
   assert.deepEqual([...new Set(keys.map(({ verdict }) => verdict))], ['same']);
   assert.deepEqual(parseConfig(yaml, '/p/countdown.yaml', {}, caller).config, parseConfig(text, '/p/countdown.yaml', {}, caller).config);
 });
+
+test('aliases and merged keys are written out where they are meant, and what they came from goes', () => {
+  const { keys, yaml } = migrate(`base: &base { num_repeat: 4, temperature: 1.0 }
+more: &more
+  <<: *base
+  temperature: 0.9
+ajet:
+  project_name: &name demo   # kept
+  experiment_name: *name
+  rollout:
+    <<: [*more, *base]
+    user_workflow: a.ts->A
+  trainer_common: &common { total_epochs: 3, n_gpus_per_node: 8 }
+  other: *common
+`, 'x.yaml');
+  assert.deepEqual(['rollout.temperature', 'trainer_common.n_gpus_per_node', 'other.total_epochs', 'base'].map((key) => fateOf(keys, key)[0]), ['same', 'no-effect', 'unknown', 'unknown']);
+  const { config } = parseConfig(yaml, '/project/new.yaml', {}, caller);
+  assert.deepEqual([config.project_name, config.experiment_name, config.rollout.num_repeat, config.rollout.temperature, config.trainer_common.total_epochs], ['demo', 'demo', 4, 0.9, 3]);
+  assert.match(yaml, /# kept/);
+  assert.doesNotMatch(yaml, /[&*<]/);
+});
+
+test('an empty root, names that every object has, an old name beside the new one', () => {
+  assert.equal(parseConfig(migrate('ajet:\n', 'x.yaml').yaml, '/project/new.yaml', {}, caller).config.rollout.user_workflow, 'workflow.ts->MyWorkflow');
+  const { keys } = migrate('ajet:\n  constructor: 3\n  rollout: { toString: 3 }\n', 'x.yaml');
+  assert.deepEqual(['constructor', 'rollout.toString'].map((key) => fateOf(keys, key)[0]), ['unknown', 'unknown']);
+  const both = migrate('ajet:\n  rollout: { agentscope_workflow: a.b->C, user_workflow: c.ts->D }\n', 'x.yaml');
+  assert.deepEqual(fateOf(both.keys, 'rollout.agentscope_workflow'), ['no-effect', 'rollout.user_workflow']);
+  assert.equal(parseConfig(both.yaml, '/project/new.yaml', {}, caller).config.rollout.user_workflow, 'c.ts->D');
+});
