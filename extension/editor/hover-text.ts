@@ -1,6 +1,7 @@
 /** The hover of an inline value as Markdown: a small table against the run before, and ways into the trace. */
 import type { Commands } from '../commands/table.ts';
 import type { CallFigures, Example, RunFigures } from '../results/figures.ts';
+import { asMarkdown } from '../runs/markdown.ts';
 import { meanLogprob, type InlineValue } from './values.ts';
 import { decimal, percent, spread, type L10n } from './words.ts';
 
@@ -110,7 +111,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** Names and messages come from user code and models: they are text, never Markdown. */
+/** Names and messages come from user code and models: they are text, never Markdown, and one line of a table. */
 export function escaped(text: string): string {
-  return text.replace(/\s+/g, ' ').slice(0, 300).replace(/[\\`*_{}[\]()#+\-.!|<>$~&]/g, '\\$&');
+  return asMarkdown(text.replace(/\s+/g, ' ').slice(0, 300));
 }

@@ -4,22 +4,25 @@ import type { ErrorInfo, Place } from '../../runtime/protocol/errors.ts';
 import type { RolloutPlace } from '../commands/table.ts';
 import { inOurWords } from '../errors.ts';
 import { decimal } from '../runs/progress-text.ts';
+import { asMarkdown } from '../runs/markdown.ts';
 import { readerOf } from '../runs/readers.ts';
 import type { Ended } from './outcome.ts';
 
 export function messageOf(error: ErrorInfo, rollout?: RolloutPlace): vscode.TestMessage {
   const { message, next } = inOurWords(error);
-  const markdown = withLinks().appendText([message, next].filter(Boolean).join('\n\n'));
+  // What was recorded and what it is now, one below the other.
+  const lines = message.replace(/[.;] (?=(?:Recorded|now): ")|[。；](?=(?:记录|现在)：")/g, (end) => `${end}\n`);
+  const markdown = withLinks().appendMarkdown(asMarkdown([lines, next].filter(Boolean).join('\n')));
   if (rollout !== undefined) link(markdown.appendMarkdown('\n\n'), rollout);
   return new vscode.TestMessage(markdown);
 }
 
 export async function messageOfTask(dir: string, text: string, ended: readonly Ended[]): Promise<vscode.TestMessage> {
-  const markdown = withLinks().appendText(text).appendMarkdown('\n\n');
+  const markdown = withLinks().appendMarkdown(`${asMarkdown(text)}\n\n`);
   const reader = await readerOf(dir);
   for (const { entry: { id, reward, status }, error } of [...ended].sort((a, b) => a.entry.sample - b.entry.sample)) {
     const reason = (error && inOurWords(error).message) ?? (await reader.read(id)).judge?.reason ?? '';
-    link(markdown.appendMarkdown('- '), { dir, rollout: id }).appendText(` ${reward === null ? status : decimal(reward)} ${reason.replace(/\s+/g, ' ')}`).appendMarkdown('\n');
+    link(markdown.appendMarkdown('- '), { dir, rollout: id }).appendMarkdown(` ${reward === null ? status : decimal(reward)} ${asMarkdown(reason.replace(/\s+/g, ' '))}\n`);
   }
   return new vscode.TestMessage(markdown);
 }

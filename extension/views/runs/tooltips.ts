@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { formatPlace, type ErrorInfo } from '../../../runtime/protocol/errors.ts';
 import { inOurWords } from '../../errors.ts';
+import { asMarkdown } from '../../runs/markdown.ts';
 import { countsText, decimal, duration } from '../../runs/progress-text.ts';
 import { kindName, stateName, tallyText } from './items.ts';
 import { stateOf } from './library.ts';
@@ -12,12 +13,12 @@ class Tooltip {
   readonly markdown = new vscode.MarkdownString();
 
   title(text: string): this {
-    this.markdown.appendMarkdown('**').appendText(text).appendMarkdown('**\n\n');
+    this.markdown.appendMarkdown(`**${asMarkdown(text)}**\n\n`);
     return this;
   }
 
   row(name: string, text: string): this {
-    if (text !== '') this.markdown.appendMarkdown(`${name}: `).appendText(text.length > 500 ? `${text.slice(0, 500)}…` : text).appendMarkdown('\n\n');
+    if (text !== '') this.markdown.appendMarkdown(`${name}: ${asMarkdown(text.length > 500 ? `${text.slice(0, 500)}…` : text)}\n\n`);
     return this;
   }
 
