@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { TokenPolicy } from '../policy/policy.ts';
 import { trainerPolicy } from '../policy/trainer.ts';
 import type { RunStatus, StartRun } from '../protocol/backbone.ts';
-import { TuningForkError } from '../protocol/errors.ts';
+import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { Task } from '../protocol/task.ts';
 import type { ProcessStamp, RolloutRecord, Split } from '../protocol/trace.ts';
 import { openTasks } from '../tasks/open.ts';
@@ -36,6 +36,7 @@ export class TrainingRun extends BaseRun {
   #files = '';
   #threads = availableParallelism();
   #logged: Promise<unknown> = Promise.resolve();
+  readonly #told = new Set<string>();
 
   static async prepare(request: StartRun, backbone: Backbone): Promise<TrainingRun> {
     const asked = await withBackbone(request);
@@ -110,7 +111,8 @@ export class TrainingRun extends BaseRun {
       collect: (batch) => this.#collect(batch, policy),
       stored: (rollouts) => this.#stored(rollouts),
       emit: (event) => {
-        this.events.emit(event.type === 'notice' ? event : { type: 'training', event });
+        if (event.type === 'notice') this.#tell(event.level, event.notice);
+        else this.events.emit({ type: 'training', event });
         // Counts told what it takes before the first step; now that one was made, minutes can be told too.
         if (event.type === 'step' && event.row.step === first) this.events.emit({ type: 'estimate', estimate: estimateTraining(config.config, info, counts, measurementOf(event.row)) });
       },
@@ -130,11 +132,18 @@ export class TrainingRun extends BaseRun {
     this.#trainer = await this.#plan.open({
       threads: this.#threads, patient: again, alone: this.backbone.isAlone(this.id), signal: this.#stop.signal,
       progress: (text) => this.events.emit({ type: 'trainer', text }),
-      notice: (notice) => this.events.emit({ type: 'notice', level: 'warning', notice }),
+      notice: (notice) => this.#tell(notice.code === 'trainer' ? 'info' : 'warning', notice),
       log: (text) => this.#log(text),
     });
     await this.update({ workers: [...(this.prepared.writer.info.workers ?? []), ...this.#trainer.stamps] });
     return this.#trainer.elsewhere ? new TrainerElsewhere(this.#trainer.client, nameElsewhere(this.dir, this.id)) : this.#trainer.client;
+  }
+
+  /** A trainer on this machine says the same in its answers and by itself. */
+  #tell(level: 'info' | 'warning' | 'error', notice: ErrorInfo): void {
+    if (notice.code === 'trainer' && this.#told.has(notice.message)) return;
+    this.#told.add(notice.message);
+    this.events.emit({ type: 'notice', level, notice });
   }
 
   #log(text: string): void {

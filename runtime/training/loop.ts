@@ -142,6 +142,7 @@ class Training {
   async go(): Promise<TrainingEnd> {
     const { signal, config, emit } = this.#options;
     emit({ type: 'training', plan: this.#plan() });
+    this.#note(this.#info.notes);
     try {
       if (config.trainer_common.val_before_train || config.trainer_common.val_only) await this.#evaluateOnce(0);
       if (!config.trainer_common.val_only) {
@@ -173,6 +174,11 @@ class Training {
 
   get #unsaved(): boolean {
     return this.#store.state.step > (this.#store.durable?.step ?? 0);
+  }
+
+  /** What the trainer says of how it trains. */
+  #note(notes: readonly string[] = []): void {
+    for (const message of notes) this.#options.emit({ type: 'notice', level: 'info', notice: { code: 'trainer', message } });
   }
 
   #phase(step: number, phase: TrainingPhase): void {
@@ -209,7 +215,9 @@ class Training {
       await this.#store.keepBody(step, body);
       watch.lap('prepare');
       this.#phase(step, 'learn');
-      ({ metrics, version } = await learn(() => this.#trainer.run((trainer) => trainer.step(body))));
+      const answer = await learn(() => this.#trainer.run((trainer) => trainer.step(body)));
+      ({ metrics, version } = answer);
+      this.#note(answer.notes);
       watch.lap('learn');
     } else {
       emit({ type: 'notice', level: 'info', notice: { code: 'training', message: `Step ${step} had nothing to learn from: ${nothingLearned(counts)}. The weights stay as they are.` } });

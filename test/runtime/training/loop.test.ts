@@ -215,3 +215,15 @@ test('without validation tasks, and with val_only, it does what is left', async 
   assert.deepEqual([(await train(made.options)).step, made.trainer().steps], [0, 0]);
   assert.deepEqual((await untimed(only.dir)).map(({ kind, step }) => [kind, step]), [['evaluation', 0]]);
 });
+
+test('what the trainer has to say is told: at the start, and with the step it belongs to', async (t) => {
+  const at = await disk(t);
+  const { options, events } = await world(at, { config: configOf({ total_training_steps: 2, test_freq: -1 }) });
+  const { trainer } = options;
+  const [info, step] = [trainer.info.bind(trainer), trainer.step.bind(trainer)];
+  trainer.info = async () => ({ ...await info(), notes: ['It takes rows.'] });
+  trainer.step = async (body) => ({ ...await step(body), notes: ['The batch was split.'] });
+  await train(options);
+  const told = events.flatMap((event) => (event.type === 'notice' && event.notice.code === 'trainer' ? [event.notice.message] : event.type === 'step' ? [event.row.step] : []));
+  assert.deepEqual(told, ['It takes rows.', 'The batch was split.', 1, 'The batch was split.', 2]);
+});
