@@ -43,6 +43,9 @@ const AREAS: Record<string, Record<string, { names: string[]; seconds: number }>
       seconds: 240,
     },
   },
+  gpu: {
+    gpu: { names: ['train_wall_vs_naive_rows', 'mfu_distinct_tokens', 'sample_64_vs_generate', 'new_weights_to_first_token_ms'], seconds: 1_200 },
+  },
   webview: {
     webview: {
       names: ['rollouts_100k_first_paint_ms', 'filter_ms', 'heap_mb', 'tokens_100k_paint_ms', 'tokens_100k_command_ms', 'scroll_p95_ms', 'find_ms', 'viewer_js_kb', 'viewer_css_kb'],

@@ -73,13 +73,15 @@ def main() -> None:
     )  # fmt: skip
     peak = given.peak or (989.0 if on_gpu else measured_peak())
     useful = flops(ours) / seconds / 1e12
-    report("mfu_distinct_tokens", useful, peak, useful / peak, "TFLOP/s", MFU.get(given.shape, 0.0), f"{what}; peak {peak:.3g} TFLOP/s; nothing that is computed twice is counted twice")
+    least = MFU[given.shape] if on_gpu and given.shape in MFU else None
+    report("mfu_distinct_tokens", useful, peak, useful / peak, "TFLOP/s", least, f"{what}; peak {peak:.3g} TFLOP/s; nothing that is computed twice is counted twice")
     if on_gpu:
-        report("train_peak_memory", mine.memory / 2**30, peer.memory / 2**30, peer.memory / mine.memory, "GiB", 0.0, f"{what}; weights, gradients, optimizer and activations; ours keeps float32 weights beside")
+        report("train_peak_memory", mine.memory / 2**30, peer.memory / 2**30, peer.memory / mine.memory, "GiB", None, f"{what}; weights, gradients, optimizer and activations; ours keeps float32 weights beside")
 
 
-def report(name: str, ours: float, peer: float, ratio: float, unit: str, bound: float, note: str) -> None:
-    print(json.dumps({"name": name, "ours": ours, "peer": peer, "ratio": ratio, "unit": unit, "bound": f">= {bound:g}", "holds": ratio >= bound, "note": note}), flush=True)
+def report(name: str, ours: float, peer: float, ratio: float, unit: str, least: float | None, note: str) -> None:
+    bound = "reported" if least is None else f">= {least:g}"
+    print(json.dumps({"name": name, "ours": ours, "peer": peer, "ratio": ratio, "unit": unit, "bound": bound, "holds": least is None or ratio >= least, "note": note}), flush=True)
 
 
 class Side:
