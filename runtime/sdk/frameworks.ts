@@ -2,14 +2,13 @@ import type OpenAI from 'openai';
 import type { Place } from '../protocol/errors.ts';
 import { callSite } from './call-site.ts';
 import type { AISDKModel, LangChainModel, MastraModel, OpenAIAgentsModel, StrandsModel } from './framework-types.ts';
-import { loadInstalled, type Wanted } from './installed.ts';
+import { installedMajor, loadInstalled, type Wanted } from './installed.ts';
 import { endingBlocks } from './strands.ts';
 
 /** Ours ends with the rollout; a debugger may hold a call for hours. Timers don't go further. */
 export const NEVER_MS = 2 ** 31 - 1;
 
 const openAIAgents: Wanted = { framework: 'asOpenAIAgents()', specifier: '@openai/agents', majors: ['0'], install: 'npm install @openai/agents', exports: 'OpenAIChatCompletionsModel' };
-const aiSDK: Wanted = { framework: 'asAISDK()', specifier: '@ai-sdk/openai-compatible', majors: ['1', '2', '3'], install: 'npm install @ai-sdk/openai-compatible', exports: 'createOpenAICompatible' };
 const strands: Wanted = { framework: 'asStrands()', specifier: '@strands-agents/sdk/models/openai', majors: ['1'], install: 'npm install @strands-agents/sdk openai @modelcontextprotocol/sdk', exports: 'OpenAIModel' };
 const langChain: Wanted = { framework: 'asLangChain()', specifier: '@langchain/openai', majors: ['0.6', '1'], install: 'npm install @langchain/openai @langchain/core', exports: 'ChatOpenAI' };
 
@@ -27,10 +26,10 @@ export abstract class FrameworkModels {
   /** A client of the `openai` package. */
   abstract asOpenAI(): OpenAI;
   /** A file of the project: what it has installed is looked for from there. */
-  readonly #project: string | undefined;
+  readonly #file: string;
 
-  constructor(project: string | undefined) {
-    this.#project = project;
+  constructor(file = `${process.cwd()}/package.json`) {
+    this.#file = file;
   }
 
   /** A `Model` of the OpenAI Agents SDK (`@openai/agents`). */
@@ -41,7 +40,7 @@ export abstract class FrameworkModels {
   /** A `LanguageModel` of the AI SDK (`ai`), by `@ai-sdk/openai-compatible`. */
   asAISDK(): AISDKModel {
     const { baseURL, apiKey, fetch } = this;
-    const create = this.#load(aiSDK, callSite(this.asAISDK).place) as (options: object) => { chatModel(name: string): AISDKModel };
+    const create = this.#load(aiSDK(installedMajor('ai', this.#file)), callSite(this.asAISDK).place) as (options: object) => { chatModel(name: string): AISDKModel };
     return create({ name: this.model, baseURL, apiKey, fetch, includeUsage: true, supportsStructuredOutputs: true }).chatModel(this.model);
   }
 
@@ -65,11 +64,22 @@ export abstract class FrameworkModels {
   }
 
   #load(wanted: Wanted, where: Place | undefined): unknown {
-    return loadInstalled(wanted, this.#project ?? `${process.cwd()}/package.json`, where);
+    return loadInstalled(wanted, this.#file, where);
   }
 
   #make<Model>(wanted: Wanted, where: Place | undefined, ...args: unknown[]): Model {
     const Class = this.#load(wanted, where) as new (...args: unknown[]) => Model;
     return new Class(...args);
   }
+}
+
+/** Which came with `ai` 5, 6 and 7. Each `ai` takes the models of its own and of older ones. */
+const AI_SDK_MODELS = ['1', '2', '3'];
+
+function aiSDK(ai: number | undefined): Wanted {
+  const majors = ai === undefined ? AI_SDK_MODELS : AI_SDK_MODELS.slice(0, Math.max(1, ai - 4));
+  return {
+    framework: ai === undefined ? 'asAISDK()' : `asAISDK() beside ai ${ai}`, specifier: '@ai-sdk/openai-compatible', majors,
+    install: ai === undefined ? 'npm install ai @ai-sdk/openai-compatible' : `npm install @ai-sdk/openai-compatible@${majors.at(-1)}`, exports: 'createOpenAICompatible',
+  };
 }

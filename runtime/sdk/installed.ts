@@ -39,6 +39,15 @@ export function loadInstalled(wanted: Wanted, from: string, where: Place | undef
   throw new TuningForkError('workflow', `${name} ${version} has no ${wanted.exports}.`, { where, next: `Run "${wanted.install}" in ${dirname(from)}.` });
 }
 
+/** The major of a package that the project has, if it has it. */
+export function installedMajor(name: string, from: string): number | undefined {
+  try {
+    return Number.parseInt(versionOf(name, resolveFrom(name, from)), 10);
+  } catch {
+    return undefined;
+  }
+}
+
 function load(path: string, wanted: Wanted, where: Place | undefined, from: string): Record<string, unknown> {
   try {
     return createRequire(import.meta.url)(path) as Record<string, unknown>;

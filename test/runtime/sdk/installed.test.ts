@@ -44,13 +44,26 @@ test('what is not installed is named, with the command that installs it', () => 
   for (const [name, make] of Object.entries(helpers)) {
     const { message, next } = refusal(make);
     assert.match(message, new RegExp(`needs the package ${name}, which is not installed here`));
-    assert.ok(next!.startsWith(`Run "npm install ${name}`) && next!.endsWith(`" in ${dir}.`), next);
+    assert.ok(next!.startsWith('Run "npm install ') && next!.includes(name) && next!.endsWith(`" in ${dir}.`), next);
   }
 });
 
 test('a major that was never tried is refused, and told which are', () => {
   const { tuner } = project({ '@langchain/openai/package.json': langChain('99.1.0'), '@langchain/openai/index.js': 'throw new Error("loaded")' });
   assert.equal(refusal(() => tuner.getModel('solver').asLangChain()).message, '@langchain/openai 99.1.0 is installed here, and asLangChain() is supported with 0.6.x, 1.x.');
+});
+
+test('the models of a newer AI SDK are refused beside an older one', () => {
+  const files = {
+    'ai/package.json': { name: 'ai', version: '6.0.326', type: 'module', exports: './index.js' }, 'ai/index.js': '',
+    '@ai-sdk/openai-compatible/index.js': 'export const createOpenAICompatible = () => ({ chatModel: (name) => ({ name }) });',
+  };
+  const compatible = (version: string): object => ({ name: '@ai-sdk/openai-compatible', version, type: 'module', exports: './index.js' });
+  const newer = project({ ...files, '@ai-sdk/openai-compatible/package.json': compatible('3.0.92') });
+  const { message, next } = refusal(() => newer.tuner.asAISDK());
+  assert.equal(message, '@ai-sdk/openai-compatible 3.0.92 is installed here, and asAISDK() beside ai 6 is supported with 1.x, 2.x.');
+  assert.ok(next!.startsWith('Run "npm install @ai-sdk/openai-compatible@2" in '), next);
+  assert.ok(project({ ...files, '@ai-sdk/openai-compatible/package.json': compatible('2.0.87') }).tuner.asAISDK());
 });
 
 test('a package that lacks one of its own is told so', () => {
