@@ -13,7 +13,7 @@ async function checkFunction({ file, className: name }: { file: string; classNam
   const text = await readFile(file, 'utf8');
   // The parser is large, and most workflows are classes.
   if (name === ENTRYPOINT) return;
-  if (!new RegExp(`(?:function|const|let|var)\\s+${name.replace('$', '\\$')}\\b`).test(text) && !/\btune\s*\(/.test(text)) return;
+  if (!new RegExp(`(?:function|const|let|var)\\s+${name.replaceAll('$', '\\$')}\\b`).test(text) && !/\btune\s*\(/.test(text)) return;
   const { namedFunctionProblems } = await import('../contracts/tuned.ts');
   const [first] = namedFunctionProblems(text, file, name, kind) ?? [];
   if (first === undefined) return;

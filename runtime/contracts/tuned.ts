@@ -137,9 +137,10 @@ function isModelType(module: SourceModule, type: t.TSType): boolean {
   if (type.type !== 'TSTypeReference') return false;
   const imported = importedName(module, type.typeName);
   if (imported !== undefined) return MODELS.includes(imported);
-  // A type made in this file may be one of ours under another name.
+  // A type made in this project may be one of ours under another name.
   const name = type.typeName.type === 'Identifier' ? type.typeName.name : '';
   return module.program.body.some((statement) => {
+    if (statement.type === 'ImportDeclaration') return statement.source.value.startsWith('.') && statement.specifiers.some(({ local }) => local.name === name);
     const inner = statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement;
     return (inner?.type === 'TSTypeAliasDeclaration' || inner?.type === 'TSInterfaceDeclaration') && inner.id.name === name;
   });

@@ -1,6 +1,6 @@
 /** Workflows and judges written as plain functions, as AgentScope has them. */
-import { TuningForkError, type Place } from '../protocol/errors.ts';
-import type { JsonObject } from '../protocol/json.ts';
+import { TuningForkError } from '../protocol/errors.ts';
+import type { Json, JsonObject } from '../protocol/json.ts';
 import type { OutputData, Task, Verdict } from '../protocol/task.ts';
 import { Judge } from './judge.ts';
 import type { ChatModel } from './model.ts';
@@ -46,7 +46,7 @@ export function workflowOf(run: WorkflowFunction, auxiliary: AuxiliaryModels = {
       const models = Object.entries(auxiliary).map(([name, model]) => [name, tuner.registerModel(name, { defaultModel: model })] as const);
       const output = await run(rowOf(task.task), tuner.getModel(ROLE), { auxiliaryModels: Object.fromEntries(models), logger: console });
       if (typeof output === 'number') return new WorkflowOutput({ reward: output });
-      if (typeof output !== 'object' || output === null) throw notANumber(this.name, output);
+      if (typeof output !== 'object' || output === null) throw notANumber('workflow', this.name, output);
       const { reward = null, response, metrics } = output;
       return new WorkflowOutput({ reward, ...(metrics && { logMetrics: metrics }), ...(response !== undefined && { metadata: { response: plain(response) } }) });
     }
@@ -56,7 +56,9 @@ export function workflowOf(run: WorkflowFunction, auxiliary: AuxiliaryModels = {
 export function judgeOf(run: JudgeFunction): new () => Judge {
   return class extends Judge {
     async judge(task: Task, { metadata: { response } }: OutputData): Promise<Verdict> {
-      const given = await run(rowOf(task), response, { auxiliaryModels: {}, logger: console });
+      const { label } = task;
+      const given = await run({ ...rowOf(task), ...(label !== undefined && { label }) }, response, { auxiliaryModels: {}, logger: console });
+      if (typeof given !== 'number' && (typeof given !== 'object' || given === null)) throw notANumber('judge', run.name, given);
       const { reward, metrics } = typeof given === 'number' ? { reward: given } as JudgeOutput : given;
       return { reward, success: null, ...(metrics && { parts: metrics }) };
     }
@@ -68,11 +70,12 @@ function plain(response: unknown): unknown {
   return typeof response === 'object' && response !== null && 'text' in response && typeof response.text === 'string' ? response.text : response;
 }
 
-function notANumber(name: string, value: unknown, where?: Place): TuningForkError {
-  return new TuningForkError('workflow', `${name}() returned ${value === null ? 'null' : typeof value} instead of a reward.`, { where, next: 'Return a number, or { reward, response, metrics }.' });
+function notANumber(kind: 'workflow' | 'judge', name: string, value: unknown): TuningForkError {
+  const next = kind === 'workflow' ? 'Return a number, or { reward, response, metrics }.' : 'Return a number, or { reward, metrics }.';
+  return new TuningForkError(kind, `${name || kind}() returned ${value === null ? 'null' : typeof value} instead of a reward.`, { next });
 }
 
-/** The line of the data: a reader keeps it whole as metadata, unless it has metadata of its own. */
-function rowOf({ taskId, mainQuery, metadata }: Pick<Task, 'taskId' | 'mainQuery' | 'metadata'>): JsonObject {
-  return { task_id: taskId, main_query: mainQuery, ...metadata };
+/** The line of the data: a reader keeps it whole as metadata, unless it has metadata of its own. Its messages may begin with what the configuration says. */
+function rowOf({ taskId, mainQuery, initMessages, metadata }: Omit<Task, 'label'>): JsonObject {
+  return { task_id: taskId, main_query: mainQuery, ...metadata, ...(initMessages.length > 0 && { init_messages: initMessages as unknown as Json }) };
 }

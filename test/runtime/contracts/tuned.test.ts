@@ -22,6 +22,7 @@ const CASES: [why: string, code: string, messages: string[]][] = [
   ['one missing', 'async function run(task: JsonObject): Promise<number> { return 0; }', ['Expected 2 parameters, but got 1']],
   ['a list as task', 'async function run(task: string[], model: ChatModel): Promise<number> { return 0; }', ['Expected parameter task of type JsonObject, but got task of type string[]']],
   ['another model', 'async function run(task: JsonObject, model: OpenAIChatModel): Promise<number> { return 0; }', ['Expected parameter model of type ChatModel, but got model of type OpenAIChatModel']],
+  ['a model of the project, which may be ours', "import type { Policy } from './types.ts';\nasync function run(task: JsonObject, model: Policy): Promise<number> { return 0; }", []],
   ['another name', 'async function run(task: JsonObject, llm: ChatModel): Promise<number> { return 0; }', ['Expected parameter model of type ChatModel, but got llm of type ChatModel']],
   ['a text as reward', 'async function run(task: JsonObject, model: ChatModel): Promise<string> { return ""; }', ['Expected return type Promise<number>, but got Promise<string>']],
   ['any number of them', 'async function run(...all: unknown[]): Promise<number> { return 0; }', ['A rest parameter is not allowed: ...all: unknown[]']],

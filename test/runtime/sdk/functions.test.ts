@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JsonObject } from '../../../runtime/protocol/json.ts';
 import type { ChatModel } from '../../../runtime/sdk/model.ts';
 import { judgeOf, workflowOf } from '../../../runtime/sdk/functions.ts';
 import { ModelTuner } from '../../../runtime/sdk/tuner.ts';
@@ -48,4 +49,17 @@ test('what is no reward is told', async () => {
   await assert.rejects(new Made().execute(task, tuner()), /returned undefined instead of a reward/);
   const Wrong = workflowOf(async () => Number.NaN);
   await assert.rejects(new Wrong().execute(task, tuner()), /not a finite number/);
+});
+
+test('the judge sees the label, the workflow does not; messages that a task begins with are for both', async () => {
+  const seen: JsonObject[] = [];
+  const told = { ...row, initMessages: [{ role: 'system' as const, content: 'Be short.' }] };
+  const Made = workflowOf(async (one) => seen.push(one));
+  await new Made().execute({ ...task, task: told }, tuner());
+  const Grader = judgeOf(async (one) => seen.push(one));
+  await new Grader().judge({ ...told, label: '2' }, { reward: null, isSuccess: null, metadata: {}, logMetrics: {} });
+  const both = { task_id: 't', main_query: '1+1', answer: 2, init_messages: told.initMessages };
+  assert.deepEqual(seen, [both, { ...both, label: '2' }]);
+  const Silent = judgeOf((async function grade() { return null; }) as never);
+  await assert.rejects(new Silent().judge(row, { reward: null, isSuccess: null, metadata: {}, logMetrics: {} }), { code: 'judge', message: 'grade() returned null instead of a reward.' });
 });
