@@ -207,8 +207,9 @@ class _Connection:
         data = self._state.send(event)
         if data:
             self._writer.write(data)
-            async with asyncio.timeout(STALLED_SECONDS):
-                await self._writer.drain()
+            if self._writer.transport.get_write_buffer_size() > 0 or self._writer.transport.is_closing():
+                async with asyncio.timeout(STALLED_SECONDS):
+                    await self._writer.drain()
 
     async def refuse_garbage(self, error: h11.RemoteProtocolError, headers: dict[str, str]) -> None:
         if self._state.our_state not in (h11.IDLE, h11.SEND_RESPONSE):

@@ -12,7 +12,8 @@ from .protocol import SampleBody
 from .sampling import Call, Ended, Sampler, Token
 
 GATHER_SECONDS = 0.02
-"""A small model samples tokens faster than it is worth sending each by itself."""
+"""Tokens come faster than it is worth sending each by itself, the more so the more calls there are."""
+GATHER_CALLS = 16
 KEPT = 1
 """Stored models that stay in memory beside the one in training."""
 
@@ -46,7 +47,7 @@ async def sample_lines(sampler: Sampler, body: SampleBody, write: Write) -> None
                 first = False
             if news and not isinstance(news[0], Token):
                 break
-            await asyncio.sleep(GATHER_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS * (1 + sampler.running // GATHER_CALLS))
             if news:
                 heard.set()
     finally:
