@@ -57,7 +57,7 @@ export function judgeOf(run: JudgeFunction): new () => Judge {
   return class extends Judge {
     async judge(task: Task, { metadata: { response } }: OutputData): Promise<Verdict> {
       const { label } = task;
-      const given = await run({ ...rowOf(task), ...(label !== undefined && { label }) }, response, { auxiliaryModels: {}, logger: console });
+      const given = await run({ ...rowOf(task), ...(label !== undefined && { label: label as Json }) }, response, { auxiliaryModels: {}, logger: console });
       if (typeof given !== 'number' && (typeof given !== 'object' || given === null)) throw notANumber('judge', run.name, given);
       const { reward, metrics } = typeof given === 'number' ? { reward: given } as JudgeOutput : given;
       return { reward, success: null, ...(metrics && { parts: metrics }) };

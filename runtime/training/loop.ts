@@ -220,7 +220,9 @@ class Training {
       this.#note(answer.notes);
       watch.lap('learn');
     } else {
-      emit({ type: 'notice', level: 'info', notice: { code: 'training', message: `Step ${step} had nothing to learn from: ${nothingLearned(counts)}. The weights stay as they are.` } });
+      const { message, where } = records.find(({ error }) => error !== undefined)?.error ?? {};
+      const failed = message === undefined ? '' : ` The first rollout that failed: ${message}`;
+      emit({ type: 'notice', level: 'info', notice: { code: 'training', message: `Step ${step} had nothing to learn from: ${nothingLearned(counts)}. The weights stay as they are.${failed}`, where } });
     }
 
     const row: StepRow = {

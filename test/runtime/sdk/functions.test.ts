@@ -61,5 +61,5 @@ test('the judge sees the label, the workflow does not; messages that a task begi
   const both = { task_id: 't', main_query: '1+1', answer: 2, init_messages: told.initMessages };
   assert.deepEqual(seen, [both, { ...both, label: '2' }]);
   const Silent = judgeOf((async function grade() { return null; }) as never);
-  await assert.rejects(new Silent().judge(row, { reward: null, isSuccess: null, metadata: {}, logMetrics: {} }), { code: 'judge', message: 'grade() returned null instead of a reward.' });
+  await assert.rejects(async () => new Silent().judge(row, { reward: null, isSuccess: null, metadata: {}, logMetrics: {} }), { code: 'judge', message: 'grade() returned null instead of a reward.' });
 });

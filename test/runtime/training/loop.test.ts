@@ -188,12 +188,12 @@ test('a step in which nothing can be learned leaves the weights alone, says why,
   const at = await disk(t);
   const made = await world(at, { config: configOf({ total_training_steps: 6, test_freq: -1 }) });
   const { collect } = made.options;
-  await train({ ...made.options, collect: async (batch) => (await collect(batch)).map((record) => ({ ...record, reward: 0, success: false })) });
+  await train({ ...made.options, collect: async (batch) => (await collect(batch)).map((record, i) => ({ ...record, reward: 0, success: false, ...(i === 1 && { error: { code: 'workflow', message: 'no such tool', where: { file: 'a.ts', line: 2 } } }) })) });
   const rows = (await untimed(at.dir)) as unknown as StepRow[];
   assert.ok(rows.every(({ stepped, version, loss }) => !stepped && version === 0 && loss === null));
   assert.equal(made.trainer().steps, 0);
   const notices = made.events.filter((event) => event.type === 'notice').map(({ notice }) => notice.message);
-  assert.ok(notices.some((message) => message.startsWith('Step 1 had nothing to learn from: in each of its 4 groups all rewards are equal')));
+  assert.ok(notices.some((message) => message.startsWith('Step 1 had nothing to learn from: in each of its 4 groups all rewards are equal') && message.endsWith('The first rollout that failed: no such tool')));
   assert.equal(notices.filter((message) => /last 5 steps all rollouts of a task got the same reward/.test(message)).length, 1, 'told once');
 });
 
