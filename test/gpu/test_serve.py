@@ -14,6 +14,7 @@ from pathlib import Path
 
 import conftest
 import pytest
+import torch
 from calls import made_up
 from doors import PATIENCE, Client, Process
 from learners import make, one_tree, plain, scored
@@ -118,7 +119,9 @@ def test_what_it_cannot_be_started_with_is_a_sentence(tmp_path: Path, certificat
         (["serve", "--model", "x", *token, "--tls-cert", str(cert)], "belong together"),
         (["serve", "--model", "x", *token, "--tls-cert", str(key), "--tls-key", str(key)], "not a certificate and its key"),
         (["serve", "--model", "x", *token, "--tls-cert", str(tmp_path / "no"), "--tls-key", str(key)], "not a certificate and its key"),
-        (["serve", "--model", str(tmp_path), *token], "no config.json"),
+        (["serve", "--model", str(tmp_path), *token, "--device", "cpu"], "no config.json"),
+        (["serve", "--model", str(tmp_path), *token, "--device", "abacus"], "abacus is no device"),
+        *([] if torch.cuda.is_available() else [(["serve", "--model", str(tmp_path), *token, "--device", "cuda:1"], "no GPU for cuda:1")]),
     ]:
         with pytest.raises(Refusal, match=re.escape(wanted)) as refused:
             command.serve(command.parsed(arguments))

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import secrets
 import signal
 import ssl
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str]) -> None:
         fail(refusal)
     except Exception as error:
         traceback.print_exception(error)
-        fail(Refusal(500, "trainer", f"{type(error).__name__}: {error}"))
+        full = type(error).__name__ == "OutOfMemoryError"
+        next = "Use a smaller model, --dtype bfloat16, or --lora-rank 32." if full else "The lines on stderr say where it happened."
+        fail(Refusal(500, "trainer", f"{type(error).__name__}: {error}", next))
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,6 +73,7 @@ def serve(given: argparse.Namespace) -> None:
     check_bind(given.host, tls, given.insecure)
 
     say(progress="Starting PyTorch")
+    check_device(given.device)
     from .models import LoraSettings
     from .server import Server, ServerOptions
     from .training import Learner
@@ -138,6 +142,20 @@ def check_bind(host: str, tls: ssl.SSLContext | None, insecure: bool) -> None:
             400, "usage", f"The token and all rollouts would travel to {host} unencrypted.",
             "Give --tls-cert and --tls-key, or keep to 127.0.0.1 and reach it by SSH; --insecure where the network is trusted.",
         )  # fmt: skip
+
+
+def check_device(device: str) -> None:
+    import torch
+
+    if device in ("auto", "cpu"):
+        return
+    if not re.fullmatch(r"cuda(:\d+)?", device):
+        raise Refusal(400, "usage", f"{device} is no device.", "Use cpu, cuda or cuda:<number>.")
+    if not torch.cuda.is_available():
+        why = "this PyTorch was built without CUDA" if torch.version.cuda is None else "PyTorch finds none that its driver lets it use"
+        raise Refusal(400, "trainer", f"There is no GPU for {device}: {why}.", '"tuning-fork gpu doctor" says what is missing. Without a GPU: --device cpu')
+    if int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
+        raise Refusal(400, "usage", f"There is no {device}: this machine has {torch.cuda.device_count()}, counted from 0.", "Use cuda or cuda:<number>.")
 
 
 def end_with_stdin() -> None:
