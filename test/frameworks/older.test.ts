@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import type { Driver } from './drivers/driver.ts';
+import { OLDER } from './older.ts';
 import { assertKept, scriptedWorld, tunerOf } from './world.ts';
 
-for (const name of ['ai-5', 'ai-6', 'langchain-0', 'openai-agents-0.3']) {
-  const file = new URL(`./older/${name}/chat.mjs`, import.meta.url);
-
+for (const { name, file } of OLDER) {
   for (const stream of [false, true]) {
     test(`${name}${stream ? ', streamed' : ''}: two questions with tools are one conversation`, async () => {
       const { chat } = (await import(file.href)) as Pick<Driver, 'chat'>;

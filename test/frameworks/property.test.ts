@@ -1,8 +1,11 @@
 /** Whatever a model writes: a conversation that its framework keeps is one timeline. The scripted policy writes oddly, at random from a seed. */
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Seeded } from '../../examples/seeded.ts';
 import type { Script } from '../runtime/gateway/world.ts';
 import { drivers } from './drivers/all.ts';
+import type { Driver } from './drivers/driver.ts';
+import { OLDER } from './older.ts';
 import { assertKept, scriptedWorld, toolCall, tunerOf } from './world.ts';
 
 const SEEDS = 12;
@@ -35,14 +38,18 @@ function odd(random: Seeded): Script {
   };
 }
 
-for (const driver of drivers) {
-  test(`${driver.name}: ${SEEDS} odd conversations`, async (t) => {
+const newest = drivers.map(({ name, chat }) => ({ name, file: import.meta.filename, load: async () => chat }));
+const older = OLDER.map(({ name, file }) => ({ name, file: fileURLToPath(file), load: async () => ((await import(file.href)) as Pick<Driver, 'chat'>).chat }));
+
+for (const { name, file, load } of [...newest, ...older]) {
+  test(`${name}: ${SEEDS} odd conversations`, async (t) => {
+    const chat = await load();
     for (let seed = 1; seed <= SEEDS; seed++) {
       await t.test(`seed ${seed}`, async () => {
         const random = new Seeded(seed);
         await using w = await scriptedWorld(odd(random));
         const questions = Array.from({ length: random.between(1, 3) }, (_, index) => `Question ${index + 1}?`);
-        await driver.chat(tunerOf(w), questions, { stream: random.chance(0.5) });
+        await chat(tunerOf(w, file), questions, { stream: random.chance(0.5) });
         assertKept(w, w.journal.map((_, index) => (index === 0 ? null : index - 1)));
       });
     }
