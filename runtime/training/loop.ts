@@ -21,6 +21,7 @@ import { planEvaluation, planStep, scheduleOf, tasksOfStep, validationTasks, typ
 import { batchOptions, checkTrainable, evaluationSampling, stepSettings } from './settings.ts';
 import { CHECKPOINTS, TrainingStore, withinRun } from './state.ts';
 import { EventFile } from './tensorboard.ts';
+import { rounded, Stopwatch } from './stopwatch.ts';
 import { restore, Reviving, type Trainer } from './trainer.ts';
 
 export interface TrainOptions {
@@ -160,7 +161,7 @@ class Training {
       // Whatever fails because it was told to stop is no failure.
       if (!signal.aborted) throw error;
     }
-    if (signal.aborted && this.#unsaved) await this.#save(this.#store.state.step);
+    if (signal.aborted && this.#unsaved) await this.#saveAtLast(this.#store.state.step);
     return this.#end();
   }
 
@@ -346,6 +347,15 @@ class Training {
     emit({ type: 'checkpoint', checkpoint });
   }
 
+  /** Told to stop while its trainer is gone, it is not waited for: the steps since the last checkpoint are on the disk and made again. */
+  async #saveAtLast(step: number): Promise<void> {
+    try {
+      await this.#save(step);
+    } catch (error) {
+      if (!(error instanceof TuningForkError) || (error.code !== 'trainer-gone' && error.code !== 'rollout-cancelled')) throw error;
+    }
+  }
+
   async #end(): Promise<TrainingEnd> {
     const { dir, signal, config } = this.#options;
     const { state, rows, durable } = this.#store;
@@ -405,38 +415,4 @@ function measured(metrics: StepMetrics | undefined, referenced: boolean): Measur
     clipLow: of('clipLow'), clipHigh: of('clipHigh'), clipDual: of('clipDual'), ratioMean: of('ratioMean'), ratioMax: of('ratioMax'),
     samplerGap: of('samplerGap'), importanceMean: of('importanceMean'), gradNorm: of('gradNorm'),
   };
-}
-
-class Stopwatch {
-  readonly #clock: Pick<TrainingControl, 'now'>;
-  readonly #begin: number;
-  #last: number;
-  readonly #laps = { collect: 0, prepare: 0, score: 0, learn: 0 };
-
-  constructor(clock: Pick<TrainingControl, 'now'>) {
-    this.#clock = clock;
-    this.#begin = this.#last = clock.now();
-  }
-
-  lap(name: 'collect' | 'prepare' | 'score' | 'learn'): void {
-    const now = this.#clock.now();
-    this.#laps[name] += now - this.#last;
-    this.#last = now;
-  }
-
-  /** `sampling`: how long the rollouts took, before this step began too; `sampler` and `trainer`: how long each worked since it began. */
-  time(sampledTokens: number, busy: { sampling: number; sampler: number; trainer: number }): StepRow['time'] {
-    const { collect, prepare, score, learn } = this.#laps;
-    const total = this.#clock.now() - this.#begin;
-    const idle = (milliseconds: number): number => rounded(Math.max(0, 1 - milliseconds / total));
-    return {
-      at: Date.now(), collect: rounded(collect), prepare: rounded(prepare), score: rounded(score), learn: rounded(learn), total: rounded(total),
-      sampledPerSecond: rounded(sampledTokens / (busy.sampling / 1000)), samplerIdle: idle(busy.sampler), trainerIdle: idle(busy.trainer),
-    };
-  }
-}
-
-/** Digits behind these are noise, and make rows long. */
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -28,7 +28,7 @@ export async function reachGpu(place: Remote, options: RemoteOptions): Promise<R
     } catch (error) {
       if (!(error instanceof TuningForkError) || error.code === 'auth' || performance.now() > deadline) throw error;
       if (!told) options.notice?.({ code: 'trainer-gone', message: `${error.message} Trying again for ${Math.round((options.patienceMs ?? 0) / 60_000)} minutes.`, next: 'Start "tuning-fork gpu serve" there again; the training then goes on.' });
-      await sleep(RETRY_MS, undefined, { signal: options.signal });
+      await sleep(RETRY_MS, undefined, { signal: options.signal }).catch(() => options.signal?.throwIfAborted());
     }
   }
 }

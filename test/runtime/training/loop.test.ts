@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { TuningForkError } from '../../../runtime/protocol/errors.ts';
 import type { StepRow } from '../../../runtime/protocol/training.ts';
 import { checkpointNamed, readTrainingState, train } from '../../../runtime/training/index.ts';
 import { folder } from '../trace/samples.ts';
@@ -224,6 +225,31 @@ test('what the trainer has to say is told: at the start, and with the step it be
   trainer.info = async () => ({ ...await info(), notes: ['It takes rows.'] });
   trainer.step = async (body) => ({ ...await step(body), notes: ['The batch was split.'] });
   await train(options);
-  const told = events.flatMap((event) => (event.type === 'notice' && event.notice.code === 'trainer' ? [event.notice.message] : event.type === 'step' ? [event.row.step] : []));
+  const told = events.flatMap((event): (string | number)[] => (event.type === 'notice' && event.notice.code === 'trainer' ? [event.notice.message] : event.type === 'step' ? [event.row.step] : []));
   assert.deepEqual(told, ['It takes rows.', 'The batch was split.', 1, 'The batch was split.', 2]);
+});
+
+test('told to stop while its trainer is gone for good, it stops; what it has learned is made again by --resume', async (t) => {
+  const at = await disk(t);
+  const stop = new AbortController();
+  const { options, trainer, events } = await world(at, { signal: stop.signal, config: configOf({ save_freq: -1, test_freq: -1 }) });
+  const { collect } = options;
+  const end = await train({
+    ...options,
+    revive: async () => {
+      stop.signal.throwIfAborted();
+      throw new Error('it is not asked for before it is told to stop');
+    },
+    collect: async (batch) => {
+      if (batch.step < 4) return collect(batch);
+      trainer().gone = true;
+      stop.abort(new TuningForkError('rollout-cancelled', 'The training was stopped.'));
+      return [];
+    },
+  });
+  assert.deepEqual([end.state, end.step, end.last], ['stopped', 3, null]);
+  assert.deepEqual((await readTrainingState(at.dir)).bodies, [1, 2, 3]);
+  const again = await world(at, { resume: true, config: options.config });
+  assert.equal((await train(again.options)).step, 9);
+  assert.equal(events.filter(({ type }) => type === 'step').length, 3);
 });
