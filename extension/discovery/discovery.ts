@@ -1,7 +1,7 @@
 /** Workflows and configurations of the workspace, found without running any of it. */
 import type { Event } from 'vscode';
 
-/** A class that extends `Workflow`. Lines count from 0, as the editor's do. */
+/** A class that extends `Workflow`, or a function given to `tune`. Lines count from 0, as the editor's do. */
 export interface FoundWorkflow {
   file: string;
   className: string;

@@ -1,5 +1,6 @@
-/** The classes a file can give to a configuration. */
-import { parseTypeScript } from '../../runtime/contracts/syntax.ts';
+/** The classes and functions a file can give to a configuration. */
+import { readModule } from '../../runtime/contracts/module.ts';
+import { tunedFunctions } from '../../runtime/contracts/tuned.ts';
 
 export interface Exports {
   classes: string[];
@@ -9,9 +10,11 @@ export interface Exports {
 }
 
 export function exportsOf(text: string, file: string): Exports | undefined {
-  const program = parseTypeScript(text, file);
-  if (program === undefined) return undefined;
-  const found: Exports = { classes: [], others: [], open: false };
+  const module = readModule(text, file);
+  if (module === undefined) return undefined;
+  const { program } = module;
+  // What is given to tune() need not be exported.
+  const found: Exports = { classes: [], others: tunedFunctions(module).map(({ name }) => name), open: false };
   const classes = new Set<string>();
   for (const statement of program.body) {
     if (statement.type === 'ClassDeclaration' && statement.id) classes.add(statement.id.name);
@@ -20,6 +23,7 @@ export function exportsOf(text: string, file: string): Exports | undefined {
     if (statement.type !== 'ExportNamedDeclaration') continue;
     const { declaration } = statement;
     if (declaration?.type === 'ClassDeclaration' && declaration.id && !declaration.abstract) found.classes.push(declaration.id.name);
+    if (declaration?.type === 'FunctionDeclaration' && declaration.id) found.others.push(declaration.id.name);
     if (declaration?.type === 'VariableDeclaration') {
       for (const { id, init } of declaration.declarations) {
         if (id.type === 'Identifier') (init?.type === 'ClassExpression' ? found.classes : found.others).push(id.name);

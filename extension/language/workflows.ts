@@ -3,6 +3,7 @@ import type * as t from '@babel/types';
 import type { FoundWorkflow } from '../discovery/discovery.ts';
 import { importedName, inheritedMember, memberOf, methodOf, readModule, textOf, visitCode, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
 import { bare, keyName, type Node } from '../../runtime/contracts/syntax.ts';
+import { tunedFunctions, type TunedFunction } from '../../runtime/contracts/tuned.ts';
 
 export interface FoundClasses {
   workflows: FoundWorkflow[];
@@ -13,7 +14,10 @@ export interface FoundClasses {
 export function classesIn(text: string, file: string): FoundClasses | undefined {
   const module = readModule(text, file);
   return module && {
-    workflows: module.classes.filter(({ kind, abstract }) => kind === 'workflow' && !abstract).map((own) => foundWorkflow(module, own, file)),
+    workflows: [
+      ...module.classes.filter(({ kind, abstract }) => kind === 'workflow' && !abstract).map((own) => foundWorkflow(module, own, file)),
+      ...tunedFunctions(module).filter(({ kind }) => kind === 'workflow').map((tuned) => foundFunction(tuned, file)),
+    ],
     judges: module.classes.flatMap(({ kind, abstract, exportedAs }) => (kind === 'judge' && !abstract && exportedAs !== undefined ? [exportedAs] : [])),
   };
 }
@@ -31,6 +35,12 @@ function foundWorkflow(module: SourceModule, own: OwnClass, file: string): Found
     // A reward of Osmosis' contract is given elsewhere: it is shown where the work is done.
     outputs: own.contract === 'osmosis' ? [lineOf(execute?.key ?? own.node)] : outputsOf(module, own).map(lineOf),
   };
+}
+
+/** Given to `tune`, which takes it whether it is exported or not. Its reward is shown where it begins. */
+function foundFunction({ name, node }: TunedFunction, file: string): FoundWorkflow {
+  const line = lineOf(node);
+  return { file, className: name, exported: true, line, executeLine: line, trainableTargets: undefined, roles: [], outputs: [line] };
 }
 
 /** `trainableTargets` where it is written as a list; an element that can't be read is undefined. */
@@ -74,8 +84,11 @@ export function outputsOf(module: SourceModule, own: OwnClass): (t.NewExpression
 /** Whether a workflow gives rewards itself, or hands over an environment that has them. */
 export function gradesOf(text: string, file: string, className: string): 'itself' | 'environment' | undefined {
   const module = readModule(text, file);
-  const own = module?.classes.find(({ kind, exportedAs }) => kind === 'workflow' && exportedAs === className);
-  if (module === undefined || own === undefined) return undefined;
+  if (module === undefined) return undefined;
+  const tuned = tunedFunctions(module);
+  if (tuned.some(({ kind, name }) => kind === 'workflow' && name === className)) return tuned.some(({ kind }) => kind === 'judge') ? undefined : 'itself';
+  const own = module.classes.find(({ kind, exportedAs }) => kind === 'workflow' && exportedAs === className);
+  if (own === undefined) return undefined;
   const given = outputsOf(module, own).flatMap(({ arguments: [options] }) => (options?.type === 'ObjectExpression' ? options.properties : []));
   const has = (name: string): boolean => given.some((one) => one.type === 'ObjectProperty' && keyName(one) === name && one.value.type !== 'NullLiteral');
   return has('reward') ? 'itself' : has('environment') ? 'environment' : undefined;

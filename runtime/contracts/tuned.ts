@@ -30,6 +30,7 @@ export function tunedFunctions(module: SourceModule): TunedFunction[] {
   const take = (kind: TunedKind, value: t.Node, byName: boolean): void => {
     const node = bare(value);
     const named = node.type === 'Identifier' ? functions.get(node.name) : undefined;
+    if (found.some((one) => one.kind === kind && one.node === (named?.node ?? node))) return;
     if (named !== undefined) found.push({ kind, name: (node as t.Identifier).name, byName, ...named });
     else if (isFunction(node)) found.push({ kind, name: `${kind}Func`, node, span: { start: node.start, end: node.start + 5 }, byName });
   };

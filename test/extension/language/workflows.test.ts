@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { classesIn } from '../../../extension/language/workflows.ts';
+import { classesIn, gradesOf } from '../../../extension/language/workflows.ts';
 
 const workflows = (text: string, file = 'a.ts') => classesIn(text, file)!.workflows;
 const names = (text: string, file?: string): string[] => workflows(text, file).map(({ className }) => className);
@@ -92,4 +92,20 @@ test('a workflow and a grader of Osmosis’ contract are found', () => {
   const found = classesIn(text, 'main.ts')!;
   assert.deepEqual(found.workflows.map(({ className, line, executeLine, outputs }) => [className, line, executeLine, outputs]), [['Solver', 1, 2, [2]]]);
   assert.deepEqual(found.judges, ['Exact']);
+});
+
+test('a function given to tune() is a workflow, exported or not; twice given it is one', () => {
+  const source = `import { tune, type ChatModel, type JsonObject } from 'tuning-fork';
+async function solve(task: JsonObject, model: ChatModel): Promise<number> {
+  return 1;
+}
+export async function other(task: JsonObject, model: ChatModel): Promise<number> {
+  return 0;
+}
+await tune(solve, 'a.yaml');
+await tune(solve, 'b.yaml');
+`;
+  assert.deepEqual(workflows(source), [{ file: 'a.ts', className: 'solve', exported: true, line: 1, executeLine: 1, trainableTargets: undefined, roles: [], outputs: [1] }]);
+  assert.equal(gradesOf(source, 'a.ts', 'solve'), 'itself');
+  assert.equal(gradesOf(`${source}await tune({ workflowFunc: solve, judgeFunc: async (task, response) => 1 });`, 'a.ts', 'solve'), undefined);
 });
