@@ -376,3 +376,11 @@ defaults: [verl_default, trinity_default, ajet_default, _self_]
   assert.equal(config.trainer_common.optim.lr, 1e-6);
   assert.equal(config.rollout.val_kwargs.do_sample, false);
 });
+
+test('keys of the GPU runtime: unknown ones are refused, its token is shown to nobody', async () => {
+  const { shown, secrets, warnings } = await load(`${SMALL}  gpu: {ssh: me@gpu-box, token: "abcdef-123456"}\n  lora: {lora_rank: 16, lora_alpha: 32, target_modules: [q_proj]}\n`);
+  assert.deepEqual([(shown.gpu as { token: string }).token, secrets], ['***', ['abcdef-123456']]);
+  assert.match(warnings[0]!.message, /`gpu\.token` is written out in the file/);
+  const problem = await onlyError(`${SMALL}  gpu: {shh: me@gpu-box}\n`);
+  assert.deepEqual([problem.message, problem.next], ['There is no key `shh` in `gpu`.', 'Did you mean `ssh`?']);
+});
