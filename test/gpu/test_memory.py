@@ -112,6 +112,42 @@ def test_a_step_that_breaks_between_its_updates_leaves_weights_of_no_version(qwe
     assert learner.step(step_body(packs, 0, "b"))["version"] == 1
 
 
+def test_simulated_out_of_memory_in_the_optimizer_refuses_and_changes_nothing(qwen: Path, packs: list[Pack], monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = Learner.load(str(qwen))
+    before = weights_of(learner)
+
+    def full() -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(learner.optimizer._adam, "step", full)
+        with pytest.raises(Refusal, match="The optimizer does not fit") as caught:
+            learner.step(step_body(packs))
+    assert caught.value.next and learner.version == 0
+    assert all(torch.equal(weight, before[name]) for name, weight in weights_of(learner).items())
+    assert learner.step(step_body(packs))["version"] == 1
+
+
+def test_simulated_out_of_memory_for_a_second_model_gives_up_others_first(qwen: Path, packs: list[Pack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tuning_fork_gpu import models
+
+    learner, load = Learner.load(str(qwen)), models.load
+    one, two = (make("qwen2", tmp_path / name) for name in ("one", "two"))
+    learner.score(score_body(packs, checkpoint=str(one)))
+
+    def tight(*given: object) -> object:
+        if learner._stored:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return load(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(models, "load", tight)
+    learner.score(score_body(packs, checkpoint=str(two)))
+    assert list(learner._stored) == [two]
+    monkeypatch.setattr(models, "load", lambda *_: tight() if learner._stored else (_ for _ in ()).throw(torch.cuda.OutOfMemoryError("CUDA out of memory.")))
+    with pytest.raises(Refusal, match="does not fit into memory beside the one in training"):
+        learner.score(score_body(packs, checkpoint=str(one)))
+
+
 def test_the_size_of_batches_is_found_by_two_dry_runs() -> None:
     def takes(fixed: int, each: int) -> list[int]:
         seen: list[int] = []

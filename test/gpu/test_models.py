@@ -55,7 +55,7 @@ def test_a_hub_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_hub_s_model_is_loaded_from_its_copy_here(monkeypatch: pytest.MonkeyPatch, qwen: Path) -> None:
-    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda model, allow_patterns: str(qwen))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda model, **_: str(qwen))
     learner = Learner.load("Qwen/Qwen3-0.6B")
     assert learner.info()["model"] == "Qwen/Qwen3-0.6B" and learner.directory == qwen
 

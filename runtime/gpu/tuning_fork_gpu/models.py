@@ -27,6 +27,8 @@ TREES = ("qwen2", "qwen3", "llama")
 LENGTH_DEPENDENT = ("dynamic", "longrope")
 """Kinds of RoPE that turn by more than the position."""
 WANTED = ["*.json", "*.safetensors", "*.jinja", "*.model", "merges.txt", "vocab.txt"]
+UNWANTED = ["original/*", "consolidated*"]
+"""The same weights again, in another format."""
 MODELSCOPE = "modelscope:"
 
 
@@ -56,7 +58,7 @@ def from_hub(model: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(model, allow_patterns=WANTED))
+        return Path(snapshot_download(model, allow_patterns=WANTED, ignore_patterns=UNWANTED))
     except Exception as error:
         hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise refused(

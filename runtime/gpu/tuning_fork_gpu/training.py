@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from . import checkpoints, memory, models
 from .checkpoints import Saved, State
-from .errors import Refusal, bad_request, conflict
+from .errors import Refusal, bad_request, cannot, conflict
 from .fitting import Fitting, asks_for_offload
 from .metrics import Totals
 from .models import LoraSettings
@@ -90,7 +90,7 @@ class Learner:
         """
         directory = models.locate(model)
         on = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        kind = getattr(torch, dtype) if dtype != "auto" else torch.bfloat16 if on.type == "cuda" else torch.float32
+        kind = getattr(torch, dtype) if dtype != "auto" else torch.bfloat16 if on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
         loaded = models.load(directory, on, kind)
         models.check_head(loaded)
         adapter = models.with_lora(loaded, lora, seed) if lora else None
@@ -229,10 +229,12 @@ class Learner:
                         columns.fill_old(at, values)
                 norm, done = self.optimizer.update(request.settings)
                 totals.update(part, norm, done, sum(packs[number].size for number in update.packs if len(packs[number].targets.node) > 0))
-        except BaseException:
+        except BaseException as error:
             self.optimizer.clear()
             if totals.applied > 0:
                 self._torn = f'The step "{request.step_id}" broke after {totals.applied} of its {len(request.updates)} updates.'
+            if models.is_out_of_memory(error):
+                raise cannot("The optimizer does not fit into the memory of this device.", "Start the runtime with its numbers offloaded to the CPU, or with LoRA.") from error
             raise
         return totals.metrics(time.perf_counter() - began)
 
@@ -258,11 +260,22 @@ class Learner:
             yield self._stored_model(folder)
 
     def _stored_model(self, folder: Path) -> PreTrainedModel:
-        model = self._stored.pop(folder, None) or models.load_stored(folder, self.directory, self.device, self.dtype)
+        model = self._stored.pop(folder, None) or self._open(folder)
         self._stored[folder] = model
         if len(self._stored) > KEPT_MODELS:
             del self._stored[next(iter(self._stored))]
         return model
+
+    def _open(self, folder: Path) -> PreTrainedModel:
+        for _ in range(2):
+            try:
+                return models.load_stored(folder, self.directory, self.device, self.dtype)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not models.is_out_of_memory(error):
+                    raise
+            self._stored.clear()
+            memory.release(self.device)
+        raise cannot(f"The model in {folder} does not fit into memory beside the one in training.", "Train with LoRA: its reference is the model with the adapter switched off.")
 
     def _folder_of(self, checkpoint: str) -> Path:
         if checkpoint == START:
