@@ -80,7 +80,7 @@ export class Catalog {
     const judges = programs.flatMap(([file, found]) => found.judges.map((className) => ({ file, className })));
     // A file alone stands for the one workflow in it.
     const theOnly = (file: string): string => {
-      const [first, second] = workflows.filter((workflow) => workflow.file === file);
+      const [first, second] = workflows.filter((workflow) => workflow.file === file && workflow.exported);
       return first === undefined || second !== undefined ? ENTRYPOINT : first.className;
     };
     const configs = inOrder(this.#configs).map(([file, targets]): FoundConfig => {

@@ -22,7 +22,8 @@ const TOP = [
 /** Those that only Trinity has: two of them, and it is no configuration of ours with a line forgotten. */
 const SIGNS = ['algorithm', 'cluster', 'buffer', 'explorer', 'synchronizer', 'monitor', 'trainer'];
 
-const TASKSET = 'buffer.explorer_input.taskset';
+/** One task set, or a list of one. */
+const TASKSETS = ['buffer.explorer_input.taskset', 'buffer.explorer_input.tasksets.0'];
 const EVAL = 'buffer.explorer_input.eval_tasksets.0';
 
 type Translate = (value: Json, told: Told) => Json | undefined;
@@ -37,8 +38,10 @@ interface Told {
 const unlessZero: Translate = (value) => (value === 0 || value === null ? undefined : value);
 const unlessNull: Translate = (value) => value ?? undefined;
 
+type Mapping = readonly [theirs: string, ours: string, translate?: Translate];
+
 /** A later line wins, as what is said of a task set does over what is said of the model. */
-const MAPPED: readonly [theirs: string, ours: string, translate?: Translate][] = [
+const MAPPED: readonly Mapping[] = [
   ['project', 'project_name'],
   ['name', 'experiment_name'],
   ['algorithm.algorithm_type', 'trainer_common.algorithm.adv_estimator', advantage],
@@ -67,13 +70,15 @@ const MAPPED: readonly [theirs: string, ours: string, translate?: Translate][] =
   ['buffer.train_batch_size', 'trainer_common.mini_batch_num', miniBatches],
   ['buffer.total_epochs', 'trainer_common.total_epochs'],
   ['buffer.total_steps', 'trainer_common.total_training_steps', unlessZero],
-  [`${TASKSET}.path`, 'task_reader.jsonl_dataset_file.training.file_path', dataFile(TASKSET)],
-  [`${TASKSET}.format.prompt_key`, 'task_reader.jsonl_dataset_file.query_key', unlessNull],
-  [`${TASKSET}.format.system_prompt`, 'task_reader.jsonl_dataset_file.system_prompt', unlessNull],
-  [`${TASKSET}.rollout_args.temperature`, 'rollout.temperature', unlessNull],
-  [`${TASKSET}.rollout_args.top_p`, 'rollout.top_p', unlessNull],
-  [`${TASKSET}.rollout_args.top_k`, 'rollout.top_k', unlessNull],
-  [`${TASKSET}.rollout_args.max_tokens`, 'rollout.max_response_length_in_one_turn', unlessZero],
+  ...TASKSETS.flatMap((set): Mapping[] => [
+    [`${set}.path`, 'task_reader.jsonl_dataset_file.training.file_path', dataFile(set)],
+    [`${set}.format.prompt_key`, 'task_reader.jsonl_dataset_file.query_key', unlessNull],
+    [`${set}.format.system_prompt`, 'task_reader.jsonl_dataset_file.system_prompt', unlessNull],
+    [`${set}.rollout_args.temperature`, 'rollout.temperature', unlessNull],
+    [`${set}.rollout_args.top_p`, 'rollout.top_p', unlessNull],
+    [`${set}.rollout_args.top_k`, 'rollout.top_k', unlessNull],
+    [`${set}.rollout_args.max_tokens`, 'rollout.max_response_length_in_one_turn', unlessZero],
+  ]),
   [`${EVAL}.path`, 'task_reader.jsonl_dataset_file.validation.file_path', dataFile(EVAL)],
   [`${EVAL}.rollout_args.temperature`, 'rollout.val_kwargs.temperature', unlessNull],
   [`${EVAL}.rollout_args.top_p`, 'rollout.val_kwargs.top_p', unlessNull],
@@ -92,9 +97,8 @@ const MAPPED: readonly [theirs: string, ours: string, translate?: Translate][] =
 
 /** Read by another key's translation, or saying what is so here anyway. */
 const UNDERSTOOD = [
-  'mode', 'explorer.rollout_model.engine_num', `${TASKSET}.split`, `${EVAL}.split`, `${TASKSET}.name`, `${EVAL}.name`, `${TASKSET}.storage_type`, `${EVAL}.storage_type`,
-  `${TASKSET}.format.response_key`, `${EVAL}.format.prompt_key`, `${EVAL}.format.response_key`, `${EVAL}.format.system_prompt`,
-  `${TASKSET}.subset_name`, `${EVAL}.subset_name`,
+  'mode', 'explorer.rollout_model.engine_num', `${EVAL}.format.prompt_key`, `${EVAL}.format.system_prompt`,
+  ...[...TASKSETS, EVAL].flatMap((set) => ['split', 'name', 'storage_type', 'subset_name', 'format.response_key'].map((key) => `${set}.${key}`)),
   'explorer.rollout_model.enable_openai_api', 'explorer.rollout_model.enable_history', 'explorer.rollout_model.enable_auto_tool_choice', 'explorer.rollout_model.enable_prefix_caching',
 ];
 

@@ -44,6 +44,14 @@ test('a configuration finds its workflow and its judge, from its folder first, t
   assert.equal(catalog.configs[2]!.workflow?.file, made, 'a file that comes to be is found');
 });
 
+test('a file alone stands for the one workflow that it exports', async () => {
+  const workflow = write('alone/main.ts', `import { AgentWorkflow } from 'tuning-fork/osmosis';\nclass Base extends AgentWorkflow { async run() {} }\nexport class Mine extends Base {}\n`);
+  const config = write('alone/a.yaml', yaml('main.ts'));
+  const catalog = new Catalog(new Sources());
+  await catalog.look([workflow, config]);
+  assert.deepEqual(catalog.configs[0]!.workflow, { file: workflow, className: 'Mine' });
+});
+
 test('it tells what changed, keeps what it knew while the text is broken, and forgets whole folders', async () => {
   const file = write('changing/agent.ts', source('Agent'));
   const beside = write('changing-not/agent.ts', source('Other'));

@@ -83,6 +83,13 @@ test('a configuration of Trinity-RFT is read: what it says counts under our keys
   assert.deepEqual([training.file_path, validation.file_path, query, system], ['openai/gsm8k/train.jsonl', 'data/test.jsonl', 'question', 'Think first.']);
 });
 
+test('a list of task sets is its first; of more it is told', () => {
+  const listed = EXAMPLE.replace('    taskset:\n      name', '    tasksets:\n    - name').replace('    eval_tasksets:', '    - path: more.jsonl\n    eval_tasksets:');
+  const { config, warnings } = parse(listed);
+  assert.deepEqual(config, parse(EXAMPLE).config);
+  assert.match(warnings.at(-1)!.message, /buffer\.explorer_input\.tasksets\.1/);
+});
+
 test('what has no effect is told in one warning, mappings as a whole; a data set of a hub is told with the file that is read', () => {
   const { warnings } = parse(EXAMPLE);
   assert.deepEqual(warnings.map(({ message, where }) => [where?.line, message]), [
