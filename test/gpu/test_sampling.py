@@ -317,3 +317,31 @@ def test_what_has_another_attention_is_run_without_a_cache_and_said_so() -> None
 @pytest.mark.parametrize("kind", ["qwen2", "llama", "qwen3", "mistral", "gpt2"])
 def test_plain_attention_is_known_by_trying(kind: str) -> None:
     assert why_not_cached(decoder(kind, **({"num_key_value_heads": 4} if kind == "gpt2" else {}))) is None
+
+
+def test_anything_at_any_time() -> None:
+    """Little room, prompts that share, cancelled calls, new versions: whoever is answered is answered rightly, and everyone is."""
+    model = decoder()
+    sampler = sampler_of(model, batch=5, cache_bytes=40_000, prefill_tokens=40, batch_bytes=200_000)
+    chance = random.Random(2)
+    heads = [[chance.randrange(40) for _ in range(chance.randrange(1, 60))] for _ in range(5)]
+    calls = []
+    for key in range(160):
+        head = chance.choice(heads)
+        prompt = head[: chance.randrange(1, len(head) + 1)] + [chance.randrange(40) for _ in range(chance.randrange(6))]
+        choice = Choice(chance.choice([0, 0.7, 1]), top=chance.choice([0, 3]))
+        calls.append((prompt, answer := Answer(), call := call_of(prompt, answer, chance.randrange(1, 40), key, choice, [key % 40])))
+        sampler.submit(call)
+        if chance.random() < 0.1:
+            sampler.cancel(chance.choice(calls[-5:])[2])
+        if chance.random() < 0.05:
+            sampler.swap(lambda: None, version=key, wait=chance.choice([0.0, 0.01, 5.0]))
+    for prompt, answer, call in calls:
+        if call.cancelled:
+            continue
+        assert answer.over.wait(PATIENCE)
+        if answer.refusal is None:
+            assert gap(model, prompt, answer, call.choice.temperature or 1.0) < 1e-4
+        else:
+            assert "dropped" in answer.refusal.message
+    sampler.close()
