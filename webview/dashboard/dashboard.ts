@@ -190,7 +190,7 @@ export class Dashboard implements Board {
 
   /** What the charts in sight need of a training. */
   #bring(series: Series): Promise<void> {
-    return series.bring(this.#grid.needed.union(ALWAYS));
+    return series.bring(new Set([...this.#grid.needed, ...ALWAYS]));
   }
 
   /** Who points at the button is about to press it. */

@@ -36,13 +36,14 @@ export class Turnstile {
   }
 
   async #wait(aborted: Rejection | undefined): Promise<void> {
-    const turn = Promise.withResolvers<void>();
-    this.#waiting.add(turn.resolve);
+    let goOn!: () => void;
+    const turn = new Promise<void>((resolve) => void (goOn = resolve));
+    this.#waiting.add(goOn);
     try {
-      await (aborted === undefined ? turn.promise : Promise.race([turn.promise, aborted.promise]));
+      await (aborted === undefined ? turn : Promise.race([turn, aborted.promise]));
     } catch (error) {
       // Called and aborted at once: the place goes on to the next.
-      if (!this.#waiting.delete(turn.resolve)) this.#leave();
+      if (!this.#waiting.delete(goOn)) this.#leave();
       throw error;
     }
   }

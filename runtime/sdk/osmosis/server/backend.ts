@@ -85,7 +85,7 @@ function modelOf(id: string, sample: string, request: InitRequest, signal: Abort
   });
 }
 
-/** A header holds ASCII; what an id has beyond that is escaped as in a URL. */
+/** A header holds ASCII; what an id has beyond that is escaped as in a URL, half a character (through the buffer) as one that is unknown. */
 function headerText(text: string): string {
-  return text.replace(/[^\x20-\x7e]+/g, (part) => encodeURIComponent(part.toWellFormed()));
+  return text.replace(/[^\x20-\x7e]+/g, (part) => encodeURIComponent(Buffer.from(part).toString()));
 }
