@@ -27,7 +27,7 @@ export interface RowKeys {
 /** AgentJet's reading of one row: every key may be missing, and the metadata is then the whole row. */
 export function taskOfRow(row: Json, index: number, { labelKey, queryKey, systemPrompt }: RowKeys = {}): Task {
   if (!isObject(row)) throw new RowError(`this is ${kindOf(row)}, and a task is a JSON object { … }`);
-  if (isText(row.user_prompt)) return osmosisTask(row, index, row.user_prompt);
+  if (isText(row.user_prompt)) return osmosisTask(row, index, row.user_prompt, { labelKey, systemPrompt });
   const metadata = optional(row, 'metadata', isObject, 'an object') ?? row;
   const task: Task = {
     taskId: taskId(row, index),
@@ -42,14 +42,15 @@ export function taskOfRow(row: Json, index: number, { labelKey, queryKey, system
   return { ...task, metadata: rest, label };
 }
 
-/** Osmosis' columns: system_prompt, user_prompt, ground_truth (or label), metadata. The answer is for the grader alone. */
-function osmosisTask(row: JsonObject, index: number, prompt: string): Task {
+/** Osmosis' columns: system_prompt, user_prompt, ground_truth (or label, or what the configuration says), metadata. The answer is for the grader alone. */
+function osmosisTask(row: JsonObject, index: number, prompt: string, { labelKey, systemPrompt }: RowKeys): Task {
   const system = optional(row, 'system_prompt', isText, 'text');
-  const label = row.ground_truth ?? row.label;
+  const label = row.ground_truth ?? row.label ?? (labelKey === undefined ? undefined : row[labelKey]);
+  if (labelKey !== undefined && label === undefined) throw new RowError(`the label \`${labelKey}\` (label_key) is missing`, labelKey);
   return {
     taskId: taskId(row, index),
     mainQuery: prompt,
-    initMessages: [...(system === undefined ? [] : [{ role: 'system' as const, content: system }]), { role: 'user', content: prompt }],
+    initMessages: begun([{ role: 'user', content: prompt }], system ?? systemPrompt),
     envType: optional(row, 'env_type', isText, 'text') ?? 'no_env',
     metadata: optional(row, 'metadata', isObject, 'an object') ?? {},
     ...(label !== undefined && label !== null && { label }),

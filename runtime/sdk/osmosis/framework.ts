@@ -13,5 +13,5 @@ export function importedBy(file: string): void {
 
 /** A class of a framework, from what the project has installed. */
 export function installedClass(wanted: Wanted): unknown {
-  return loadInstalled(wanted, (globalThis as Shared)[key] ?? join(process.cwd(), 'package.json'), undefined);
+  return loadInstalled(wanted, (globalThis as Shared)[key] ?? process.argv[1] ?? join(process.cwd(), 'package.json'), undefined);
 }

@@ -18,6 +18,12 @@ test('Osmosis’ columns: the prompt is messages, the answer is for the grader a
   assert.deepEqual([task.label, task.metadata, task.mainQuery], ['2', { hard: false }, '1+1?']);
 });
 
+test('what a configuration says of rows counts for Osmosis’ columns too', () => {
+  const { initMessages, label, metadata } = taskOfRow({ user_prompt: '1+1?', answer: 2 }, 0, { labelKey: 'answer', systemPrompt: 'Think.' });
+  assert.deepEqual([initMessages.map(({ content }) => content), label, metadata], [['Think.', '1+1?'], 2, {}]);
+  assert.throws(() => taskOfRow({ user_prompt: '1+1?' }, 0, { labelKey: 'answer' }), { message: 'the label `answer` (label_key) is missing' });
+});
+
 class Config extends AgentWorkflowConfig {
   name = 'search';
   seen: string[] = [];
