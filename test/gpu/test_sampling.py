@@ -286,6 +286,24 @@ def test_a_model_that_fails_fails_its_calls_and_no_others() -> None:
     sampler.close()
 
 
+def test_where_memory_ends_those_that_came_first_go_on() -> None:
+    model = decoder()
+    sampler = sampler_of(model)
+
+    def full(_: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
+        if given[0].shape[0] > 2:
+            raise torch.OutOfMemoryError("full")
+
+    sampler._model.get_input_embeddings().register_forward_pre_hook(full)
+    prompt = words(8)
+    answers = sample(sampler, [prompt] * 7)
+    kept = [answer for answer in answers if answer.refusal is None]
+    assert 1 <= len(kept) <= 2
+    assert all(len(answer.ids) == 12 and gap(model, prompt, answer) < 1e-4 for answer in kept)
+    assert all("memory" in answer.refusal.message and answer.refusal.status == 503 for answer in answers if answer.refusal is not None)
+    sampler.close()
+
+
 def test_closing_tells_everyone_who_waits() -> None:
     sampler = sampler_of(decoder(max_position_embeddings=40_000), batch=1)
     answers = [Answer(), Answer()]

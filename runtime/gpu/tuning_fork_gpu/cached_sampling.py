@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 
 _WORTH_WAITING = 32
 """Tokens: a prompt that has more in common with one that is being computed waits for it."""
+_EXPECTED = 1024
+"""Tokens: most answers are shorter than they may be."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,6 +45,11 @@ class _Running(Sequence):
     def own(self) -> int:
         """Tokens in its slot: the last one sampled was not run yet."""
         return self.count - 1 - self.shared
+
+    @property
+    def expected(self) -> int:
+        """Tokens its slot will have to hold, as far as one can say."""
+        return len(self.call.prompt) - self.shared + min(self.call.max_tokens, max(_EXPECTED, 2 * self.sampled))
 
 
 @dataclass(eq=False, slots=True)
@@ -163,7 +170,7 @@ class CachedSampler(Sampler):
         running = len(self._sequences) + begun
         if running == 0:
             return True
-        own = max([call.max_tokens, *(len(one.tokens) - one.shared for one in self._sequences)])
+        own = max([min(call.max_tokens, _EXPECTED), *(one.expected for one in self._sequences)])
         trunk = max([len(call.prompt), *(len(one.ids) for one in self._trunks)])
         tokens = (running + 1) * own + (len(self._trunks) + begun + 1) * trunk
         return running < self._limits.batch and tokens * self._shape.bytes <= self._limits.batch_bytes
@@ -242,7 +249,8 @@ class CachedSampler(Sampler):
             logits = self._with_memory(lambda: self._steps(ids))
             chosen = self._chooser.draw(logits, [one.uniform for one in sequences])
         except Exception as error:
-            for one in sequences:
+            full = isinstance(error, torch.OutOfMemoryError)
+            for one in sequences[len(sequences) // 2 if full else 0 :]:  # those that came first may go on with the memory of the others
                 self._leave(one, keep=False)
                 tell(one.call, failure(error))
             return
