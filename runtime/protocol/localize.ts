@@ -21,8 +21,8 @@ const PLACE = /\{(\d+)\}/g;
 /** `{1}` is put in as it is; `{{1}}` is a phrase of ours, translated too. */
 const CHINESE_PLACE = /\{\{(\d+)\}\}|\{(\d+)\}/g;
 
-/** What errors say, and what the keys of a configuration mean. */
-export const localize = localizeBy(new URL('./errors.zh-cn.json', import.meta.url), new URL('./config.zh-cn.json', import.meta.url));
+/** What errors say, those of the GPU runtime's process too, and what the keys of a configuration mean. */
+export const localize = localizeBy(...['errors', 'config', 'gpu'].map((name) => new URL(`./${name}.zh-cn.json`, import.meta.url)));
 
 export function localizeError<T extends ErrorInfo>(info: T, language: Language): T {
   if (language === 'en') return info;
