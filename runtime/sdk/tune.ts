@@ -93,7 +93,7 @@ export async function tune(first: WorkflowFunction | TuneOptions, configPath?: s
   }
   trained.set(target, workflowFunc);
   const settings = settingsOf(options);
-  const conf = options.configPath === undefined ? written(settings) : resolve(options.configPath);
+  const conf = options.configPath === undefined ? written(settings, names.workflow) : resolve(options.configPath);
   await train([
     '--conf', conf, '--workflow', target, ...(names.judge === undefined ? [] : ['--judge', `${where.file}->${names.judge}`]),
     ...(options.configPath === undefined ? [] : Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`])),
@@ -136,9 +136,9 @@ function fileOf({ path, split }: DatasetConfig, usual: string): string {
 }
 
 /** A configuration of its own, for whoever writes none. JSON is YAML. */
-function written(settings: Record<string, Json>): string {
+function written(settings: Record<string, Json>, workflow: string): string {
   const root: JsonObject = {};
-  const { experiment_name: name = 'tune' } = settings;
+  const { experiment_name: name = workflow } = settings;
   for (const [path, value] of Object.entries(settings)) {
     const keys = path.split('.');
     const last = keys.pop()!;

@@ -84,6 +84,23 @@ await tune({
   assert.equal((await runOf('tune/named')).state, 'finished');
 });
 
+it('trains two functions of one file at once, each by its own options', async () => {
+  await writeFile(join(project, 'both.ts'), `import { tune, type ChatModel } from 'tuning-fork';
+const said = async (model: ChatModel): Promise<number> => (await model.call([{ role: 'user', content: '1+1' }])).text.length % 2;
+async function one(task: object, model: ChatModel): Promise<number> { console.log('this is one'); return said(model); }
+async function two(task: object, model: ChatModel): Promise<number> { console.log('this is two'); return said(model); }
+const common = { model: { modelPath: 'embedded', maxTokens: 8 }, algorithm: { groupSize: 2, batchSize: 1 }, projectName: 'both' };
+await Promise.all([
+  tune({ ...common, workflowFunc: one, trainDataset: { path: 'data', totalSteps: 1 } }),
+  tune({ ...common, workflowFunc: two, trainDataset: { path: 'data', totalSteps: 2 } }),
+]);
+`);
+  const { code, output } = await run('both.ts');
+  assert.equal(code, 0, output);
+  assert.deepEqual([output.match(/this is one/g)?.length, output.match(/this is two/g)?.length], [2, 4]);
+  for (const name of ['one', 'two']) assert.equal((await runOf(`both/${name}`)).state, 'finished');
+});
+
 it('refuses a function of another form before anything runs, with its line', async () => {
   await writeFile(join(project, 'wrong.ts'), `import { tune, type ChatModel } from 'tuning-fork';\n${FUNCTION.replace('model: ChatModel', 'llm: ChatModel').replace('model.call', 'llm.call')}await tune(solve, 'config.yaml');\n`);
   const { code, output } = await run('wrong.ts');
