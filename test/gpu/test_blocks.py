@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from calls import made_up
+from calls import Call, made_up
 from learners import apart, gradients_of, linear, make, one_tree, plain, score_body, scored
 from models import VOCABULARY
 from torch.nn import functional as F
-from torch.nn.attention.flex_attention import create_mask, flex_attention
-from tuning_fork_gpu.batches import batch
+from torch.nn.attention.flex_attention import create_block_mask, create_mask, flex_attention
+from tuning_fork_gpu.batches import batch, block_mask, flat
 from tuning_fork_gpu.packs import Pack
 from tuning_fork_gpu.rows import rows_of
 from tuning_fork_gpu.segments import are_cheaper, stretches
@@ -69,6 +69,24 @@ def test_all_rows_are_one_sequence_of_whole_blocks(packs: list[Pack]) -> None:
     made = batch(rows, "blocks", 32, torch.device("cpu"))
     assert made.id.shape == (1, 128 * -(-sum(len(row) for row in rows) // 128))
     assert made.mask.shape[-2:] == (made.id.shape[1],) * 2
+
+
+def test_the_mask_s_blocks_are_those_of_every_pair_looked_at() -> None:
+    wholes = 0
+    for seed in range(4):
+        calls = [Call(one.prompt, one.sampled, 1.0, 1.0, *([[-1.0] * len(one.sampled)] * 3)) for one in made_up(seed, VOCABULARY, longest=300)]
+        (_, _, end, _) = flat(rows_of([one_tree(calls), linear(calls[:2])], [0, 1]), 128)
+        ends = torch.from_numpy(end)
+
+        def visible(row: torch.Tensor, _: torch.Tensor, i: torch.Tensor, j: torch.Tensor, ends: torch.Tensor = ends) -> torch.Tensor:
+            return (j <= i) & (i < ends[row, j])
+
+        ours, wanted = block_mask(ends), create_block_mask(visible, 1, None, *[ends.shape[1]] * 2, device="cpu")
+        wholes += int(wanted.full_kv_num_blocks.sum())
+        assert torch.equal(ours.to_dense(), wanted.to_dense())
+        assert torch.equal(ours.kv_num_blocks, wanted.kv_num_blocks) and torch.equal(ours.full_kv_num_blocks, wanted.full_kv_num_blocks)
+        assert torch.equal(ours.q_num_blocks, wanted.q_num_blocks)
+    assert wholes > 0
 
 
 @pytest.mark.parametrize("recompute", [False, True])

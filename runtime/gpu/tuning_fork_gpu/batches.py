@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.attention.flex_attention import BlockMask
 
 from .rows import Ints, Row
 from .segments import Segment, are_cheaper, segments
@@ -81,12 +82,24 @@ def dense_mask(end: Tensor) -> Tensor:
     return ((index[None, None, :] <= index[None, :, None]) & (index[None, :, None] < end[:, None, :]))[:, None]
 
 
-def block_mask(end: Tensor) -> Any:
-    from torch.nn.attention.flex_attention import create_block_mask
+def block_mask(end: Tensor) -> BlockMask:
+    """From the ends themselves: nothing of the size of length times length is made."""
+    rows, length = end.shape
+    blocks = length // BLOCK
+    first = torch.arange(blocks, device=end.device) * BLOCK
+    ends = end.view(rows, 1, blocks, BLOCK)
+    earlier = first[None, :, None] > first[None, None, :]
+    # a block sees one before it where something there ends after its first token, and all of it where everything there ends after its last
+    whole = earlier & (ends.amin(-1) > first[:, None] + BLOCK - 1)
+    partly = earlier & (ends.amax(-1) > first[:, None]) & ~whole | torch.eye(blocks, dtype=torch.bool, device=end.device)
 
     def visible(row: Tensor, _head: Tensor, i: Tensor, j: Tensor) -> Tensor:
         return (j <= i) & (i < end[row, j])
 
-    rows, length = end.shape
-    make: Callable[..., Any] = create_block_mask
-    return make(visible, rows, None, length, length, device=str(end.device), BLOCK_SIZE=BLOCK, _compile=end.is_cuda)
+    return BlockMask.from_kv_blocks(*listed(partly), *listed(whole), BLOCK_SIZE=BLOCK, mask_mod=visible, seq_lengths=(length, length))
+
+
+def listed(blocks: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each block of queries, how many blocks of keys, and which first."""
+    order = blocks.int().argsort(dim=-1, descending=True, stable=True)
+    return blocks.sum(-1).int()[:, None], order.int()[:, None]
