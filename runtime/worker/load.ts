@@ -64,18 +64,17 @@ async function importTarget(target: { file: string; className: string }, project
   } catch (error) {
     throw importError(error, target.file, code);
   }
-  const shown = relative(projectDir, target.file);
   const made = (entrypoint: Entrypoint): AnyClass => (code === 'workflow' ? workflowOfEntrypoint(entrypoint) : judgeOfEntrypoint(entrypoint, target.file)) as unknown as AnyClass;
-  if (target.className === ENTRYPOINT) return made(entrypointOf(concrete(module, target.file), shown));
+  if (target.className === ENTRYPOINT) return made(entrypointOf(concrete(module, target.file), target.file));
   const value = module[target.className];
-  if (isAgentWorkflow(value)) return made(entrypointOf({ ...concrete(module, target.file), [target.className]: value }, shown, target.className));
-  if (code === 'judge' && isGrader(value)) return judgeOfEntrypoint(graderOf(module, shown, target.className), target.file) as unknown as AnyClass;
+  if (isAgentWorkflow(value)) return made(entrypointOf({ ...concrete(module, target.file), [target.className]: value }, target.file, target.className));
+  if (code === 'judge' && isGrader(value)) return judgeOfEntrypoint(graderOf(module, target.file, target.className), target.file) as unknown as AnyClass;
   if (isClass(value)) return value;
   const given = tuned.get(keyOf(target));
   const run = typeof value === 'function' ? value as WorkflowFunction : given?.run;
   if (run !== undefined) return (code === 'workflow' ? workflowOf(run as WorkflowFunction, given?.auxiliaryModels) : judgeOf(run as JudgeFunction)) as unknown as AnyClass;
   const classes = Object.entries(module).filter(([, each]) => isClass(each)).map(([name]) => name);
-  throw new TuningForkError(code, `There is no exported class ${target.className} in ${shown}.`, {
+  throw new TuningForkError(code, `There is no exported class ${target.className} in ${relative(projectDir, target.file)}.`, {
     where: { file: target.file },
     next: classes.length === 0 ? `Write "export class ${target.className}".` : `It exports ${classes.join(', ')}.`,
   });

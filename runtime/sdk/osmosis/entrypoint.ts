@@ -1,4 +1,5 @@
 /** What a file holds of Osmosis' contract: one workflow, at most one grader, their configurations. Everything that is wrong is told at once. */
+import { basename } from 'node:path';
 import { TuningForkError } from '../../protocol/errors.ts';
 import { AgentWorkflowConfig, extendsNamed, GraderConfig } from './config.ts';
 import { AgentWorkflow, Grader } from './workflow.ts';
@@ -57,10 +58,10 @@ export function entrypointOf(module: Record<string, unknown>, file: string, want
   return validated(file, (fail) => {
     const workflows = found<AnyClass>(module, isAgentWorkflow);
     const named = wanted === undefined ? undefined : module[wanted] as AnyClass;
-    if (named === undefined && workflows.length === 0) fail('INVALID_WORKFLOW_CLASS', `No AgentWorkflow subclass found in '${file}'.`);
-    if (named === undefined && workflows.length > 1) fail('MULTIPLE_WORKFLOW_CLASSES', `Multiple AgentWorkflow subclasses found in '${file}': ${names(workflows)}. Keep only one, or move extra classes to a separate file.`);
+    if (named === undefined && workflows.length === 0) fail('INVALID_WORKFLOW_CLASS', `No AgentWorkflow subclass found in '${basename(file)}'.`);
+    if (named === undefined && workflows.length > 1) fail('MULTIPLE_WORKFLOW_CLASSES', `Multiple AgentWorkflow subclasses found in '${basename(file)}': ${names(workflows)}. Keep only one, or move extra classes to a separate file.`);
     const graders = found<AnyClass>(module, isGrader);
-    if (graders.length > 1) fail('INVALID_GRADER_CLASS', `Multiple Grader subclasses found in '${file}': ${names(graders)}. Keep only one, or move extra classes to a separate file.`);
+    if (graders.length > 1) fail('INVALID_GRADER_CLASS', `Multiple Grader subclasses found in '${basename(file)}': ${names(graders)}. Keep only one, or move extra classes to a separate file.`);
     const workflowConfig = oneConfig<AgentWorkflowConfig>(module, file, 'AgentWorkflowConfig', fail);
     const WorkflowClass = named ?? workflows[0];
     if (WorkflowClass !== undefined) check(WorkflowClass, 'run', workflowConfig, fail);
@@ -88,7 +89,7 @@ function validated<T>(file: string, look: (fail: Fail) => T): T {
 
 function oneConfig<T extends AgentWorkflowConfig | GraderConfig>(module: Record<string, unknown>, file: string, name: 'AgentWorkflowConfig' | 'GraderConfig', fail: Fail): T | null {
   const configs = found<T>(module, (value) => isConfig(value, name));
-  if (configs.length > 1) fail('MULTIPLE_CONFIGS', `Multiple ${name} instances found in '${file}'. Keep only one.`);
+  if (configs.length > 1) fail('MULTIPLE_CONFIGS', `Multiple ${name} instances found in '${basename(file)}'. Keep only one.`);
   const [first = null] = configs;
   if (first !== null && (typeof first.name !== 'string' || first.name.length < 1 || first.name.length > 256)) fail('INVALID_AGENT_NAME', `The name of the ${name} must have 1 to 256 characters.`);
   return first;
