@@ -29,7 +29,8 @@ export interface JudgeOutput {
   metrics?: Record<string, number>;
 }
 
-export type JudgeFunction = { run(task: JsonObject, response: unknown, extras: FunctionExtras): Promise<number | JudgeOutput> }['run'];
+/** It calls no model: a rollout is over when it is graded. */
+export type JudgeFunction = { run(task: JsonObject, response: unknown, extras: Pick<FunctionExtras, 'logger'>): Promise<number | JudgeOutput> }['run'];
 
 /** The models of a workflow that are not trained, by name. */
 export type AuxiliaryModels = Readonly<Record<string, string>>;
@@ -57,7 +58,7 @@ export function judgeOf(run: JudgeFunction): new () => Judge {
   return class extends Judge {
     async judge(task: Task, { metadata: { response } }: OutputData): Promise<Verdict> {
       const { label } = task;
-      const given = await run({ ...rowOf(task), ...(label !== undefined && { label: label as Json }) }, response, { auxiliaryModels: {}, logger: console });
+      const given = await run({ ...rowOf(task), ...(label !== undefined && { label: label as Json }) }, response, { logger: console });
       if (typeof given !== 'number' && (typeof given !== 'object' || given === null)) throw notANumber('judge', run.name, given);
       const { reward, metrics } = typeof given === 'number' ? { reward: given } as JudgeOutput : given;
       return { reward, success: null, ...(metrics && { parts: metrics }) };
