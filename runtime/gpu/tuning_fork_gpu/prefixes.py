@@ -56,7 +56,7 @@ class PrefixCache:
     def __init__(self, shape: Shape, limit_bytes: int) -> None:
         self._shape = shape
         self._limit = limit_bytes
-        self._root = _Node(np.empty(0, np.int32), shape.slab(1, 0)[:, :, 0], None)
+        self._root = _Node(np.empty(0, np.int32), shape.run(0), None)
         self._uses: dict[_Node, None] = {}
         """Oldest use first. A node is always touched after its children, so the oldest is a leaf."""
         self.bytes = 0
@@ -83,7 +83,7 @@ class PrefixCache:
                 path[-1] = (node, first, used)
             parent, known = node, first + used
         if known < len(ids):
-            values = self._shape.slab(1, len(ids) - known)[:, :, 0]
+            values = self._shape.run(len(ids) - known)
             copy(values, known, len(ids))
             node = _Node(ids[known:].copy(), values, parent)
             parent.children[int(ids[known])] = node

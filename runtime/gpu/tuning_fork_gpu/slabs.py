@@ -45,6 +45,10 @@ class Shape(NamedTuple):
         """[layers, 2, rows, heads, tokens, width], zeroed: what is masked is multiplied by 0, and must be finite."""
         return torch.zeros(self.layers, 2, rows, self.heads, tokens, self.width, dtype=self.dtype, device=self.device)
 
+    def run(self, tokens: int) -> Tensor:
+        """[layers, 2, heads, tokens, width], of one sequence, for who fills all of it."""
+        return torch.empty(self.layers, 2, self.heads, tokens, self.width, dtype=self.dtype, device=self.device)
+
 
 class Attention(Protocol):
     """Given to the model's layers by the name `slabs`: keeps the new keys and values, and attends. All are [rows, heads, tokens, width]."""

@@ -1,7 +1,7 @@
 """
 Sampling 64 answers in groups of 8 against `generate` of transformers on the same prompts in one batch: one JSON line a figure.
 
-    python test/bench/gpu/sampling.py [--shape small|0.5b|1.5b] [--device cpu|cuda] [--prompt 512] [--answer 128] [--rounds 3]
+    python test/bench/gpu/sampling.py [--shape small|0.5b|1.5b] [--device cpu|cuda] [--prompt 512] [--answer 64] [--rounds 3]
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--bandwidth", type=float, default=4.8, help="of the GPU's memory, TB/s")
     given = parser.parse_args()
     on_gpu = given.device.startswith("cuda")
-    prompt, answer = given.prompt or (1024 if on_gpu else 512), given.answer or (512 if on_gpu else 128)
+    prompt, answer = given.prompt or (1024 if on_gpu else 512), given.answer or (512 if on_gpu else 64)
     model = build(given.shape, given.device, torch.bfloat16 if on_gpu else torch.float32)
     prompts = torch.randint(0, model.config.vocab_size, (GROUPS, prompt), generator=torch.Generator().manual_seed(1)).repeat_interleave(GROUP, 0)
     sampled = copy.deepcopy(model)
