@@ -39,8 +39,8 @@ export interface TrainerInfo {
   tokenizerSha256: string;
   /** `trees`: packs of trees; otherwise linear rows only. */
   capabilities: { trees: boolean; score: boolean; sample: boolean; checkpoints: boolean };
-  /** For the cost model that chooses between trees and rows. */
-  shape: { layers: number; width: number; causalKernel: boolean };
+  /** For the cost model that chooses between trees and rows: which pairs of tokens attention skips, in paths and in trees. */
+  shape: { layers: number; width: number; causalKernel: boolean; treeKernel?: boolean };
   /** Bytes resident. */
   memory: number;
   /** What is trained; absent: all parameters. */

@@ -31,7 +31,7 @@ export function layOut(tree: TokenTree, { engine, maxTokens, trees = true }: Lay
   const tips = tipsOf(tree);
   const paths = pathsTo(tips, tree.nodes);
   const rows = allPaths(paths, engine);
-  const cut = cheapestCut(paths, trees ? engine : { ...engine, treePair: Infinity }, maxTokens);
+  const cut = cheapestCut(paths, trees ? engine : { token: engine.token, pathPair: engine.pathPair, treePair: Infinity }, maxTokens);
   let firstTarget = 0;
   const pieces = cut.begin.map((begin, k) => {
     const piece = pieceOf(tree, tips.subarray(begin, cut.begin[k + 1]), firstTarget);

@@ -115,6 +115,6 @@ def test_info_is_what_the_wire_says(qwen: Path) -> None:
     assert info["directory"] == str(qwen) and info["model"] == "qwen"
     assert (info["device"], info["dtype"], info["context"], info["version"]) == ("cpu", "float32", 128, 0)
     assert info["parameters"] == sum(weight.numel() for weight in plain(qwen).parameters())
-    assert info["shape"] == {"layers": 2, "width": 32, "causalKernel": False}
+    assert info["shape"] == {"layers": 2, "width": 32, "causalKernel": False, "treeKernel": True}
     assert info["memory"] > 10_000_000
     json.dumps(info, allow_nan=False)

@@ -108,7 +108,10 @@ class Learner:
             "device": device_name(self.device), "dtype": str(self.dtype).removeprefix("torch."), "context": self.limits.context,
             "parameters": self.model.num_parameters(), "tokenizerSha256": models.tokenizer_sha256(self.directory),
             "capabilities": {"trees": self.passes.attention != "causal", "score": True, "sample": True, "checkpoints": True},
-            "shape": {"layers": config.num_hidden_layers, "width": config.hidden_size, "causalKernel": self.passes.attention != "dense"},
+            "shape": {
+                "layers": config.num_hidden_layers, "width": config.hidden_size,
+                "causalKernel": self.passes.attention != "dense", "treeKernel": self.passes.attention != "causal",
+            },
             "memory": memory.resident(self.device), "notes": self.notes,
             "training": {"method": "lora" if self.adapter else "full", "parameters": sum(weight.numel() for weight in self.optimizer.weights.values())},
         }  # fmt: skip

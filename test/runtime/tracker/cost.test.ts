@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TuningForkError } from '../../../runtime/protocol/errors.ts';
-import { allPaths, cheapestCut, decoderCost, oneTree, sequenceCost } from '../../../runtime/tracker/cost.ts';
+import { added, allPaths, cheapestCut, decoderCost, oneTree, sequenceCost } from '../../../runtime/tracker/cost.ts';
 import type { EngineCost, Paths } from '../../../runtime/tracker/cost.ts';
 import { dice } from './forest.ts';
 
 function priceOf({ length, shared }: Paths, begin: readonly number[], engine: EngineCost, maxTokens: number): number {
   return begin.reduce((sum, from, k) => {
     const to = begin[k + 1] ?? length.length;
-    let tokens = length[from]!;
-    for (let path = from + 1; path < to; path++) tokens += length[path]! - shared[path]!;
-    return sum + (tokens > maxTokens ? Infinity : sequenceCost(engine, tokens, to - from));
+    let { tokens, seen } = added(length[from]!, 0);
+    for (let path = from + 1; path < to; path++) {
+      tokens += length[path]! - shared[path]!;
+      seen += added(length[path]!, shared[path]!).seen;
+    }
+    return sum + (tokens > maxTokens ? Infinity : sequenceCost(engine, { tokens, paths: to - from, seen }));
   }, 0);
 }
 
@@ -21,7 +24,7 @@ test('the cheapest cut is the cheapest of all cuts', () => {
     const length = Array.from({ length: d.roll(7) + 1 }, () => d.roll(60) + 5);
     const shared = length.map((one, i) => (i === 0 ? 0 : d.roll(Math.min(one, length[i - 1]!))));
     const pair = d.number() / 30;
-    const engine = { token: 1, pathPair: d.chance(0.5) ? pair : pair / 2, treePair: pair };
+    const engine = { token: 1, pathPair: d.chance(0.5) ? pair : pair / 2, treePair: pair, ...(d.chance(0.3) && { seenPair: pair }) };
     const maxTokens = d.chance(0.5) ? Infinity : Math.max(...length) + d.roll(80);
     let best = Infinity;
     for (let bits = 0; bits < 2 ** (length.length - 1); bits++) {
@@ -46,6 +49,17 @@ test('a long shared prompt makes a tree, a wide tree of short prompts makes path
   assert.equal(cheapestCut(wide, engine).begin.length, 8);
   assert.equal(cheapestCut(wide, engine).cost, allPaths(wide, engine).cost);
   assert.ok(oneTree(wide, engine).cost > 2 * allPaths(wide, engine).cost);
+});
+
+test('where attention skips what branches do not see of each other, no tree is too wide', () => {
+  const model = { parameters: 5e8, layers: 24, width: 896, causalKernel: true };
+  const group: Paths = { length: Array<number>(16).fill(10_000), shared: [0, ...Array<number>(15).fill(8_000)] };
+  assert.ok(cheapestCut(group, decoderCost(model)).begin.length > 1);
+  const engine = decoderCost({ ...model, treeKernel: true });
+  assert.deepEqual(cheapestCut(group, engine).begin, [0]);
+  const pairs = 4 * 24 * 896 * (10_000 ** 2 / 2 + 15 * (2_000 * 8_000 + 2_000 ** 2 / 2));
+  assert.equal(oneTree(group, engine).cost, 1e9 * 40_000 + pairs);
+  assert.equal(oneTree({ length: [10_000], shared: [0] }, engine).cost, oneTree({ length: [10_000], shared: [0] }, decoderCost(model)).cost);
 });
 
 test('a conversation longer than a sequence may be is refused with the way out', () => {
