@@ -130,12 +130,13 @@ export class Workbench {
     const mark = this.page.locator('.debug-top-stack-frame-line').first();
     await mark.waitFor({ timeout });
     await this.page.locator('.debug-call-stack .stack-frame').first().waitFor({ timeout });
+    // The mark of the stop before may be on its way out.
     const line = await mark.evaluate((element) => {
       const top = element.getBoundingClientRect().top;
-      const numbers = [...element.closest('.monaco-editor')!.querySelectorAll('.line-numbers')];
-      return Number(numbers.find((number) => Math.abs(number.getBoundingClientRect().top - top) < 4)?.textContent);
+      const numbers = [...element.closest('.monaco-editor')?.querySelectorAll('.line-numbers') ?? []];
+      return Number(numbers.find((number) => Math.abs(number.getBoundingClientRect().top - top) < 4)?.textContent ?? 0);
     });
-    return { frames: await this.callStack(), line };
+    return line === 0 ? this.stopped(timeout) : { frames: await this.callStack(), line };
   }
 
   /** What VS Code has not heard of yet is not in its list, which doesn't grow while it is open. */

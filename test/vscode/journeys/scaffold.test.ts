@@ -142,7 +142,14 @@ after(() => rmSync(elsewhere, { recursive: true, force: true }));
 async function chooseFolder(workbench: Workbench, folder: string): Promise<void> {
   const button = workbench.page.locator('.quick-input-widget').getByRole('button', { name: 'Make It Here' });
   await button.waitFor();
-  await workbench.quickInput().fill(`${folder}/`);
+  const input = workbench.quickInput();
+  // It completes its own path a moment after it is shown, and what was typed stands behind it then.
+  await until(async () => (await input.inputValue()).endsWith('/'), 'The dialog shows no folder.');
+  await until(async () => {
+    await input.fill(`${folder}/`);
+    await workbench.page.waitForTimeout(200);
+    return await input.inputValue() === `${folder}/`;
+  }, 'The folder could not be typed.');
   await button.click();
   await button.waitFor({ state: 'hidden' });
 }
