@@ -4,10 +4,9 @@
  * named (`-- training learning --save`): then the other figures of the committed result stay. Each part runs in a process of its own, so that none warms or burdens another.
  */
 import { spawn } from 'node:child_process';
-import { cpus, totalmem } from 'node:os';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { unmeasured, type Figure } from './figure.ts';
+import { save, short, writeOverview } from './saved.ts';
 
 const [area = 'runtime', ...rest] = process.argv.slice(2);
 if (rest.includes('--full')) process.env.TUNING_FORK_BENCH_SEEDS ??= '3';
@@ -19,7 +18,7 @@ const AREAS: Record<string, Record<string, { names: string[]; seconds: number }>
     tracker: { names: ['tracker_naive_tokens_per_second', 'tracker_distinct_tokens_per_second', 'tracker_growth_10x_turns', 'tokens_vs_naive', 'tokens_vs_episode_merge'], seconds: 240 },
     onnx: { names: ['onnx_single_vs_transformers_js', 'onnx_16_vs_transformers_js', 'onnx_staggered_16_vs_longest_alone'], seconds: 600 },
     startup: { names: ['edit_to_first_token_warm_ms', 'cold_cli_to_first_token_ms'], seconds: 240 },
-    trace: { names: ['open_100k_rollouts_ms', 'read_one_rollout_ms', 'trace_bytes_per_token'], seconds: 240 },
+    trace: { names: ['open_100k_rollouts_ms', 'read_one_rollout_ms', 'trace_bytes_per_token', 'export_rows_per_second', 'export_bytes_per_row', 'journal_calls_per_second'], seconds: 240 },
   },
   training: {
     training: { names: ['start_to_first_step_s', 'training_memory_backbone', 'training_memory_trainer', 'grad_step_vs_torch_eager', 'tree_vs_linear_per_token', 'peak_fraction'], seconds: 300 },
@@ -70,7 +69,10 @@ for (const [part, { names, seconds }] of Object.entries(parts)) {
   figures.push(...measured);
 }
 if (process.stdout.isTTY) printTable(figures);
-if (rest.includes('--save')) save(area, figures);
+if (rest.includes('--save')) {
+  save(area, figures, only.length === 0);
+  writeOverview(Object.keys(AREAS));
+}
 process.exitCode = figures.every((figure) => figure.holds) ? 0 : 1;
 
 function measure(part: string, names: string[], seconds: number): Promise<Figure[]> {
@@ -89,8 +91,7 @@ function measure(part: string, names: string[], seconds: number): Promise<Figure
 }
 
 function printTable(rows: Figure[]): void {
-  const number = (value: number | null): string => (value === null ? '–' : Math.abs(value) >= 1_000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3));
-  const cells = rows.map((row) => [row.holds ? '✓' : '✗', row.name, number(row.ours), number(row.peer), number(row.ratio), row.unit, row.bound]);
+  const cells = rows.map((row) => [row.holds ? '✓' : '✗', row.name, short(row.ours), short(row.peer), short(row.ratio), row.unit, row.bound]);
   const head = ['', 'figure', 'ours', 'peer', 'ratio', 'unit', 'bound'];
   const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
   const line = (row: string[]): string => row.map((cell, column) => (column >= 2 && column <= 4 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd();
@@ -99,14 +100,4 @@ function printTable(rows: Figure[]): void {
     console.log(line(row));
     if (!rows[index]!.holds && rows[index]!.note !== undefined) console.log(`   ${rows[index]!.note}`);
   }
-}
-
-function save(name: string, figures: Figure[]): void {
-  const dir = fileURLToPath(new URL('./results/', import.meta.url));
-  mkdirSync(dir, { recursive: true });
-  const machine = { cpu: cpus()[0]?.model.trim(), cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version, platform: `${process.platform} ${process.arch}` };
-  const before = only.length === 0 ? [] : (JSON.parse(readFileSync(`${dir}${name}.json`, 'utf8')) as { figures: Figure[] }).figures;
-  const kept = before.map((figure) => figures.find(({ name: same, ours }) => same === figure.name && ours !== null) ?? figure);
-  figures = [...kept, ...figures.filter((figure) => !before.some((one) => one.name === figure.name))];
-  writeFileSync(`${dir}${name}.json`, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), machine, figures }, null, 2)}\n`);
 }
