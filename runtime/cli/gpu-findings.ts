@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorInfo } from '../protocol/errors.ts';
-import { MODEL_FILES, TRAINER_PROTOCOL } from '../protocol/trainer.ts';
+import { MODEL_FILES } from '../protocol/trainer.ts';
 import { findGpus } from '../trainers/gpu/driver.ts';
 import { askInstalled, environmentState } from '../trainers/gpu/environment.ts';
 import { pythonFolder, type Environment } from '../trainers/gpu/home.ts';
@@ -11,6 +11,7 @@ import { reachGpu } from '../trainers/gpu/remote.ts';
 import type { GpuPlace } from '../trainers/gpu/settings.ts';
 import { NEEDED, sizeText } from '../trainers/gpu/setup.ts';
 import { t } from './l10n.ts';
+import { inOurWords } from './report.ts';
 
 export interface GpuFinding {
   name: 'python' | 'driver' | 'disk' | 'environment' | 'torch' | 'packages' | 'runtime';
@@ -74,7 +75,7 @@ async function environmentFindings(asked: string | undefined, folder: string, dr
     }
     findings.push({ name: 'packages', verdict: peft === null ? 'failed' : 'ok', message: [`transformers ${transformers}`, `peft ${peft ?? '–'}`, ...(vllm === null ? [] : [`vLLM ${vllm}`])].join(', '), ...(peft === null && { next: setup() }) });
   } catch (error) {
-    const { message, next } = errorInfo(error);
+    const { message, next } = inOurWords(errorInfo(error));
     findings.push({ name: 'packages', verdict: 'failed', message, next });
   }
   return findings;
@@ -86,7 +87,6 @@ async function remote(place: Exclude<GpuPlace, { kind: 'here' }>, env: Environme
     const trainer = await reachGpu(place, { env });
     try {
       const info = await trainer.client.info();
-      if (info.protocol !== TRAINER_PROTOCOL) return { name: 'runtime', verdict: 'failed', message: t('It speaks version {0} of the protocol, and this is {1}.', info.protocol, TRAINER_PROTOCOL), next: t('Install the same version of Tuning Fork on both machines.') };
       const files = await Promise.all(MODEL_FILES.map(async (name) => ({ name, there: await trainer.client.file(name) !== undefined })));
       const missing = files.filter(({ name, there }) => !there && (name === 'tokenizer.json' || name === 'config.json'));
       if (missing.length > 0) return { name: 'runtime', verdict: 'failed', message: t('It has no {0} of {1}.', missing.map(({ name }) => name).join(', '), info.model), next: t('Serve a model in Hugging Face format.') };
@@ -95,7 +95,7 @@ async function remote(place: Exclude<GpuPlace, { kind: 'here' }>, env: Environme
       await trainer.stop();
     }
   } catch (error) {
-    const { message, next } = errorInfo(error);
+    const { message, next } = inOurWords(errorInfo(error));
     return { name: 'runtime', verdict: 'failed', message, next };
   }
 }

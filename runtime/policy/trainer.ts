@@ -17,7 +17,7 @@ export interface TrainerPolicyOptions {
 export async function trainerPolicy(address: AddressSource, options: TrainerPolicyOptions = {}): Promise<TokenPolicy> {
   const connection = new TrainerConnection(address);
   try {
-    const info = await connection.json<TrainerInfo>('GET', '/v1/info');
+    const info = await connection.info();
     const directory = options.directory ?? info.directory;
     const tokenizer = await loadTokenizer(directory);
     if (tokenizer.sha256 !== info.tokenizerSha256) {

@@ -3,6 +3,8 @@ import type { Sampling } from './chat.ts';
 import type { ErrorInfo } from './errors.ts';
 
 export const TRAINER_PROTOCOL = 1;
+/** Every request says which version it is of, in this header; another one is refused. */
+export const PROTOCOL_HEADER = 'tuning-fork-protocol';
 
 export interface TrainerAddress {
   url: string;

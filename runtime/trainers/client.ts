@@ -17,7 +17,7 @@ export class TrainerClient {
   }
 
   info(options?: CallOptions): Promise<TrainerInfo> {
-    return this.#connection.json('GET', '/v1/info', undefined, options);
+    return this.#connection.info(options);
   }
 
   /** Logprobs and entropies at the targets of the packs. */

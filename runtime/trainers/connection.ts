@@ -4,7 +4,7 @@ import { Agent as SecureAgent, request as sendSecurely } from 'node:https';
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
-import type { TrainerAddress, TrainerRefusal } from '../protocol/trainer.ts';
+import { PROTOCOL_HEADER, TRAINER_PROTOCOL, type TrainerAddress, type TrainerInfo, type TrainerRefusal } from '../protocol/trainer.ts';
 
 /** A trainer at work gives a sign of life every few seconds. */
 const SILENCE_MS = 5 * 60_000;
@@ -27,6 +27,13 @@ export class TrainerConnection {
   constructor(address: AddressSource, { silenceMs = SILENCE_MS }: { silenceMs?: number } = {}) {
     this.#address = typeof address === 'function' ? address : () => address;
     this.#silenceMs = silenceMs;
+  }
+
+  /** Throws where the two are not of one version. */
+  async info(options?: CallOptions): Promise<TrainerInfo> {
+    const info = await this.json<TrainerInfo>('GET', '/v1/info', undefined, options);
+    if (info.protocol !== TRAINER_PROTOCOL) throw anotherProtocol(info.protocol, TRAINER_PROTOCOL);
+    return info;
   }
 
   async json<Answer>(method: 'GET' | 'POST', path: string, body?: Body, options?: CallOptions): Promise<Answer> {
@@ -75,7 +82,7 @@ export class TrainerConnection {
       signal?.throwIfAborted();
       const request = (secure ? sendSecurely : sendPlain)(`${url}${path}`, {
         method, signal, agent: secure ? this.#secure : this.#plain, timeout: this.#silenceMs, ...(certificate !== undefined && { ca: certificate }),
-        headers: { authorization: `Bearer ${token}`, ...(bytes && { 'content-type': type, 'content-length': bytes.length }) },
+        headers: { authorization: `Bearer ${token}`, [PROTOCOL_HEADER]: TRAINER_PROTOCOL, ...(bytes && { 'content-type': type, 'content-length': bytes.length }) },
       });
       request.once('timeout', () => request.destroy(silent(url, this.#silenceMs)));
       request.on('error', (error) => reject(this.#explain(error, signal)));
@@ -129,6 +136,11 @@ export class TrainerConnection {
       cause: error, next: 'Start it again, load its last checkpoint and replay the steps since.',
     });
   }
+}
+
+/** As either side says it. */
+export function anotherProtocol(trainer: number | string, client: number | string): TuningForkError {
+  return new TuningForkError('protocol', `The trainer speaks version ${trainer} of the protocol, and Tuning Fork here version ${client}.`, { next: 'Install the same version of Tuning Fork on both machines.' });
 }
 
 function silent(url: string, milliseconds: number): TuningForkError {

@@ -73,7 +73,7 @@ def test_nobody_is_served_without_the_token_and_no_page_under_another_name(clien
 
 def test_another_protocol_is_refused(client: Client) -> None:
     answer = client.send("GET", "/v1/info", headers={"tuning-fork-protocol": "2"})
-    assert answer.status == 400 and answer.error["message"] == "This trainer speaks protocol 1, and you 2."
+    assert answer.status == 400 and answer.error["message"] == "The trainer speaks version 1 of the protocol, and Tuning Fork here version 2."
 
 
 def test_unknown_paths_and_methods_are_told_what_there_is(client: Client) -> None:

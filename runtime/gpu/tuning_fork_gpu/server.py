@@ -143,8 +143,8 @@ class Server:
             raise Refusal(401, "auth", "The token is missing or wrong.", 'Send "authorization: Bearer <token>" with the token this trainer was started with.')
         theirs = headers.get(PROTOCOL_HEADER, str(PROTOCOL))
         if theirs != str(PROTOCOL):
-            why = f"This trainer speaks protocol {PROTOCOL}, and you {theirs[:20]}."
-            raise Refusal(400, "protocol", why, "Install the same version of Tuning Fork on both sides.")
+            why = f"The trainer speaks version {PROTOCOL} of the protocol, and Tuning Fork here version {theirs[:20]}."
+            raise Refusal(400, "protocol", why, "Install the same version of Tuning Fork on both machines.")
         if self._draining.is_set():
             raise Refusal(503, "trainer", "The trainer is shutting down.", "Start it again.")
 

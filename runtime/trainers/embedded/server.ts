@@ -3,7 +3,8 @@ import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { errorInfo, TuningForkError } from '../../protocol/errors.ts';
-import { MODEL_FILES, type ModelFile, type StepLine, type TrainerAddress, type TrainerRefusal } from '../../protocol/trainer.ts';
+import { MODEL_FILES, PROTOCOL_HEADER, TRAINER_PROTOCOL, type ModelFile, type StepLine, type TrainerAddress, type TrainerRefusal } from '../../protocol/trainer.ts';
+import { anotherProtocol } from '../connection.ts';
 import { encodeScores } from '../packs.ts';
 import { Refusal } from './refusal.ts';
 import { check, checkpointBody, loadBody, sampleBody } from './requests.ts';
@@ -74,6 +75,11 @@ export class TrainerServer {
     const given = Buffer.from(headers.authorization ?? '');
     if (given.length !== this.#expected.length || !timingSafeEqual(given, this.#expected)) {
       throw new Refusal(401, 'The token is missing or wrong.', { code: 'auth', next: 'Send "authorization: Bearer <token>" with the token this trainer was started with.' });
+    }
+    const theirs = headers[PROTOCOL_HEADER] ?? String(TRAINER_PROTOCOL);
+    if (theirs !== String(TRAINER_PROTOCOL)) {
+      const { message, next } = anotherProtocol(TRAINER_PROTOCOL, String(theirs).slice(0, 20));
+      throw new Refusal(400, message, { next });
     }
     if (this.#draining) throw new Refusal(503, 'The trainer is shutting down.', { code: 'trainer' });
   }

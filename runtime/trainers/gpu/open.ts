@@ -1,6 +1,6 @@
 /** A GPU runtime to train with: started here, or found where it runs. */
 import { TuningForkError } from '../../protocol/errors.ts';
-import { TRAINER_PROTOCOL, type TrainerInfo } from '../../protocol/trainer.ts';
+import type { TrainerInfo } from '../../protocol/trainer.ts';
 import { fetchModelFiles } from '../elsewhere.ts';
 import type { RunningTrainer } from '../running.ts';
 import { gpuPython } from './environment.ts';
@@ -27,10 +27,7 @@ export async function filesOfModel(trainer: RunningTrainer, options: Pick<Remote
   return trainer.elsewhere ? fetchModelFiles(trainer.client, info, modelCache(options.env)) : info.directory;
 }
 
-function checkInfo({ protocol, capabilities, model }: TrainerInfo): void {
-  if (protocol !== TRAINER_PROTOCOL) {
-    throw new TuningForkError('trainer', `The GPU runtime speaks version ${protocol} of the protocol, and this is version ${TRAINER_PROTOCOL}.`, { next: 'Install the same version of Tuning Fork on both machines.' });
-  }
+function checkInfo({ capabilities, model }: TrainerInfo): void {
   const lacks = (['sample', 'score', 'checkpoints'] as const).filter((name) => !capabilities[name]);
   if (lacks.length > 0) throw new TuningForkError('trainer', `The GPU runtime can do no ${lacks.join(', no ')} with ${model}.`, { next: 'Serve another model.' });
 }

@@ -1,7 +1,7 @@
 /** A GPU runtime that runs already, by its address or behind SSH. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TuningForkError } from '../../protocol/errors.ts';
+import { TuningForkError, type ErrorCode } from '../../protocol/errors.ts';
 import type { TrainerAddress } from '../../protocol/trainer.ts';
 import { TrainerClient } from '../client.ts';
 import type { RunningTrainer, TrainerListener } from '../running.ts';
@@ -12,6 +12,8 @@ import { openTunnel, readOver, type Tunnel } from './tunnel.ts';
 type Remote = Exclude<GpuPlace, { kind: 'here' }>;
 
 const RETRY_MS = 2_000;
+/** Waiting changes nothing of these. */
+const LASTING: ReadonlySet<ErrorCode> = new Set(['auth', 'protocol']);
 
 export interface RemoteOptions extends TrainerListener {
   env: Environment;
@@ -26,7 +28,7 @@ export async function reachGpu(place: Remote, options: RemoteOptions): Promise<R
     try {
       return await (place.kind === 'ssh' ? throughTunnel(place) : atAddress(place, options.env));
     } catch (error) {
-      if (!(error instanceof TuningForkError) || error.code === 'auth' || performance.now() > deadline) throw error;
+      if (!(error instanceof TuningForkError) || LASTING.has(error.code) || performance.now() > deadline) throw error;
       if (!told) options.notice?.({ code: 'trainer-gone', message: `${error.message} Trying again for ${Math.round((options.patienceMs ?? 0) / 60_000)} minutes.`, next: 'Start "tuning-fork gpu serve" there again; the training then goes on.' });
       await sleep(RETRY_MS, undefined, { signal: options.signal }).catch(() => options.signal?.throwIfAborted());
     }

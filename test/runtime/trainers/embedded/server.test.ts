@@ -46,6 +46,13 @@ test('nobody is served without the token, and no page under another name', async
   assert.match(answer, /^HTTP\/1\.1 403 .*"evil\.example\\" is not this server/s);
 });
 
+test('another version of the protocol is told both, and what to do', async () => {
+  const { status, error } = await send('GET', '/v1/info', undefined, { 'tuning-fork-protocol': '2' });
+  assert.deepEqual([status, error.message], [400, 'The trainer speaks version 1 of the protocol, and Tuning Fork here version 2.']);
+  assert.match(error.next!, /same version of Tuning Fork on both machines/);
+  assert.equal((await send('GET', '/v1/info', undefined, { 'tuning-fork-protocol': '1' })).status, 200);
+});
+
 test('unknown paths and methods are told what there is', async () => {
   assert.match((await send('GET', '/v2/info')).error.next!, /\/v1\/sample/);
   assert.equal((await send('GET', '/v1/constructor')).status, 404);

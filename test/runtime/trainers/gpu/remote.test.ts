@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { TuningForkError } from '../../../../runtime/protocol/errors.ts';
+import { localize } from '../../../../runtime/protocol/localize.ts';
 import { embedded } from '../../../../runtime/policy/open.ts';
 import { trainerPolicy } from '../../../../runtime/policy/trainer.ts';
 import { startEmbeddedTrainer, type TrainerProcess } from '../../../../runtime/trainers/embedded/process.ts';
@@ -68,6 +70,22 @@ test('one that is being restarted is waited for, and that is told once', async (
   setTimeout(() => void createServer((_, response) => response.end('{"protocol":1}')).listen(port, '127.0.0.1').unref(), 500);
   await (await reached).stop();
   assert.equal(notices.length, 1);
+});
+
+test('one of another version is told at once, with both versions, and not waited for', async (context) => {
+  const asked: (string | string[] | undefined)[] = [];
+  const server = createServer(({ headers }, response) => {
+    asked.push(headers['tuning-fork-protocol']);
+    response.end('{"protocol":2}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  context.after(() => server.close());
+  const reached = reachGpu(at(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), { env, patienceMs: 30_000 });
+  const error = await reached.then(() => assert.fail('it was reached'), (thrown: TuningForkError) => thrown);
+  assert.equal(error.message, 'The trainer speaks version 2 of the protocol, and Tuning Fork here version 1.');
+  assert.equal(error.next, 'Install the same version of Tuning Fork on both machines.');
+  assert.notEqual(localize(error.message, 'zh-cn'), error.message);
+  assert.deepEqual(asked, ['1']);
 });
 
 test('prompts are built here as the trainer would, and checkpoints come here', async () => {
