@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { BackboneClient } from '../../runtime/backbone/client.ts';
 import type { BackboneMethod, BackboneRequests, RunEvent, RunStatus, StartRun } from '../../runtime/protocol/backbone.ts';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
+import type { Given } from '../discovery/discovery.ts';
 import { nodeForRuns } from './node.ts';
 
 /** A run that goes on, as this window sees it. */
@@ -18,11 +19,12 @@ export interface ProjectEvent {
   event: RunEvent;
 }
 
-/** What a feature asks for; environment and folder are added. */
+/** What a feature asks for; environment and folder are added, and what `tune` gives beside a configuration. */
 export type RunRequest = Omit<StartRun, 'env' | 'cwd'> & { cwd?: string; env?: Record<string, string> };
 
 export class Backbones implements vscode.Disposable {
   readonly #environment: () => Promise<Record<string, string>>;
+  readonly #given: (request: RunRequest) => Given | undefined;
   readonly #log: vscode.LogOutputChannel;
   readonly #clients = new Map<string, Promise<BackboneClient>>();
   readonly #live = new Map<string, LiveRun>();
@@ -37,8 +39,9 @@ export class Backbones implements vscode.Disposable {
   readonly onDidLose = this.#gone.event;
 
   /** `environment`: what runs are given. */
-  constructor(environment: () => Promise<Record<string, string>>, log: vscode.LogOutputChannel) {
+  constructor(environment: () => Promise<Record<string, string>>, given: (request: RunRequest) => Given | undefined, log: vscode.LogOutputChannel) {
     this.#environment = environment;
+    this.#given = given;
     this.#log = log;
   }
 
@@ -58,10 +61,16 @@ export class Backbones implements vscode.Disposable {
     return (await this.client(project)).request(method, params);
   }
 
+  /** With other weights than those that sampled it, by the runtime that this window's environment names. */
+  async score(project: string, request: BackboneRequests['score'][0]): Promise<BackboneRequests['score'][1]> {
+    return this.request(project, 'score', { ...request, env: await this.#environment() });
+  }
+
   /** Starts a run and follows it; `onEvent` gets its events from the first one on. */
   async start(project: string, request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<LiveRun> {
     const client = await this.client(project);
-    const { run } = await client.request('start', { ...request, cwd: request.cwd ?? project, env: { ...await this.#environment(), ...request.env } });
+    const given = this.#given(request);
+    const { run } = await client.request('start', { ...request, ...given, set: { ...given?.set, ...request.set }, cwd: request.cwd ?? project, env: { ...await this.#environment(), ...request.env } });
     return this.#follow(project, client, run, onEvent);
   }
 

@@ -47,7 +47,7 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
       await execute('tuningFork.exportRun', { project: projectFolder(dir), run: viewer.run.info.run, dir }, choice);
       return null;
     },
-    score: async (folder, rollout, model) => (await studio.backbones.request(projectFolder(folder), 'score', { dir: folder, rollout, model })).calls,
+    score: async (folder, rollout, model) => (await studio.backbones.score(projectFolder(folder), { dir: folder, rollout, model })).calls,
   });
   const { workflow, project } = viewer.run.info;
   panel.title = workflow || project;

@@ -67,6 +67,8 @@ export class Backbone {
 
   async start(request: StartRun): Promise<{ run: string; dir: string }> {
     if (this.stopping) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
+    // A GPU has no room for weights that are trained and others that were looked at a moment ago.
+    if (request.kind === 'training') await this.scorer.close();
     const run = await KINDS[request.kind].prepare(request, this);
     this.runs.set(run.id, run);
     void run.done.then(() => {

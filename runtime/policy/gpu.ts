@@ -1,10 +1,9 @@
 /** A model that the GPU runtime samples from, with no training around it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { TuningForkError } from '../protocol/errors.ts';
 import { environmentState } from '../trainers/gpu/environment.ts';
 import { pythonFolder, type Environment } from '../trainers/gpu/home.ts';
-import { filesOfModel, openGpuTrainer } from '../trainers/gpu/open.ts';
+import { filesOfModel, openGpuWeights } from '../trainers/gpu/open.ts';
 import type { RunningTrainer } from '../trainers/running.ts';
 import { GPU_ENV, gpuSettings, type GpuSettings } from '../trainers/gpu/settings.ts';
 import type { TokenPolicy } from './policy.ts';
@@ -17,9 +16,8 @@ export interface GpuPolicy extends TokenPolicy {
 }
 
 export async function openGpuPolicy(settings: GpuSettings, { env, label, checkpoint }: { env: Environment; label?: string; checkpoint?: string | undefined }): Promise<GpuPolicy> {
-  const base = baseOf(settings.model);
-  const trainer = await openGpuTrainer({ ...settings, model: base ?? settings.model }, { env });
-  const stored = checkpoint ?? (base === undefined ? undefined : settings.model);
+  const { trainer, checkpoint: adapter } = await openGpuWeights(settings, { env });
+  const stored = checkpoint ?? adapter;
   try {
     const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), ...(label !== undefined && { label }), ...(stored !== undefined && { checkpoint: stored }) });
     const disconnect = policy.close.bind(policy);
@@ -37,15 +35,6 @@ export async function openGpuPolicy(settings: GpuSettings, { env, label, checkpo
     await trainer.stop();
     throw error;
   }
-}
-
-/** Of an adapter, the model it belongs to; undefined: it is a model itself. */
-function baseOf(folder: string): string | undefined {
-  const file = join(folder, 'adapter_config.json');
-  if (!existsSync(file)) return undefined;
-  const { base_model_name_or_path: base } = JSON.parse(readFileSync(file, 'utf8')) as { base_model_name_or_path?: string };
-  if (typeof base === 'string' && base !== '') return base;
-  throw new TuningForkError('policy', 'This adapter does not say which model it belongs to.', { where: { file, key: 'base_model_name_or_path' }, next: 'Write the folder or the name of that model there.' });
 }
 
 /** A folder in Hugging Face or PEFT format that has no graph for ONNX Runtime, on a machine whose GPU runtime is set up. */

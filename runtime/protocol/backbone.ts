@@ -166,11 +166,11 @@ export interface BackboneRequests {
   pause: [{ run: string }, null];
   resume: [{ run: string }, null];
   /** The first tasks that a configuration names; nothing runs. */
-  tasks: [{ conf: string; env: Record<string, string>; cwd: string; split?: Split; first: number }, TaskList];
+  tasks: [{ conf: string; env: Record<string, string>; cwd: string; split?: Split; workflow?: string; first: number }, TaskList];
   /** A checkpoint of the weights as they are, outside of `save_freq`. */
   checkpoint: [{ run: string }, null];
-  /** Log-probabilities of what a stored rollout sampled, under other weights: a folder, or "embedded". */
-  score: [{ dir: string; rollout: string; model: string }, { calls: { call: number; logprobs: number[] }[] }];
+  /** Log-probabilities of what a stored rollout sampled, under other weights: a folder, or "embedded". `env`: says where the GPU runtime is. */
+  score: [{ dir: string; rollout: string; model: string; env?: Record<string, string> }, { calls: { call: number; logprobs: number[] }[] }];
   shutdown: [{ force: boolean }, null];
 }
 

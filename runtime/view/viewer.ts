@@ -20,8 +20,8 @@ export interface ViewerHost {
   act(action: ViewerAction): Promise<string | null>;
   /** Absent: whoever serves the page offers a download. */
   export?(choice: ExportChoice): Promise<string | null>;
-  /** Of each call that sampled something, in the order of its answer. */
-  score?(dir: string, rollout: string, checkpoint: string): Promise<{ call: number; logprobs: number[] }[]>;
+  /** Of each call that sampled something, in the order of its answer. `model`: a folder, or "embedded". */
+  score?(dir: string, rollout: string, model: string): Promise<{ call: number; logprobs: number[] }[]>;
 }
 
 /** Rollouts whose tokens are kept ready. */
@@ -80,8 +80,9 @@ export class RunViewer {
       if (this.#host.score === undefined) throw new TuningForkError('usage', 'Nothing here can score a rollout.', { next: 'Open the run in VS Code.' });
       const { timeline } = await this.#rollout(rollout);
       const kin = this.#kin.place(rollout);
+      const { directory: model = checkpoint } = (await this.#checkpoints()).find(({ name }) => name === checkpoint) ?? {};
       const logprob = new Float32Array(timeline.count).fill(NaN);
-      for (const { call, logprobs } of await this.#host.score(kin?.dir ?? this.#run.dir, kin?.rollout ?? rollout, checkpoint)) {
+      for (const { call, logprobs } of await this.#host.score(kin?.dir ?? this.#run.dir, kin?.rollout ?? rollout, model)) {
         const row = timeline.calls.find(({ index }) => index === call);
         if (row !== undefined) sampledPlaces(timeline, row).forEach((place, i) => (logprob[place] = logprobs[i] ?? NaN));
       }

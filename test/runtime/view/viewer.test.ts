@@ -94,6 +94,12 @@ test('scores of other weights stand at the tokens that were sampled, and nowhere
   const { from, to } = segments[calls[1]!.answer!]!;
   assert.deepEqual(Array.from(logprob.subarray(from, to)), [-1, -2, -3, -4]);
   assert.equal(logprob.filter((one) => !Number.isNaN(one)).length, 4);
+
+  await writeFile(join(dir, 'training.json'), JSON.stringify({ checkpoints: [{ name: 'step-2', directory: 'checkpoints/step-2', step: 2 }] }));
+  const asked: string[] = [];
+  const ofTraining = await RunViewer.open(dir, { ...reader, score: async (_, __, model) => { asked.push(model); return []; } });
+  for (const checkpoint of ['step-2', 'embedded']) await ofTraining.requests.score({ rollout: 's0t0n0', checkpoint });
+  assert.deepEqual(asked, [join(dir, 'checkpoints/step-2'), 'embedded'], 'a page knows names, and weights lie in folders');
 });
 
 test('over HTTP: the page is strict, the token is asked for, answers keep their arrays, bad questions get a sentence', async (context) => {
