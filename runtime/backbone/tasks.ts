@@ -7,8 +7,8 @@ import { openTasks } from '../tasks/open.ts';
 /** A list has one line for each. */
 const QUERY_CHARACTERS = 200;
 
-export async function listTasks({ conf, env, cwd, split = 'training', first }: BackboneRequests['tasks'][0]): Promise<TaskList> {
-  const config = await loadConfig(conf, {}, { env, cwd });
+export async function listTasks({ conf, env, cwd, split = 'training', workflow, first }: BackboneRequests['tasks'][0]): Promise<TaskList> {
+  const config = await loadConfig(conf, { 'rollout.user_workflow': workflow }, { env, cwd });
   const source = openTasks(config, split);
   const reader = config.config.task_reader;
   const path = reader.type === 'jsonl_dataset_file' ? reader.jsonl_dataset_file[split].file_path : undefined;

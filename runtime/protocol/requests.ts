@@ -87,7 +87,7 @@ const schemas: { [M in BackboneMethod]: z.ZodType<BackboneRequests[M][0]> } = {
   release: ofRollout.extend({ decision: decision.optional(), step: z.boolean().optional() }),
   pause: ofRun,
   resume: ofRun,
-  tasks: z.object({ conf: name, env: z.record(z.string(), z.string()), cwd: name, split: z.enum(['training', 'validation']).optional(), first: positive }),
+  tasks: z.object({ conf: name, env: z.record(z.string(), z.string()), cwd: name, split: z.enum(['training', 'validation']).optional(), workflow: name.optional(), first: positive }),
   checkpoint: ofRun,
   score: z.object({ dir: name, rollout: name, model: name, env: z.record(z.string(), z.string()).optional() }),
   shutdown: z.object({ force: z.boolean() }),

@@ -103,5 +103,8 @@ describe('the tasks of a configuration', { timeout: 30_000 }, () => {
     assert.deepEqual(list, { name: 'conf1.jsonl', file: join(project.dir, 'conf1.jsonl'), more: true, tasks: [{ id: 'one-0', query: 'one', line: 1 }, { id: 'two-1', query: 'two', line: 2 }] });
     assert.equal((await client.request('tasks', { ...asked, first: 3 })).more, false);
     await assert.rejects(client.request('tasks', { ...asked, conf: 'nothing.yaml', first: 3 }), { code: 'config' });
+    await project.write({ 'trinity.yaml': 'project: p\nbuffer: { explorer_input: { taskset: { path: conf1.jsonl } } }\nmonitor: {}\n' });
+    await assert.rejects(client.request('tasks', { ...asked, conf: 'trinity.yaml', first: 1 }), { code: 'config', message: /names no workflow/ });
+    assert.equal((await client.request('tasks', { ...asked, conf: 'trinity.yaml', workflow: 'main.ts->solve', first: 1 })).tasks[0]?.id, 'one-0');
   });
 });
