@@ -1,9 +1,10 @@
 /** What `tune` asks of its functions, checked as they are written, in AgentScope's order and words. */
 import type * as t from '@babel/types';
+import { writtenPath } from './config-path.ts';
 import { nameFor } from './imports.ts';
 import { importedName, readModule, type SourceModule } from './module.ts';
 import { insert, replace, type Edit, type L10n, type Problem, type Span } from './problem.ts';
-import { bare, visit } from './syntax.ts';
+import { bare, keyName, visit } from './syntax.ts';
 
 export type TunedKind = 'workflow' | 'judge';
 
@@ -16,6 +17,15 @@ export interface TunedFunction {
   span: Span;
   /** The newer `tune({ … })` looks at names alone, `tune(function, file)` at types too. */
   byName: boolean;
+  /** What each call trains it with; none for a judge. */
+  calls: TuneCall[];
+}
+
+export interface TuneCall {
+  /** The path of its configuration; undefined where a run could tell it, or where options of the call stand above one. */
+  config: string | undefined;
+  /** The name of the judge that is given with it. */
+  judge: string | undefined;
 }
 
 export type FunctionNode = (t.FunctionDeclaration | t.FunctionExpression | t.ArrowFunctionExpression) & Span;
@@ -23,26 +33,37 @@ export type FunctionNode = (t.FunctionDeclaration | t.FunctionExpression | t.Arr
 const MODELS: readonly string[] = ['ChatModel', 'TrinityChatModel', 'ModelTuner'];
 const ESSENTIAL: Readonly<Record<TunedKind, readonly [string, string]>> = { workflow: ['task', 'model'], judge: ['task', 'response'] };
 
+/** Options that say what else stands in a configuration. */
+const SETTINGS: readonly string[] = ['trainDataset', 'evalDataset', 'model', 'algorithm'];
+
 /** The functions of this file that it gives to `tune`. */
 export function tunedFunctions(module: SourceModule): TunedFunction[] {
   const found: TunedFunction[] = [];
   const functions = functionsOf(module.program);
-  const take = (kind: TunedKind, value: t.Node, byName: boolean): void => {
+  const take = (kind: TunedKind, value: t.Node, byName: boolean): TunedFunction | undefined => {
     const node = bare(value);
     const named = node.type === 'Identifier' ? functions.get(node.name) : undefined;
-    if (found.some((one) => one.kind === kind && one.node === (named?.node ?? node))) return;
-    if (named !== undefined) found.push({ kind, name: (node as t.Identifier).name, byName, ...named });
-    else if (isFunction(node)) found.push({ kind, name: `${kind}Func`, node, span: { start: node.start, end: node.start + 5 }, byName });
+    const known = found.find((one) => one.kind === kind && one.node === (named?.node ?? node));
+    if (known !== undefined) return known;
+    const taken: TunedFunction | undefined = named !== undefined ? { kind, name: (node as t.Identifier).name, byName, calls: [], ...named }
+      : isFunction(node) ? { kind, name: `${kind}Func`, node, span: { start: node.start, end: node.start + 5 }, byName, calls: [] } : undefined;
+    if (taken !== undefined) found.push(taken);
+    return taken;
   };
   visit(module.program, (node) => {
     if (node.type !== 'CallExpression' || importedName(module, node.callee) !== 'tune') return;
-    const first = node.arguments[0] && bare(node.arguments[0]);
-    if (first?.type !== 'ObjectExpression') return void (first && take('workflow', first, false));
-    for (const property of first.properties) {
-      if (property.type !== 'ObjectProperty' || property.key.type !== 'Identifier') continue;
-      if (property.key.name === 'workflowFunc') take('workflow', property.value, true);
-      if (property.key.name === 'judgeFunc') take('judge', property.value, true);
+    const [first, path] = node.arguments;
+    const given = first && bare(first);
+    if (given?.type !== 'ObjectExpression') {
+      if (given !== undefined) take('workflow', given, false)?.calls.push({ config: path && writtenPath(path, module.texts), judge: undefined });
+      return;
     }
+    const options = new Map(given.properties.flatMap((one) => (one.type === 'ObjectProperty' ? [[keyName(one), one.value] as const] : [])));
+    const workflow = options.has('workflowFunc') ? take('workflow', options.get('workflowFunc')!, true) : undefined;
+    const judge = options.has('judgeFunc') ? take('judge', options.get('judgeFunc')!, true) : undefined;
+    const config = options.get('configPath');
+    const readable = options.size === given.properties.length && !SETTINGS.some((name) => options.has(name)) && options.has('judgeFunc') === (judge !== undefined);
+    workflow?.calls.push({ config: readable && config !== undefined ? writtenPath(config, module.texts) : undefined, judge: judge?.name });
   });
   return found;
 }
@@ -56,7 +77,7 @@ export function namedFunctionProblems(text: string, file: string, name: string, 
   const module = readModule(text, file);
   if (module === undefined) return undefined;
   const inFile = functionsOf(module.program).get(name);
-  const tuned = tunedFunctions(module).find((one) => one.kind === kind && one.name === name) ?? (inFile && { kind, name, byName: false, ...inFile });
+  const tuned = tunedFunctions(module).find((one) => one.kind === kind && one.name === name) ?? (inFile && { kind, name, byName: false, calls: [], ...inFile });
   if (tuned === undefined) return undefined;
   return functionProblems(module, tuned, { t: (message, ...args) => message.replace(/\{(\d+)\}/g, (_, i: string) => String(args[Number(i)])) })
     .filter(({ severity }) => severity === 'error')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readModule } from '../../../runtime/contracts/module.ts';
 import { applyEdits } from '../../../runtime/contracts/problem.ts';
-import { namedFunctionProblems, tunedProblems } from '../../../runtime/contracts/tuned.ts';
+import { namedFunctionProblems, tunedFunctions, tunedProblems } from '../../../runtime/contracts/tuned.ts';
 
 const IMPORTS = "import { tune, type ChatModel, type JsonObject } from 'tuning-fork';\nimport type { OpenAIChatModel } from 'elsewhere';\n";
 const english = { t: (message: string, ...args: (string | number)[]): string => message.replace(/\{(\d+)\}/g, (_, i: string) => String(args[Number(i)])) };
@@ -56,4 +56,40 @@ test('before a run a function is checked by its name, with its line', () => {
   const text = 'export class Other {}\nexport function run(task, model) { return 0; }\n';
   assert.deepEqual(namedFunctionProblems(text, 'main.ts', 'run', 'workflow'), [{ line: 2, column: 17, message: 'The function is not asynchronous.' }]);
   assert.equal(namedFunctionProblems(text, 'main.ts', 'Other', 'workflow'), undefined);
+});
+
+/** What a call of `tune` trains `run` with. */
+function calls(call: string): (string | undefined)[] {
+  const [run] = tunedFunctions(readModule(`${IMPORTS}const CONF = 'conf/a.yaml';\nasync function run(task, model) {}\nasync function grade(task, response) {}\n${call}`, 'main.ts')!);
+  return run!.calls.map(({ config, judge }) => (judge === undefined ? config : `${config} ${judge}`));
+}
+
+const PATHS: [path: string, read: string | undefined][] = [
+  ["'config.yaml'", 'config.yaml'],
+  ['`/etc/a.yaml`', '/etc/a.yaml'],
+  ['CONF', 'conf/a.yaml'],
+  ["join(import.meta.dirname, 'config.yaml')", 'config.yaml'],
+  ["path.resolve(import.meta.dirname, '..', 'conf', 'a.yaml')", '../conf/a.yaml'],
+  ["new URL('config.yaml', import.meta.url)", 'config.yaml'],
+  ["new URL('./a%20b.yaml', import.meta.url).pathname", './a b.yaml'],
+  ["fileURLToPath(new URL('../config.yaml', import.meta.url))", '../config.yaml'],
+  ["new URL('config.yaml', 'https://example.com')", undefined],
+  ["join(process.cwd(), 'config.yaml')", undefined],
+  ["join(homedir(), 'config.yaml')", undefined],
+  ['process.argv[2]', undefined],
+  ['`${name}.yaml`', undefined],
+];
+
+for (const [path, read] of PATHS) {
+  test(`the configuration ${path}`, () => {
+    assert.deepEqual(calls(`await tune(run, ${path});`), [read]);
+    assert.deepEqual(calls(`await tune({ workflowFunc: run, configPath: ${path} });`), [read]);
+  });
+}
+
+test('a configuration that options of the call stand above is told by a run alone', () => {
+  assert.deepEqual(calls("tune(run, 'a.yaml'); tune(run, 'b.yaml');"), ['a.yaml', 'b.yaml']);
+  assert.deepEqual(calls('tune({ workflowFunc: run, trainDataset: { path: "data" } });'), [undefined]);
+  assert.deepEqual(calls("tune({ workflowFunc: run, judgeFunc: grade, projectName: 'p', configPath: 'a.yaml' });"), ['a.yaml grade']);
+  for (const more of ["model: { modelPath: 'm' }", '...rest', 'judgeFunc: elsewhere']) assert.deepEqual(calls(`tune({ workflowFunc: run, ${more}, configPath: 'a.yaml' });`), [undefined], more);
 });
