@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
+import { givenFor } from '../discovery/given.ts';
 import { sentenceOf } from '../errors.ts';
 import type { ConfigProblem } from '../language/config-problems.ts';
+import { isYaml } from '../language/signs.ts';
 import type { Exports } from '../language/exports.ts';
 import type { Studio } from '../studio.ts';
 import { kindOf, mayBeOurs } from './kind.ts';
@@ -32,13 +34,13 @@ export class Problems implements vscode.CodeActionProvider, vscode.Disposable {
       workspace.onDidChangeTextDocument(({ document }) => this.#soon(document)),
       workspace.onDidCloseTextDocument((document) => this.#forget(document)),
       // A class or a file that a configuration names came or went.
-      studio.discovery.onDidChange(() => { for (const document of workspace.textDocuments) if (kindOf(document) === 'config') this.#soon(document); }),
+      studio.discovery.onDidChange(() => { for (const document of workspace.textDocuments) if (isYaml(document.uri.fsPath)) this.#soon(document); }),
     ];
     for (const document of workspace.textDocuments) this.#soon(document);
   }
 
   async provideCodeActions(document: vscode.TextDocument, range: vscode.Range): Promise<vscode.CodeAction[]> {
-    if (kindOf(document) === undefined) return [];
+    if (this.#kindOf(document) === undefined) return [];
     // The edits count from the text that was checked.
     const checked = this.#checked.get(document.uri.toString());
     const { problems } = checked?.version === document.version ? checked : await this.#check(document);
@@ -63,7 +65,7 @@ export class Problems implements vscode.CodeActionProvider, vscode.Disposable {
     if (!mayBeOurs(document)) return;
     this.#timers.set(key, setTimeout(() => {
       this.#timers.delete(key);
-      if (kindOf(document) === undefined) this.#forget(document);
+      if (this.#kindOf(document) === undefined) this.#forget(document);
       else this.#check(document).catch((error: unknown) => this.#studio.log.error(error as Error));
     }, CALM_MS));
   }
@@ -74,9 +76,14 @@ export class Problems implements vscode.CodeActionProvider, vscode.Disposable {
     if (this.#checked.delete(uri.toString())) this.#shown.delete(uri);
   }
 
+  /** A configuration of Trinity-RFT is ours where `tune` is given it. */
+  #kindOf(document: vscode.TextDocument): ReturnType<typeof kindOf> {
+    return kindOf(document) ?? (this.#studio.discovery.configs.some(({ file, given }) => given !== undefined && file === document.uri.fsPath) ? 'config' : undefined);
+  }
+
   async #check(document: vscode.TextDocument): Promise<Checked> {
     const { version } = document;
-    const found = kindOf(document) === 'program' ? await this.#studio.sources.ask('contracts', document.getText(), document.uri.fsPath) ?? [] : await this.#ofConfig(document);
+    const found = this.#kindOf(document) === 'program' ? await this.#studio.sources.ask('contracts', document.getText(), document.uri.fsPath) ?? [] : await this.#ofConfig(document);
     const problems = found.map((problem) => {
       const range = rangeOf(document, problem.span);
       return { problem, range, diagnostic: diagnosticOf(problem, range) };
@@ -93,7 +100,11 @@ export class Problems implements vscode.CodeActionProvider, vscode.Disposable {
     const { configProblems } = await import('../language/config-problems.ts');
     const { secrets, discovery } = this.#studio;
     const { fsPath } = document.uri;
-    const around = { env: await secrets.environment(), cwd: projectFolder(dirname(fsPath)), exportsOf: (source: string) => this.#exportsOf(source), workflows: discovery.workflows.filter(({ exported }) => exported), sentenceOf };
+    const around = {
+      env: await secrets.environment(), cwd: projectFolder(dirname(fsPath)),
+      exportsOf: (source: string) => this.#exportsOf(source), workflows: discovery.workflows.filter(({ exported }) => exported), sentenceOf,
+      given: givenFor(discovery.configs, { conf: fsPath }),
+    };
     return configProblems(document.getText(), fsPath, around, vscode.l10n);
   }
 

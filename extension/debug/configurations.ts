@@ -24,9 +24,10 @@ export function dynamicConfigurations(studio: Studio): vscode.DebugConfiguration
 async function configurations({ discovery }: Studio, folder: vscode.WorkspaceFolder | undefined): Promise<vscode.DebugConfiguration[]> {
   await discovery.ready;
   const found = discovery.configs.filter(({ file, workflow }) => workflow !== undefined && (folder === undefined || vscode.workspace.getWorkspaceFolder(vscode.Uri.file(file)) === folder));
-  return found.map(({ file, workflow }) => ({
+  const written = (path: string): string => (folder === undefined ? path : `\${workspaceFolder}/${vscode.workspace.asRelativePath(path, false)}`);
+  return found.map(({ file, workflow, given }) => ({
     type: DEBUG_TYPE, request: 'launch', name: vscode.l10n.t('Debug {0}', workflow!.className),
-    conf: folder === undefined ? file : `\${workspaceFolder}/${vscode.workspace.asRelativePath(file, false)}`,
+    conf: written(file), ...(given !== undefined && { workflow: `${written(workflow!.file)}->${workflow!.className}` }),
   }));
 }
 

@@ -4,7 +4,7 @@ import { projectFolder } from '../../runtime/backbone/location.ts';
 import type { RolloutLaunch } from '../../runtime/protocol/debug.ts';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { showError } from '../errors.ts';
-import { resolveTarget, saveDirty } from '../runs/target.ts';
+import { resolveTarget, saveDirty, type ResolvedTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
 import { absolute } from './configurations.ts';
 
@@ -12,10 +12,10 @@ import { absolute } from './configurations.ts';
 export async function fillIn(studio: Studio, folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration): Promise<vscode.DebugConfiguration | undefined> {
   try {
     const launch = config as vscode.DebugConfiguration & Partial<RolloutLaunch>;
-    const { conf, project } = launch.conf === undefined ? await resolveTarget(studio) ?? {} : placed(launch.conf, folder);
+    const { conf, project, given }: Partial<ResolvedTarget> = launch.conf === undefined ? await resolveTarget(studio) ?? {} : placed(launch.conf, folder);
     if (conf === undefined || project === undefined) return undefined;
     if (launch.inspect === undefined) await saveDirty(project);
-    return { ...launch, conf, project: launch.project === undefined ? project : absolute(launch.project, folder), cwd: launch.cwd === undefined ? undefined : absolute(launch.cwd, folder) };
+    return { ...launch, conf, workflow: launch.workflow === undefined ? given?.workflow : absolute(launch.workflow, folder), project: launch.project === undefined ? project : absolute(launch.project, folder), cwd: launch.cwd === undefined ? undefined : absolute(launch.cwd, folder) };
   } catch (error) {
     void showError(studio, error);
     return undefined;

@@ -13,23 +13,23 @@ import { originOf, pickRollout, start } from './start.ts';
 /** From a place in a stored rollout, or from what was clicked in the debug view, or from the frame that is chosen there. */
 export async function forkRollout(studio: Studio, held: Held, clicked: readonly unknown[]): Promise<void> {
   const stored = clicked.find((one): one is RolloutPlace => typeof one === 'object' && one !== null && 'dir' in one);
-  if (stored !== undefined) return forkStored(stored);
+  if (stored !== undefined) return forkStored(studio, stored);
   const pointed = await pointedAt(held, clicked);
   if (pointed === undefined) {
     const place = await pickRollout(studio);
-    return place && forkStored(place);
+    return place && forkStored(studio, place);
   }
   const { session, threadId, at = { call: 0 } } = pointed;
   const forks = await askHowMany(at);
   if (forks !== undefined) await ask(session, 'tuningFork/fork', { threadId, ...at, forks });
 }
 
-async function forkStored({ dir, rollout, call, token }: RolloutPlace): Promise<void> {
+async function forkStored(studio: Studio, { dir, rollout, call, token }: RolloutPlace): Promise<void> {
   const from = call ?? await pickCall(dir, rollout);
   if (from === undefined) return;
   const forks = await askHowMany({ call: from, ...(token !== undefined && { token }) });
   if (forks === undefined) return;
-  await start({ name: vscode.l10n.t('Fork {0}', rollout), ...await originOf(dir), replay: { dir, rollout, untilCall: from, ...(token !== undefined && { untilToken: token }), forks }, internalConsoleOptions: 'neverOpen' }, true);
+  await start({ name: vscode.l10n.t('Fork {0}', rollout), ...await originOf(studio, dir), replay: { dir, rollout, untilCall: from, ...(token !== undefined && { untilToken: token }), forks }, internalConsoleOptions: 'neverOpen' }, true);
 }
 
 async function pickCall(dir: string, rollout: string): Promise<number | undefined> {

@@ -6,6 +6,7 @@ import { DEBUG_TYPE, type RolloutLaunch } from '../../runtime/protocol/debug.ts'
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { readRunInfo } from '../../runtime/trace/index.ts';
 import type { RolloutPlace, RunTarget } from '../commands/table.ts';
+import { givenIn } from '../discovery/given.ts';
 import { resolveTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
 
@@ -13,10 +14,10 @@ import type { Studio } from '../studio.ts';
 export async function debugRollouts(studio: Studio, target?: RunTarget): Promise<void> {
   const resolved = await resolveTarget(studio, target);
   if (resolved === undefined) return;
-  const { conf, project, workflow } = resolved;
+  const { conf, project, workflow, given } = resolved;
   const { tasks, repeats, model, noDebug = false } = target ?? {};
   await start({
-    name: workflow?.className ?? basename(conf), conf, project, repeats, model, ...(tasks?.length === 1 && { task: tasks[0] }),
+    name: workflow?.className ?? basename(conf), conf, workflow: given?.workflow, project, repeats, model, ...(tasks?.length === 1 && { task: tasks[0] }),
   }, noDebug);
 }
 
@@ -24,17 +25,19 @@ export async function debugRollouts(studio: Studio, target?: RunTarget): Promise
 export async function walkThrough(studio: Studio, rollout?: RolloutPlace): Promise<void> {
   const place = rollout ?? await pickRollout(studio);
   if (place === undefined) return;
-  await start({ name: vscode.l10n.t('Walk through {0}', place.rollout), inspect: { dir: place.dir, rollout: place.rollout }, ...await originOf(place.dir) });
+  await start({ name: vscode.l10n.t('Walk through {0}', place.rollout), inspect: { dir: place.dir, rollout: place.rollout }, ...await originOf(studio, place.dir) });
 }
 
 /** The configuration and the project that a run came from. */
-export async function originOf(dir: string): Promise<{ conf: string; project: string }> {
-  const { conf } = await readRunInfo(dir);
+export async function originOf({ discovery }: Studio, dir: string): Promise<{ conf: string; workflow: string | undefined; project: string }> {
+  const info = await readRunInfo(dir);
+  const { conf } = info;
+  const workflow = givenIn(discovery.configs, info)?.workflow;
   try {
-    return { conf, project: projectFolder(dirname(conf)) };
+    return { conf, workflow, project: projectFolder(dirname(conf)) };
   } catch {
     // It may have been moved; the run lies in its project.
-    return { conf, project: projectFolder(dir) };
+    return { conf, workflow, project: projectFolder(dir) };
   }
 }
 

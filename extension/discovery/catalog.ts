@@ -8,7 +8,7 @@ import type { ConfigTargets } from '../language/configs.ts';
 import { isConfig, isProgram, isYaml, mentionsUs } from '../language/signs.ts';
 import type { Sources } from '../language/sources.ts';
 import type { FoundClasses } from '../language/workflows.ts';
-import type { Discovery, FoundConfig, FoundWorkflow } from './discovery.ts';
+import type { Discovery, FoundConfig, FoundWorkflow, Given } from './discovery.ts';
 
 /** Nobody writes a larger file by hand. */
 const LARGEST_BYTES = 1 << 20;
@@ -83,7 +83,7 @@ export class Catalog {
       const [first, second] = workflows.filter((workflow) => workflow.file === file && workflow.exported);
       return first === undefined || second !== undefined ? ENTRYPOINT : first.className;
     };
-    const configs = inOrder(this.#configs).map(([file, targets]): FoundConfig => {
+    const own = inOrder(this.#configs).map(([file, targets]): FoundConfig => {
       const dir = dirname(file);
       const project = projectFolder(dir);
       const resolved = (target: ConfigTargets['judge']): FoundConfig['judge'] => {
@@ -92,11 +92,27 @@ export class Catalog {
       };
       return { file, project, workflow: resolved(targets.workflow), judge: resolved(targets.judge) };
     });
+    // A configuration that names a workflow is that one's, whatever else is tuned with it.
+    const tuned = tunedConfigs(workflows).filter(({ file }) => this.#configs.get(file)?.workflow === undefined)
+      .map((one) => ({ ...one, judge: one.given.judge === undefined ? own.find(({ file }) => file === one.file)?.judge : undefined }));
+    const configs = [...own.filter(({ file }) => tuned.every((one) => one.file !== file)), ...tuned];
     const seen = { workflows, judges, configs };
     if (JSON.stringify(seen) === JSON.stringify(this.#seen)) return false;
     this.#seen = seen;
     return true;
   }
+}
+
+/** A path is meant from the file's folder first, then from the project's, where `node main.ts` is typed. */
+function tunedConfigs(workflows: readonly FoundWorkflow[]): (Omit<FoundConfig, 'judge'> & { given: Given })[] {
+  const found = workflows.flatMap(({ file, className, tuned = [] }) => tuned.flatMap(({ config, judge }) => {
+    const dir = dirname(file);
+    const project = projectFolder(dir);
+    const path = config === undefined ? undefined : findPath({ dir, cwd: project }, config);
+    const given: Given = { workflow: `${file}->${className}`, ...(judge !== undefined && { judge: `${file}->${judge}`, set: { 'task_judge.judge_type': 'customized_protocol' } }) };
+    return path === undefined || !isYaml(path) ? [] : [{ file: path, project: projectFolder(dirname(path)), workflow: { file, className }, given }];
+  }));
+  return [...new Map(found.map((one) => [`${one.file} ${one.given.workflow}`, one])).values()].sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
 function inOrder<T>(known: ReadonlyMap<string, T>): [file: string, found: T][] {

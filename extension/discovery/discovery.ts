@@ -1,5 +1,7 @@
 /** Workflows and configurations of the workspace, found without running any of it. */
 import type { Event } from 'vscode';
+import type { TuneCall } from '../../runtime/contracts/tuned.ts';
+import type { StartRun } from '../../runtime/protocol/backbone.ts';
 
 /** A class that extends `Workflow`, or a function given to `tune`. Lines count from 0, as the editor's do. */
 export interface FoundWorkflow {
@@ -15,9 +17,11 @@ export interface FoundWorkflow {
   roles: string[];
   /** Lines at which a `WorkflowOutput` is made. */
   outputs: number[];
+  /** Of a function: the calls of `tune` that get it. */
+  tuned?: TuneCall[];
 }
 
-/** A YAML with one of our roots. */
+/** A YAML with one of our roots, or one that `tune` is given. A file that it is given with several functions is found with each. */
 export interface FoundConfig {
   file: string;
   project: string;
@@ -25,7 +29,11 @@ export interface FoundConfig {
   workflow: { file: string; className: string } | undefined;
   /** A judge of the user's own. */
   judge: { file: string; className: string } | undefined;
+  given?: Given;
 }
+
+/** What the file itself doesn't say, as `tune` has its function beside it: what is started with it has to say so. */
+export type Given = { workflow: string } & Pick<StartRun, 'judge' | 'set'>;
 
 export interface Discovery {
   /** Undefined until the first look is over. */

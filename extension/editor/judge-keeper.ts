@@ -7,6 +7,7 @@ import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { deleteRun, type RunPlace as StoredRun } from '../../runtime/trace/index.ts';
 import type { RunPlace } from '../commands/table.ts';
 import type { FoundConfig } from '../discovery/discovery.ts';
+import { givenIn } from '../discovery/given.ts';
 import { inOurWords, showError } from '../errors.ts';
 import type { RunFigures } from '../results/figures.ts';
 import { targetOf, type Results } from '../results/results.ts';
@@ -133,7 +134,7 @@ export class JudgeKeeper implements vscode.Disposable {
         lost.dispose();
         reject(new TuningForkError('backbone', vscode.l10n.t('The backbone ended while it scored rollouts.'), { next: vscode.l10n.t('Save the judge again.') }));
       });
-      scoring.live = this.#studio.backbones.start(home, { kind: 'rejudge', conf, rejudge: { dir: run.dir } }, (event) => {
+      scoring.live = this.#studio.backbones.start(home, { kind: 'rejudge', conf, workflow: givenIn(this.#studio.discovery.configs, run.info)?.workflow, rejudge: { dir: run.dir } }, (event) => {
         // A rollout that failed back then has its error still.
         if (event.type === 'rollout-finished' && (event.error?.code === 'judge' || event.error?.code === 'reward')) errors.add(event.error);
         if (event.type !== 'finished') return;

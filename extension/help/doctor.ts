@@ -9,6 +9,7 @@ import { loadConfig } from '../../runtime/config/load.ts';
 import { errorInfo, formatPlace, type ErrorInfo } from '../../runtime/protocol/errors.ts';
 import { missingKey } from '../../runtime/protocol/providers.ts';
 import { nodeForRuns } from '../backbone/node.ts';
+import { asOverrides } from '../discovery/given.ts';
 import { inOurWords } from '../errors.ts';
 import { findsPackage } from '../scaffold/package.ts';
 import { setting } from '../settings.ts';
@@ -132,10 +133,10 @@ async function configurations({ discovery, secrets }: Studio): Promise<Finding[]
     title: vscode.l10n.t('Workflows'), verdict: workflows.length === 0 ? 'warning' : 'ok', message: vscode.l10n.t('workflows: {0}, configurations: {1}', workflows.length, configs.length),
     ...(workflows.length === 0 && { fixes: [{ title: vscode.l10n.t('Open Example'), command: 'tuningFork.openExample' }] }),
   };
-  const checked = await Promise.all(configs.map(async ({ file, project }): Promise<Finding[]> => {
+  const checked = await Promise.all(configs.map(async ({ file, project, given }): Promise<Finding[]> => {
     const title = vscode.workspace.asRelativePath(file);
     try {
-      const { warnings } = await loadConfig(file, {}, { env, cwd: project });
+      const { warnings } = await loadConfig(file, asOverrides(given), { env, cwd: project });
       return warnings.length === 0 ? [{ title, verdict: 'ok', message: vscode.l10n.t('can be read') }] : warnings.map((warning) => finding(title, 'warning', warning));
     } catch (error) {
       const all = (error as { errors?: ErrorInfo[] }).errors ?? [errorInfo(error)];

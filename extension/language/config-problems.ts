@@ -5,11 +5,15 @@ import type { Environment } from '../../runtime/config/environment.ts';
 import { ConfigError } from '../../runtime/config/errors.ts';
 import { findPath, needFile } from '../../runtime/config/files.ts';
 import { parseConfig, type LoadedConfig } from '../../runtime/config/load.ts';
+import { inTheirWords, readTrinity } from '../../runtime/config/trinity.ts';
+import { readYaml } from '../../runtime/config/yaml.ts';
 import { keysWithoutEffect } from '../../runtime/config/schema.ts';
 import { ENTRYPOINT, splitTarget } from '../../runtime/config/target.ts';
 import { BUILTIN_JUDGES } from '../../runtime/protocol/config.ts';
 import { errorInfo, type ErrorInfo } from '../../runtime/protocol/errors.ts';
 import { nearest } from '../../runtime/protocol/suggest.ts';
+import type { Given } from '../discovery/discovery.ts';
+import { asOverrides } from '../discovery/given.ts';
 import { posix, type Named } from './named.ts';
 import { fixesFor } from './config-fixes.ts';
 import { ConfigText } from './config-text.ts';
@@ -28,6 +32,8 @@ export interface Surroundings {
   /** Of a file as it stands in an editor where it is open; undefined if that can't be told. */
   exportsOf(file: string): Promise<Exports | undefined>;
   workflows: readonly Named[];
+  /** Where `tune` is given it. */
+  given?: Given | undefined;
   /** The sentence of an error and its next step, in the language of the editor. */
   sentenceOf(error: ErrorInfo): string;
 }
@@ -38,17 +44,21 @@ export async function configProblems(text: string, file: string, around: Surroun
   const workflows = around.workflows.map((workflow) => ({ ...workflow, from: file }));
   const told = (error: ErrorInfo, severity: Problem['severity'], fixes: Fix[], span = config.span(error.where ?? { file })): ConfigProblem =>
     ({ code: 'config', severity, message: around.sentenceOf(error), span, fixes });
-  const fixes = ({ where }: ErrorInfo): Fix[] => fixesFor(where?.key ?? '', config, workflows, l10n);
+  const trinity = readTrinity(readYaml(text, file));
+  // What would mend a mistake is written in keys of ours.
+  const fixes = ({ where }: ErrorInfo): Fix[] => trinity !== undefined ? [] : fixesFor(where?.key ?? '', config, workflows, l10n);
   const idle = keysWithoutEffect(config.body);
   const problems = idle.flatMap((key): ConfigProblem[] => {
     const span = config.key(key);
     return span === undefined ? [] : [{ code: 'no-effect', severity: 'warning', idle: true, fixes: [], span, message: l10n.t('`{0}` has no effect here yet.', key) }];
   });
   try {
-    const loaded = parseConfig(text, file, {}, around);
+    const loaded = parseConfig(text, file, asOverrides(around.given), around);
     // A run tells all of those in one sentence, at the first.
     problems.push(...loaded.warnings.filter(({ where }) => !idle.includes(where?.key ?? '')).map((warning) => told(warning, 'warning', fixes(warning))));
-    for (const one of await absent(config, loaded, around, l10n)) problems.push(told(one, 'error', one.fixes, config.value(one.where?.key ?? '')));
+    for (const one of await absent(config, loaded, around, l10n)) {
+      problems.push(trinity === undefined ? told(one, 'error', one.fixes, config.value(one.where?.key ?? '')) : told(inTheirWords(one, trinity), 'error', []));
+    }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // The environment of an editor need not be that of a run.
@@ -63,12 +73,12 @@ type Absent = ErrorInfo & { fixes: Fix[] };
 async function absent(config: ConfigText, loaded: LoadedConfig, around: Surroundings, l10n: L10n): Promise<Absent[]> {
   const { rollout, task_judge: { judge_protocol: judge }, task_reader: reader } = loaded.config;
   const look = (key: string, target: string): Promise<Absent[]> => absentClass(config, loaded, key, target, around, l10n);
-  const found = await look('rollout.user_workflow', rollout.user_workflow);
+  const found = around.given === undefined ? await look('rollout.user_workflow', rollout.user_workflow) : [];
   const judgeKey = 'task_judge.judge_protocol';
   const builtin = /^\s*builtin\s*->\s*(\S+)\s*$/.exec(judge ?? '')?.[1];
   if (builtin !== undefined) found.push(...absentBuiltin(config, loaded, judgeKey, builtin, l10n));
   // AgentJet's own judges are Python modules, which stand for built-in ones.
-  else if (judge !== null && /\.[cm]?[jt]sx?\s*->/i.test(judge)) found.push(...await look(judgeKey, judge));
+  else if (judge !== null && around.given?.judge === undefined && /\.[cm]?[jt]sx?\s*->/i.test(judge)) found.push(...await look(judgeKey, judge));
   if (reader.type !== 'jsonl_dataset_file') return found;
   for (const split of ['training', 'validation'] as const) {
     const path = reader.jsonl_dataset_file[split].file_path;

@@ -38,9 +38,9 @@ function foundWorkflow(module: SourceModule, own: OwnClass, file: string): Found
 }
 
 /** Given to `tune`, which takes it whether it is exported or not. Its reward is shown where it begins. */
-function foundFunction({ name, node }: TunedFunction, file: string): FoundWorkflow {
+function foundFunction({ name, node, calls }: TunedFunction, file: string): FoundWorkflow {
   const line = lineOf(node);
-  return { file, className: name, exported: true, line, executeLine: line, trainableTargets: undefined, roles: [], outputs: [line] };
+  return { file, className: name, exported: true, line, executeLine: line, trainableTargets: undefined, roles: [], outputs: [line], tuned: calls };
 }
 
 /** `trainableTargets` where it is written as a list; an element that can't be read is undefined. */

@@ -2,13 +2,14 @@
 import * as vscode from 'vscode';
 import { loadConfig } from '../../runtime/config/load.ts';
 import { execute, type RunTarget } from '../commands/table.ts';
+import { asOverrides } from '../discovery/given.ts';
 import { sentenceOf, showError, showPlace } from '../errors.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import { launch, type Ended } from './launch.ts';
 import { outputChannel } from './output.ts';
 import { decimal, meanReward, rolloutCount } from './progress-text.ts';
-import { resolveTarget, saveDirty } from './target.ts';
+import { resolveTarget, saveDirty, type ResolvedTarget } from './target.ts';
 
 const SAID_MS = 10_000;
 
@@ -16,15 +17,15 @@ const SAID_MS = 10_000;
 export async function runRollouts(studio: Studio, target?: RunTarget | vscode.Uri): Promise<Ended | undefined> {
   const found = await resolveTarget(studio, target);
   if (found === undefined) return undefined;
-  const { project, conf } = found;
+  const { project, conf, given } = found;
   const asked: RunTarget = target instanceof vscode.Uri ? {} : target ?? {};
   await saveDirty(project);
   const scope = vscode.Uri.file(conf);
   const ended = await launch(studio, {
     project,
     request: {
-      kind: 'rollout', conf, model: asked.model,
-      tasks: asked.tasks === undefined ? { first: await firstTasks(studio, conf, project) } : { ids: asked.tasks },
+      kind: 'rollout', conf, workflow: given?.workflow, model: asked.model,
+      tasks: asked.tasks === undefined ? { first: await firstTasks(studio, found) } : { ids: asked.tasks },
       repeats: asked.repeats ?? setting('rollouts.repeats', scope),
       concurrency: setting('rollouts.concurrency', scope),
     },
@@ -38,8 +39,8 @@ export async function runRollouts(studio: Studio, target?: RunTarget | vscode.Ur
 }
 
 /** As many as `debug.debug_first_n_tasks` says. What is wrong with the configuration is told by whoever reads it here. */
-export async function firstTasks({ secrets }: Studio, conf: string, project: string): Promise<number> {
-  const { config } = await loadConfig(conf, {}, { env: await secrets.environment(), cwd: project });
+export async function firstTasks({ secrets }: Studio, { conf, project, given }: ResolvedTarget): Promise<number> {
+  const { config } = await loadConfig(conf, asOverrides(given), { env: await secrets.environment(), cwd: project });
   return config.debug.debug_first_n_tasks;
 }
 

@@ -11,8 +11,8 @@ export async function debugChosen(_studio: Studio, tests: TestItems, chosen: rea
   const subject = first && tests.subject(first);
   switch (subject?.kind) {
     case 'workflow': return void await execute('tuningFork.debugRollouts', { workflow: subject.workflow });
-    case 'config': return void await execute('tuningFork.debugRollouts', { conf: subject.config.file });
-    case 'task': return void await execute('tuningFork.debugRollouts', { conf: subject.config.file, tasks: [subject.task] });
+    case 'config': return void await execute('tuningFork.debugRollouts', { conf: subject.config.file, workflow: subject.workflow });
+    case 'task': return void await execute('tuningFork.debugRollouts', { conf: subject.config.file, workflow: subject.workflow, tasks: [subject.task] });
     case 'file': {
       const { conf } = await readRolloutTest(subject.file);
       await vscode.debug.startDebugging(vscode.workspace.getWorkspaceFolder(vscode.Uri.file(conf)), { type: DEBUG_TYPE, request: 'launch', name: first!.label, conf, test: subject.file });

@@ -64,9 +64,9 @@ export class TestItems implements vscode.Disposable {
     if (subject?.kind !== 'config') return [];
     if (item.children.size === 0) {
       const { config, workflow } = subject;
-      const { project, file } = config;
+      const { project, file, given } = config;
       const { backbones, secrets } = this.#studio;
-      const list = await backbones.request(project, 'tasks', { conf: file, cwd: project, env: await secrets.environment(), first: MOST_TASKS });
+      const list = await backbones.request(project, 'tasks', { conf: file, workflow: given?.workflow, cwd: project, env: await secrets.environment(), first: MOST_TASKS });
       const children = list.tasks.map(({ id, query, line }) => {
         const child = this.#item(`${item.id} ${id}`, id, list.file, { kind: 'task', config, workflow, task: id });
         child.description = query.replace(/\s+/g, ' ');

@@ -24,11 +24,11 @@ export interface ChosenTasks {
 }
 
 export async function runTasks(studio: Studio, tests: TestItems, chosen: ChosenTasks, results: Results, token: vscode.CancellationToken): Promise<void> {
-  const { item, config: { file, project }, workflow } = chosen;
+  const { item, config: { file, project, given }, workflow } = chosen;
   const { run } = results;
   await saveDirty(project);
   try {
-    const items = chosen.tasks ?? (await tests.tasks(item)).slice(0, await firstTasks(studio, file, project));
+    const items = chosen.tasks ?? (await tests.tasks(item)).slice(0, await firstTasks(studio, { conf: file, project, workflow, given }));
     for (const one of items) run.enqueued(one);
     const byTask = new Map(items.flatMap((one) => {
       const subject = tests.subject(one);
@@ -40,7 +40,7 @@ export async function runTasks(studio: Studio, tests: TestItems, chosen: ChosenT
     const telling = new Telling(results, byTask, { repeats, threshold: setting('testing.threshold', scope), place: executePlace(workflow) });
     const ended = await launch(studio, {
       project, quiet: true, token, title: workflow.className, onEvent: (event) => telling.receive(event),
-      request: { kind: 'rollout', conf: file, tasks: { ids: [...byTask.keys()] }, repeats, concurrency: setting('rollouts.concurrency', scope) },
+      request: { kind: 'rollout', conf: file, workflow: given?.workflow, tasks: { ids: [...byTask.keys()] }, repeats, concurrency: setting('rollouts.concurrency', scope) },
     });
     for (const one of await telling.end()) {
       if (ended.error === undefined) run.skipped(one);

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { execute, type Commands, type RunPlace } from '../commands/table.ts';
+import { givenIn } from '../discovery/given.ts';
 import { showError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { storedTraining, type StoredTraining } from './checkpoints.ts';
@@ -55,7 +56,7 @@ export async function continueTraining(studio: Studio, trainings: Trainings, pla
   const chosen = place !== undefined && cut ? onward : await vscode.window.showQuickPick([...(cut ? [onward] : []), ...anew], { title: vscode.l10n.t('Continue Training') });
   if (chosen === undefined) return;
   if (chosen.model === undefined) await goOn(studio, stored);
-  else await startTraining(studio, trainings, { conf: stored.info.conf, model: chosen.model });
+  else await startTraining(studio, trainings, { conf: stored.info.conf, workflow: studio.discovery.configs.find(({ file, workflow }) => file === stored.info.conf && workflow?.className === stored.info.workflow)?.workflow, model: chosen.model });
 }
 
 async function chooseStored(studio: Studio, trainings: Trainings): Promise<StoredTraining | undefined> {
@@ -70,7 +71,7 @@ export async function goOn(studio: Studio, { project, dir, info }: StoredTrainin
   try {
     await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title, cancellable: true }, (progress, token) => {
       progress.report({ message: vscode.l10n.t('starting the trainer…') });
-      return follow(studio, project, { kind: 'training', conf: info.conf, training: { resume: dir, force } }, progress, token);
+      return follow(studio, project, { kind: 'training', conf: info.conf, workflow: givenIn(studio.discovery.configs, info)?.workflow, training: { resume: dir, force } }, progress, token);
     });
   } catch (error) {
     await showError(studio, error);

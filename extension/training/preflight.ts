@@ -5,6 +5,7 @@ import { fromErrorInfo, TuningForkError } from '../../runtime/protocol/errors.ts
 import { deleteRun } from '../../runtime/trace/index.ts';
 import { dirname } from 'node:path';
 import * as vscode from 'vscode';
+import { asOverrides } from '../discovery/given.ts';
 import { launch } from '../runs/launch.ts';
 import type { ResolvedTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
@@ -38,8 +39,8 @@ export function backbones(): { name: string; here: boolean; why: string }[] {
   ];
 }
 
-export async function readConfig({ secrets }: Studio, { conf, project }: ResolvedTarget, { model, train, backbone }: Wanted): Promise<LoadedConfig> {
-  return loadConfig(conf, { 'model.path': model, trainable_targets: train, backbone }, { env: await secrets.environment(), cwd: project });
+export async function readConfig({ secrets }: Studio, { conf, project, given }: ResolvedTarget, { model, train, backbone }: Wanted): Promise<LoadedConfig> {
+  return loadConfig(conf, { ...asOverrides(given), 'model.path': model, trainable_targets: train, backbone }, { env: await secrets.environment(), cwd: project });
 }
 
 export function requireBackbone({ config, place }: LoadedConfig): void {
@@ -66,10 +67,10 @@ export function onBackbone(backbone: TrainedOn | undefined): { set?: Record<stri
 }
 
 /** One rollout, thrown away when all is well. Undefined: it was cancelled. */
-export async function tryOne(studio: Studio, { conf, project, workflow }: ResolvedTarget, { model, train, backbone }: Wanted, token: vscode.CancellationToken): Promise<true | undefined> {
+export async function tryOne(studio: Studio, { conf, project, workflow, given }: ResolvedTarget, { model, train, backbone }: Wanted, token: vscode.CancellationToken): Promise<true | undefined> {
   const { live, state, error, failures } = await launch(studio, {
     project, token, quiet: true, title: workflow?.className ?? conf,
-    request: { kind: 'check', conf, model, train, ...onBackbone(backbone), tasks: { first: 1 }, repeats: 1, concurrency: 1 },
+    request: { kind: 'check', conf, workflow: given?.workflow, model, train, ...onBackbone(backbone), tasks: { first: 1 }, repeats: 1, concurrency: 1 },
   });
   if (token.isCancellationRequested || state === 'cancelled') return undefined;
   const wrong = error ?? failures[0]?.error;

@@ -96,7 +96,7 @@ function tryAndStart(studio: Studio, found: ResolvedTarget, wanted: Wanted): The
     if (token.isCancellationRequested) return undefined;
     progress.report({ message: vscode.l10n.t('starting the trainer…') });
     const { model, train, backbone } = wanted;
-    return follow(studio, found.project, { kind: 'training', conf: found.conf, model, train, ...onBackbone(backbone), training: {} }, progress, token);
+    return follow(studio, found.project, { kind: 'training', conf: found.conf, workflow: found.given?.workflow, model, train, ...onBackbone(backbone), training: {} }, progress, token);
   });
 }
 

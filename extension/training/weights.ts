@@ -23,8 +23,8 @@ export async function useCheckpoint(studio: Studio, checkpoint?: string | RunPla
   if (found === undefined) return;
   const run = { label: `$(play) ${vscode.l10n.t('Run Rollouts with It')}`, description: basename(path) };
   const write = { label: `$(edit) ${vscode.l10n.t('Write It into the Configuration')}`, description: `model.path · ${vscode.workspace.asRelativePath(found.conf)}` };
-  const chosen = await vscode.window.showQuickPick([run, write], { title: vscode.l10n.t('Use {0}', basename(path)) });
-  if (chosen === run) await execute('tuningFork.runRollouts', { conf: found.conf, model: path });
+  const chosen = await vscode.window.showQuickPick(found.given === undefined ? [run, write] : [run], { title: vscode.l10n.t('Use {0}', basename(path)) });
+  if (chosen === run) await execute('tuningFork.runRollouts', { conf: found.conf, workflow: found.workflow, model: path });
   if (chosen === write) await writeModel(found.conf, path);
 }
 

@@ -11,6 +11,8 @@ export interface RolloutLaunch {
   name: string;
   /** The YAML. */
   conf: string;
+  /** In place of the configuration's own, or where it names none: `file.ts->name`. */
+  workflow?: string;
   /** Project folder: whose backbone runs it. */
   project: string;
   cwd?: string;

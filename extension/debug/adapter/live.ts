@@ -58,9 +58,9 @@ export class LiveRun implements Debuggee {
 
   async start(stops: StopPoint[]): Promise<{ run: string; dir: string }> {
     const { conf, project, cwd = project, env = {}, task, tasks, repeats = 1, replay, test, noDebug = false, ...rest } = this.#launch;
-    const { split, concurrency, model, train, temperature, seed, stopOnEntry } = rest;
+    const { workflow, split, concurrency, model, train, temperature, seed, stopOnEntry } = rest;
     return this.#follow({
-      kind: test !== undefined ? 'test' : replay === undefined ? 'rollout' : 'replay', conf, cwd, env, split, concurrency, workers: 1, model, train, temperature, seed, stopOnEntry,
+      kind: test !== undefined ? 'test' : replay === undefined ? 'rollout' : 'replay', conf, workflow, cwd, env, split, concurrency, workers: 1, model, train, temperature, seed, stopOnEntry,
       inspect: !noDebug, ...(stops.length > 0 && !noDebug && { stops }),
       ...(test !== undefined ? { test: { files: [test] } } : replay === undefined ? { repeats, tasks: task === undefined ? { first: tasks ?? 1 } : { ids: [task] } } : { replay }),
     }, replay?.forks ?? repeats, replay === undefined || replay.forks === 0 ? undefined : { parent: replay.rollout, call: replay.untilCall ?? 0, token: replay.untilToken, rewards: [] });
@@ -130,9 +130,9 @@ export class LiveRun implements Debuggee {
 
   async fork(threadId: number, { call, token }: ForkPoint, forks: number): Promise<{ run: string; dir: string }> {
     const { of, rollout } = this.#known(threadId);
-    const { conf, project, cwd = project, env = {} } = this.#launch;
+    const { conf, workflow, project, cwd = project, env = {} } = this.#launch;
     // Neither under a debugger nor with stops: what is asked for is where they lead to.
-    return this.#follow({ kind: 'replay', conf, cwd, env, workers: 1, replay: { dir: of.dir, rollout, untilCall: call, untilToken: token, forks } }, forks, { parent: rollout, call, token, rewards: [] });
+    return this.#follow({ kind: 'replay', conf, workflow, cwd, env, workers: 1, replay: { dir: of.dir, rollout, untilCall: call, untilToken: token, forks } }, forks, { parent: rollout, call, token, rewards: [] });
   }
 
   async restart(stops: StopPoint[]): Promise<void> {

@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ROOTS } from '../../../runtime/protocol/config.ts';
 import { Catalog } from '../../../extension/discovery/catalog.ts';
+import { asOverrides, givenFor, givenIn } from '../../../extension/discovery/given.ts';
 import { Sources } from '../../../extension/language/sources.ts';
 import { isConfig } from '../../../extension/language/signs.ts';
 
@@ -52,6 +53,47 @@ test('a file alone stands for the one workflow that it exports', async () => {
   assert.deepEqual(catalog.configs[0]!.workflow, { file: workflow, className: 'Mine' });
 });
 
+test('a configuration is found by the call of tune() that gets it, from the file’s folder first, then from the project’s', async () => {
+  write('tuned/package.json', '{}');
+  const tuned = (path: string, ...calls: string[]): string => write(`tuned/${path}`, `import { tune } from 'tuning-fork';\nasync function solve(task, model) {}\nasync function grade(task, response) {}\n${calls.join('\n')}\n`);
+  const near = tuned('src/near.ts', "await tune(solve, 'config.yaml');");
+  const far = tuned('src/far.ts', "await tune({ workflowFunc: solve, judgeFunc: grade, configPath: 'conf/trinity.yaml' });");
+  const named = tuned('named.ts', "await tune(solve, 'ours.yaml');", "await tune(solve, 'rootless.yaml');", "await tune(solve, 'later.yaml');");
+  const trinity = write('tuned/conf/trinity.yaml', 'buffer: {}\n');
+  const beside = write('tuned/src/config.yaml', 'buffer: {}\n');
+  const ours = write('tuned/ours.yaml', yaml('src/near.ts->solve'));
+  const rootless = write('tuned/rootless.yaml', 'tuning_fork:\n  task_judge:\n    judge_protocol: named.ts->Mine\n');
+  const catalog = new Catalog(new Sources());
+  await catalog.look([near, far, named, trinity, beside, ours, rootless]);
+  const project = join(root, 'tuned');
+  const solve = (file: string) => ({ file, className: 'solve' });
+  const judged = { workflow: `${far}->solve`, judge: `${far}->grade`, set: { 'task_judge.judge_type': 'customized_protocol' } };
+  assert.deepEqual(catalog.configs, [
+    { file: ours, project, workflow: solve(near), judge: undefined },
+    { file: trinity, project, workflow: solve(far), given: judged, judge: undefined },
+    { file: rootless, project, workflow: solve(named), given: { workflow: `${named}->solve` }, judge: { file: named, className: 'Mine' } },
+    { file: beside, project, workflow: solve(near), given: { workflow: `${near}->solve` }, judge: undefined },
+  ]);
+  const later = write('tuned/later.yaml', 'buffer: {}\n');
+  assert.equal(await catalog.look([later]), true, 'a file that comes to be is found');
+  assert.deepEqual(catalog.configs.filter(({ file }) => file === later).map(({ given }) => given?.workflow), [`${named}->solve`]);
+  assert.equal(givenFor(catalog.configs, { conf: ours }), undefined, 'the configuration says it');
+  assert.deepEqual(givenFor(catalog.configs, { conf: trinity }), judged);
+  assert.deepEqual(asOverrides(judged), { 'rollout.user_workflow': judged.workflow, 'task_judge.judge_protocol': judged.judge, ...judged.set });
+});
+
+test('of several functions that are tuned with one configuration, each is started as itself', async () => {
+  const main = write('shared/main.ts', "import { tune } from 'tuning-fork';\nexport async function one(task, model) {}\nexport async function two(task, model) {}\nawait tune(one, 'c.yaml');\nawait tune(two, 'c.yaml');\n");
+  const conf = write('shared/c.yaml', 'buffer: {}\n');
+  const catalog = new Catalog(new Sources());
+  await catalog.look([main, conf]);
+  const { configs } = catalog;
+  assert.deepEqual(configs.map(({ file, workflow }) => [file, workflow?.className]), [[conf, 'one'], [conf, 'two']]);
+  assert.equal(givenFor(configs, { conf, workflow: `${main}->two` })?.workflow, `${main}->two`);
+  assert.equal(givenFor(configs, { conf, workflow: `${main}->three` }), undefined);
+  assert.equal(givenIn(configs, { conf, workflow: 'two' })?.workflow, `${main}->two`);
+});
+
 test('it tells what changed, keeps what it knew while the text is broken, and forgets whole folders', async () => {
   const file = write('changing/agent.ts', source('Agent'));
   const beside = write('changing-not/agent.ts', source('Other'));
@@ -95,4 +137,7 @@ test('the examples are found', async () => {
   assert.deepEqual(catalog.configs.map(({ workflow }) => workflow?.className), ['Countdown', 'Duel', 'FrozenLakeWalk', 'MathAgent']);
   assert.deepEqual(catalog.workflows.map(({ className }) => className), ['Countdown', 'Duel', 'FrozenLakeWalk', 'MathAgent']);
   assert.deepEqual(catalog.workflows[1]!.roles, ['runner', 'rival']);
+  const [main, config] = [join(examples, 'tune/main.ts'), join(examples, 'tune/config.yaml')];
+  await catalog.look([main, config]);
+  assert.deepEqual(catalog.configs.find(({ file }) => file === config)?.given, { workflow: `${main}->runReactAgent` });
 });

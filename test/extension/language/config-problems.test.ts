@@ -115,3 +115,19 @@ test('several mistakes, each in its place', async () => {
 test('what is right is left alone', async () => {
   for (const text of [base(), base().replace('agent.ts->Agent', 'barrel.ts->Anything'), base().replace('->Agent', '->made'), base('    seed: ${SEED}\n')]) assert.deepEqual(await check(text, { SEED: '3' }), [], text);
 });
+
+test('a configuration of Trinity-RFT that tune() gets is checked in its own words, and mended in none of ours', async () => {
+  const trinity = (rest: string): string => `project: p\nalgorithm:\n  algorithm_type: grpo\n${rest}buffer:\n  explorer_input:\n    taskset: { path: data/training.jsonl }\n`;
+  const said = async (text: string): Promise<string[]> => {
+    const found = await configProblems(text, join(dir, 'config.yaml'), {
+      env: {}, cwd: dir, workflows: [], sentenceOf: ({ message }) => message, exportsOf: () => assert.fail('nothing of it is looked for'), given: { workflow: `${join(dir, 'agent.ts')}->run` },
+    }, english);
+    assert.deepEqual(found.flatMap(({ fixes }) => fixes), []);
+    return found.map(({ message, severity, span }) => `${severity} «${text.slice(span.start, span.end)}» ${message}`);
+  };
+  assert.deepEqual(await said(trinity('')), []);
+  assert.deepEqual(await said(trinity('  repeat_times: many\n')), ['error «many» `algorithm.repeat_times` must be a whole number, but is the text "many".']);
+  assert.deepEqual(await said(trinity('').replace(': grpo', ': sft')), ['error «algorithm_type» `algorithm.algorithm_type` is "sft", which can’t be trained here.']);
+  assert.deepEqual(await said(trinity('').replace('project', 'projet')), ['error «projet» There is no key `projet` in a configuration of Trinity-RFT.']);
+  assert.deepEqual(await said(trinity('').replace('training.jsonl', 'trainig.jsonl')), [`error «path» \`buffer.explorer_input.taskset.path\` names data/trainig.jsonl, and there is no such file in ${dir}.`]);
+});

@@ -105,7 +105,8 @@ export async function other(task: JsonObject, model: ChatModel): Promise<number>
 await tune(solve, 'a.yaml');
 await tune(solve, 'b.yaml');
 `;
-  assert.deepEqual(workflows(source), [{ file: 'a.ts', className: 'solve', exported: true, line: 1, executeLine: 1, trainableTargets: undefined, roles: [], outputs: [1] }]);
+  const tuned = [{ config: 'a.yaml', judge: undefined }, { config: 'b.yaml', judge: undefined }];
+  assert.deepEqual(workflows(source), [{ file: 'a.ts', className: 'solve', exported: true, line: 1, executeLine: 1, trainableTargets: undefined, roles: [], outputs: [1], tuned }]);
   assert.equal(gradesOf(source, 'a.ts', 'solve'), 'itself');
   assert.equal(gradesOf(`${source}await tune({ workflowFunc: solve, judgeFunc: async (task, response) => 1 });`, 'a.ts', 'solve'), undefined);
 });
