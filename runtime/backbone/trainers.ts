@@ -10,7 +10,7 @@ import { filesOfModel, openGpuTrainer } from '../trainers/gpu/open.ts';
 import { gpuSettings, type GpuSettings } from '../trainers/gpu/settings.ts';
 import type { RunningTrainer, TrainerListener } from '../trainers/running.ts';
 import type { PolicyCache } from './policies.ts';
-import { modelSpec } from './prepare.ts';
+import { modelSpec, needWholeModel } from './prepare.ts';
 
 export interface TrainerPlan {
   backbone: 'embedded' | 'gpu';
@@ -41,6 +41,7 @@ export function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSetti
       where: config.place('model.path'), next: 'Set model.path to a folder of weights or to the name of a model on a hub, and leave model.base_url out.',
     });
   }
+  needWholeModel(spec, config);
   return gpuSettings(config.config, { model: spec === 'embedded' ? embedded : spec, dir: config.dir, env: request.env });
 }
 
@@ -74,7 +75,10 @@ function modelFolder(request: StartRun, config: LoadedConfig): string {
   const spec = modelSpec(request, config);
   if (spec === 'embedded') return embedded;
   const folder = typeof spec === 'string' ? findPath({ dir: request.cwd, cwd: config.dir }, spec) : undefined;
-  if (folder !== undefined) return folder;
+  if (folder !== undefined) {
+    needWholeModel(folder, config);
+    return folder;
+  }
   throw new TuningForkError('config', `Training needs the weights of a model, and "${typeof spec === 'string' ? spec : spec.model}" is not a folder.`, {
     where: config.place('model.path'), next: 'Set model.path to "embedded" or to a folder with config.json, model.safetensors and the exported graphs; other models train with backbone gpu.',
   });

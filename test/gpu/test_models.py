@@ -41,6 +41,14 @@ def test_a_directory_that_is_no_model_is_refused(tmp_path: Path, qwen: Path) -> 
     assert "cannot be loaded" in refusal(qwen)
 
 
+def test_an_adapter_is_no_model_to_begin_with(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(Refusal) as refused:
+        Learner.load(str(tmp_path))
+    assert refused.value.message == f"{tmp_path} holds an adapter, not a model."
+    assert f"tuning-fork export-policy {tmp_path}" in (refused.value.next or "")
+
+
 def test_a_hub_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

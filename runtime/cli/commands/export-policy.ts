@@ -3,6 +3,9 @@ import { existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuningForkError } from '../../protocol/errors.ts';
+import { environmentState } from '../../trainers/gpu/environment.ts';
+import { pythonFolder } from '../../trainers/gpu/home.ts';
+import { pythonOf } from '../../trainers/gpu/python.ts';
 import type { Command } from '../args.ts';
 import { COMMAND } from '../invocation.ts';
 import { EXIT, note, paint, print, printJson } from '../io.ts';
@@ -20,9 +23,9 @@ export const exportPolicy: Command = {
   about: [
     'Takes a small Qwen2 or Llama in Hugging Face format (config.json, model.safetensors, tokenizer.json) and writes <dir>/onnx.',
     'Of a LoRA checkpoint it makes <dir>-merged first.',
-    'Python 3.11 with torch, safetensors, numpy and onnx: "npm run test:python" sets one up in .venv.',
+    'Python 3.11 with torch, safetensors, numpy and onnx: "tuning-fork gpu setup" makes one.',
   ],
-  options: { python: { value: 'path', help: 'Which Python (default: .venv of this installation, then python3)' } },
+  options: { python: { value: 'path', help: 'Which Python (default: .venv of this installation, what "gpu setup" made, python3)' } },
   words: { least: 1, most: 1 },
   run: async (args) => {
     const python = args.text('python') ?? ownPython();
@@ -39,8 +42,10 @@ export const exportPolicy: Command = {
 };
 
 function ownPython(): string {
-  const own = join(root, '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-  return existsSync(own) ? own : 'python3';
+  const own = pythonOf(join(root, '.venv'));
+  if (existsSync(own)) return own;
+  const gpu = pythonFolder();
+  return environmentState(gpu).state === 'ready' ? pythonOf(gpu) : 'python3';
 }
 
 /** A checkpoint of LoRA holds an adapter alone; with its model it becomes one, beside it. */
@@ -56,7 +61,7 @@ function run(python: string, module: string, args: readonly string[]): Promise<v
   let told = '';
   child.stdout.on('data', (text: Buffer) => note(text.toString().trimEnd()));
   child.stderr.on('data', (text: Buffer) => void (told = (told + text.toString()).slice(-4_000)));
-  const next = t('"npm run test:python" sets up a Python that can; or name another with --python.');
+  const next = t('"tuning-fork gpu setup" makes a Python that can; or name another with --python.');
   return new Promise((resolve, reject) => {
     child.once('error', () => reject(new TuningForkError('usage', t('There is no Python at {0}.', python), { next })));
     child.once('exit', (code) => {

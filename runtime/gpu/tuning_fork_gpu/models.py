@@ -47,7 +47,9 @@ def locate(model: str) -> Path:
         if (path / "config.json").is_file():
             return path.resolve()
         if (path / "adapter_config.json").is_file():
-            raise refused(f"{path} holds an adapter, not a model.", "Start with the model it belongs to, then load it as a checkpoint.")
+            raise refused(
+                f"{path} holds an adapter, not a model.", f'Start with the model it belongs to, or make one model of both with "tuning-fork export-policy {path}".'
+            )
         raise refused(f"{path} has no config.json.", "Give the directory of a model in Hugging Face format.")
     if model.startswith((".", "/", "~")):
         raise refused(f"There is no directory {path}.", "Give the directory of a model in Hugging Face format, or the id of one on a hub.")
