@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 import type { TuningForkConfig } from '../protocol/config.ts';
 import type { RunInfo } from '../protocol/trace.ts';
-import { reportLines } from '../training/report.ts';
 import type { Followed } from './follow.ts';
 import { COMMAND } from './invocation.ts';
 import { errPaint, note, paint, print } from './io.ts';
 import { t } from './l10n.ts';
 import { describeError } from './report.ts';
 import { nameOfRun } from './summary.ts';
+import { reportLines } from './training-report.ts';
 import type { TrainView } from './train-view.ts';
 
 export async function endOfTraining(view: TrainView, { status, state, error }: Followed): Promise<void> {

@@ -122,7 +122,7 @@ export class TrainView implements Watcher {
         this.say(evaluationLine(event.row));
         break;
       case 'checkpoint':
-        this.say(errPaint.dim(`· ${t('step {0}: saved {1}', event.checkpoint.step, event.checkpoint.directory)}${event.checkpoint.best ? ` (${t('best so far')})` : ''}`));
+        this.say(errPaint.dim(`· ${t('step {0}: saved {1}', event.checkpoint.step, event.checkpoint.directory)}${event.checkpoint.best ? t(' (best so far)') : ''}`));
         break;
     }
   }
@@ -235,5 +235,5 @@ function evaluationLine({ step, tasks, greedy, sampled, best }: EvaluationRow): 
   const figure = ({ reward, success }: EvaluationRow['greedy']): string =>
     `${decimal(reward?.mean ?? NaN, 3)} [${decimal(reward?.low ?? NaN)}, ${decimal(reward?.high ?? NaN)}]${success === null ? '' : ` ${percent(success.mean)}`}`;
   const when = step === 0 ? t('before training') : t('after step {0}', step);
-  return `${errPaint.cyan('◆')} ${t('{0}, {1} validation tasks: greedy {2}, sampled {3}', when, count(tasks), figure(greedy), figure(sampled))}${best ? ` ${errPaint.green(t('(best)'))}` : ''}`;
+  return `${errPaint.cyan('◆')} ${t('{0}, {1} validation tasks: greedy {2}, sampled {3}', when, count(tasks), figure(greedy), figure(sampled))}${best ? errPaint.green(t(' (best)')) : ''}`;
 }

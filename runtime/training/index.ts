@@ -9,4 +9,3 @@ export { planEvaluation, validationTasks } from './schedule.ts';
 export { evaluationOf, type Evaluation } from './evaluate.ts';
 export { checkTrainable, evaluationSampling, OWN_SETTINGS, stepSettings } from './settings.ts';
 export { estimateTraining, measurementOf, timeLeft, validationsOf, type Measurement } from './estimate.ts';
-export { reportLines } from './report.ts';

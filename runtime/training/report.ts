@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
-import type { Estimate, EvaluationRow, MetricsRow, ReportTask, TrainingReport, Transcript } from '../protocol/training.ts';
+import type { EvaluationRow, MetricsRow, ReportTask, TrainingReport, Transcript } from '../protocol/training.ts';
 import { messagesOf } from '../trace/resolve.ts';
-import { estimate, minutes, reportPage } from '../view/report-page.ts';
+import { reportPage } from '../view/report-page.ts';
 import { evaluationOf, type EvaluatedTask } from './evaluate.ts';
 import { replaceFile } from './state.ts';
 import { gainEstimate, mean } from './statistics.ts';
@@ -55,41 +55,6 @@ export async function writeReport(dir: string, report: TrainingReport): Promise<
   await replaceFile(files.json, Buffer.from(`${JSON.stringify(report, null, 2)}\n`));
   await replaceFile(files.html, Buffer.from(reportPage(report)));
   return files;
-}
-
-/** For a terminal, without colour; each line at most some eighty characters but for paths. */
-export function reportLines(report: TrainingReport): string[] {
-  const { before, after, gain, gained, spoiled, steps, duration, checkpoints, notices } = report;
-  const lines = [`${report.workflow} · ${report.model} · ${steps} steps in ${minutes(duration)}`, ''];
-  if (after === null && before === null) {
-    lines.push('No validation was made, so there is no before and after.');
-  } else {
-    lines.push(`${''.padEnd(18)}${'before'.padEnd(24)}${'after'.padEnd(24)}gain`);
-    for (const kind of ['greedy', 'sampled'] as const) {
-      lines.push(tableLine(`reward, ${kind}`, before?.[kind].reward, after?.[kind].reward, gain[kind]));
-      if (before?.[kind].success || after?.[kind].success) lines.push(tableLine(`success, ${kind}`, before?.[kind].success, after?.[kind].success, null));
-    }
-    const row = after ?? before!;
-    lines.push('', `${row.tasks} tasks, ${row.sampled.rollouts + row.greedy.rollouts} rollouts each time; in brackets the 95 % interval.`);
-  }
-  if (gained.length + spoiled.length > 0) {
-    lines.push('', `Greedy, ${gained.length} tasks became right and ${spoiled.length} became wrong.`);
-    if (gained.length > 0) lines.push(`  right now: ${named(gained)}`);
-    if (spoiled.length > 0) lines.push(`  wrong now: ${named(spoiled)}`);
-  }
-  for (const { message, next } of notices) lines.push('', `! ${message}`, ...(next === undefined ? [] : [`  → ${next}`]));
-  if (checkpoints.best !== null) lines.push('', `best  ${checkpoints.best}`);
-  if (checkpoints.last !== null) lines.push(`last  ${checkpoints.last}`);
-  return lines;
-}
-
-function tableLine(name: string, before: Estimate | null | undefined, after: Estimate | null | undefined, gain: Estimate | null): string {
-  return `${name.padEnd(18)}${estimate(before).padEnd(24)}${estimate(after).padEnd(24)}${gain === null ? '' : estimate(gain, true)}`.trimEnd();
-}
-
-function named(tasks: readonly ReportTask[]): string {
-  const shown = tasks.slice(0, 5).map(({ taskId }) => taskId).join(', ');
-  return tasks.length > 5 ? `${shown} and ${tasks.length - 5} more` : shown;
 }
 
 interface Compared {
