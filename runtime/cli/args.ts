@@ -85,6 +85,8 @@ export function parse(command: Command, argv: string[]): Args {
   const options: Options = { ...command.options, ...commonOptions };
   const { values, positionals } = split(command, options, argv);
   const args = new Args(positionals, values);
+  const yaml = positionals.find((word) => /\.ya?ml$/.test(word));
+  if (options.conf !== undefined && values.conf === undefined && yaml !== undefined) throw usageError(command, t('The configuration follows --conf.'), t('Did you mean --conf {0}?', yaml));
   for (const [name, option] of Object.entries(options)) check(command, name, option, values[name]);
   const { least, most } = command.words ?? { least: 0, most: 0 };
   if (args.words.length < least) throw usageError(command, t('Something is missing: {0}', called(command)));
@@ -127,6 +129,9 @@ function check(command: Command, name: string, option: Option, value: unknown): 
     const fits = String(value).trim() !== '' && Number.isFinite(number) && number >= least && (!integer || Number.isSafeInteger(number));
     if (!fits) throw usageError(command, integer ? t('--{0} takes a whole number from {1} on, not "{2}".', name, least, String(value)) : t('--{0} takes a number from {1} on, not "{2}".', name, least, String(value)));
   }
+  if (option.value === 'file->name' && /\.[cm]?[jt]sx?-$/.test(String(value))) {
+    throw usageError(command, t('--{0} ends at "{1}": the shell took the > after it and wrote to a file instead.', name, String(value)), t('Put it in quotes: --{0} "{1}>name"', name, String(value)));
+  }
   if (option.choices !== undefined && !option.choices.includes(String(value))) {
     const meant = nearest(String(value), option.choices);
     throw usageError(command, meant === undefined
@@ -146,8 +151,8 @@ function explain({ code, message }: Error & { code: string }, options: Options):
   return value === undefined ? t('--{0} takes no value.', name) : t('--{0} needs a value: --{0} <{1}>', name, options[name]?.choices?.join('|') ?? value);
 }
 
-function usageError(command: Command, message: string): TuningForkError {
-  return new TuningForkError('usage', message, { next: t('Run "{0}".', `${['tuning-fork', command.name].filter(Boolean).join(' ')} --help`) });
+function usageError(command: Command, message: string, next = t('Run "{0}".', `${['tuning-fork', command.name].filter(Boolean).join(' ')} --help`)): TuningForkError {
+  return new TuningForkError('usage', message, { next });
 }
 
 /** As it is typed: `tuning-fork runs list | show <run>`. */

@@ -65,7 +65,10 @@ async function importTarget(target: { file: string; className: string }, project
     throw importError(error, target.file, code);
   }
   const made = (entrypoint: Entrypoint): AnyClass => (code === 'workflow' ? workflowOfEntrypoint(entrypoint) : judgeOfEntrypoint(entrypoint, target.file)) as unknown as AnyClass;
-  if (target.className === ENTRYPOINT) return made(entrypointOf(concrete(module, target.file), target.file));
+  if (target.className === ENTRYPOINT) {
+    refuseUnnamed(target, module, projectDir, code);
+    return made(entrypointOf(concrete(module, target.file), target.file));
+  }
   const value = module[target.className];
   if (isAgentWorkflow(value)) return made(entrypointOf({ ...concrete(module, target.file), [target.className]: value }, target.file, target.className));
   if (code === 'judge' && isGrader(value)) return judgeOfEntrypoint(graderOf(module, target.file, target.className), target.file) as unknown as AnyClass;
@@ -78,6 +81,15 @@ async function importTarget(target: { file: string; className: string }, project
     where: { file: target.file },
     next: classes.length === 0 ? `Write "export class ${target.className}".` : `It exports ${classes.join(', ')}.`,
   });
+}
+
+/** A file alone is an entrypoint of Osmosis; whoever wrote a class of ours left out its name. */
+function refuseUnnamed({ file }: WorkerLoad['workflow'], module: Record<string, unknown>, projectDir: string, code: 'workflow' | 'judge'): void {
+  const method = code === 'workflow' ? 'execute' : 'judge';
+  const ours = Object.entries(module).filter(([, value]) => isClass(value) && typeof value.prototype[method] === 'function').map(([name]) => name);
+  if (ours.length === 0) return;
+  const path = relative(projectDir, file);
+  throw new TuningForkError(code, `${path} is named without its class.`, { where: { file }, next: `Name it too: ${ours.map((name) => `${path}->${name}`).join(', ')}` });
 }
 
 const modules = new Map<string, Promise<Record<string, unknown>>>();

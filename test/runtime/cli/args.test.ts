@@ -11,6 +11,8 @@ const command: Command = {
     heat: { value: 't', help: 'How hot', number: { integer: false, least: 0 } },
     style: { value: 'style', help: 'How', choices: ['boiled', 'fried'] },
     spice: { value: 'names', help: 'With what', many: true },
+    cook: { value: 'file->name', help: 'Who' },
+    conf: { value: 'yaml', help: 'In which kitchen' },
     quick: { short: 'q', help: 'No time' },
   },
   words: { least: 1, most: 1 },
@@ -67,6 +69,15 @@ test('each mistake gets one sentence, and where to read on', () => {
     [['eggs', 'ham'], '"ham" is one word too many.'],
   ];
   for (const [argv, sentence] of mistakes) assert.deepEqual(refused(argv), { message: sentence, next: 'Run "tuning-fork cook --help".' }, argv.join(' '));
+});
+
+test('what the shell took for a redirection, and a configuration without its option', () => {
+  assert.deepEqual(refused(['eggs', '--cook', 'kitchen/main.ts-']), {
+    message: '--cook ends at "kitchen/main.ts-": the shell took the > after it and wrote to a file instead.',
+    next: 'Put it in quotes: --cook "kitchen/main.ts->name"',
+  });
+  assert.deepEqual(refused(['kitchen.yaml']), { message: 'The configuration follows --conf.', next: 'Did you mean --conf kitchen.yaml?' });
+  assert.equal(parse(command, ['--conf', 'kitchen.yaml', 'eggs.yaml']).words[0], 'eggs.yaml');
 });
 
 test('a required option that is missing is named with its value', () => {

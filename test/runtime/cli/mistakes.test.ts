@@ -37,6 +37,8 @@ const mistakes: [line: string, sentence: RegExp, next: RegExp | null][] = [
   ['runs export latest --filter rewrd', /"rewrd" is no column/, /--filter/],
   ['rolout', /There is no command "rolout"; did you mean "rollout"\?/, /--help/],
   ['rollout', /--conf <yaml> is missing\./, /rollout --help/],
+  ['rollout tuning-fork.yaml', /The configuration follows --conf\./, /--conf tuning-fork\.yaml/],
+  ['rollout -c tuning-fork.yaml --workflow workflow.ts', /workflow\.ts is named without its class\./, /workflow\.ts->MyWorkflow/],
   ['rollout -c tuning-fork.yaml --concurency 3', /did you mean --concurrency\?/, /rollout --help/],
   ['rollout -c tuning-fork.yaml -n 0', /--repeats takes a whole number from 1 on, not "0"\./, /rollout --help/],
   ['rollout -c tuning-fork.yaml --temperature -1', /--temperature takes a number from 0 on, not "-1"\./, /rollout --help/],
