@@ -20,8 +20,12 @@ export function indexOfRollout(reader: RunReader, id: string): number {
   const ids = Array.from({ length: Math.min(reader.count, 10_000) }, (_, each) => reader.entry(each).id);
   const meant = nearest(id, ids);
   throw new TuningForkError('usage', t('There is no rollout {0} in {1}.', id, reader.info.run), {
-    next: ids.length === 0 ? t('It has no rollout yet.') : meant === undefined ? t('It has {0} to {1}.', ids[0]!, ids.at(-1)!) : t('Did you mean {0}?', meant),
+    next: ids.length === 0 ? none(reader.info.state) : meant === undefined ? t('It has {0} to {1}.', ids[0]!, ids.at(-1)!) : t('Did you mean {0}?', meant),
   });
+}
+
+function none(state: RunInfo['state']): string {
+  return state === 'running' ? t('It has no rollout yet.') : t('It has no rollout. "tuning-fork runs list" shows the other runs.');
 }
 
 /** `s0t3n1` of the latest run, of the one named, or `<run>/s0t3n1`. */

@@ -9,5 +9,5 @@ export const COMMAND = installed ? 'tuning-fork' : 'npx tuning-fork';
 
 /** Sentences say `tuning-fork`; a person who has it through npx must type more. */
 export function asTyped(text: string): string {
-  return text.replace(/(?<!npx )\btuning-fork(?= (?:init|rollout|train|replay|rejudge|check|serve|eval|gpu|runs|status|stop|-))/g, COMMAND);
+  return text.replace(/(?<!npx )\btuning-fork(?= (?:init|rollout|train|replay|rejudge|check|serve|eval|gpu|runs|view|test|migrate|export-policy|status|stop|-))/g, COMMAND);
 }

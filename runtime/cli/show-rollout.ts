@@ -40,7 +40,7 @@ const colors = { system: paint.dim, user: paint.blue, assistant: paint.green, to
 function printMessage(message: ChatMessage, call?: CallRecord): void {
   const site = call?.site === undefined ? '' : paint.dim(`  ${visible(formatPlace({ ...nearby(call.site), column: undefined, key: undefined }))}`);
   const facts = call === undefined ? '' : paint.dim(`  ${call.role} · ${count(call.usage.prompt)}→${count(call.usage.completion)} · ${duration(call.duration)}${call.finish === 'length' ? ` · ${t('truncated')}` : ''}`);
-  print(`${colors[message.role](padEnd(message.role, 10))}${facts}${site}`);
+  print(`${colors[message.role](facts === '' && site === '' ? message.role : padEnd(message.role, 10))}${facts}${site}`);
   if (message.reasoning !== undefined) print(paint.dim(indent(visible(message.reasoning))));
   if (message.content !== '') print(indent(visible(message.content)));
   for (const { function: { name, arguments: args } } of message.tool_calls ?? []) print(`  ${paint.magenta('→')} ${visible(name)}(${visible(args)})`);

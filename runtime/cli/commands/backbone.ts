@@ -11,6 +11,7 @@ import { EXIT, out, paint, print, printJson } from '../io.ts';
 import { plural, t } from '../l10n.ts';
 import { projectOf } from '../project.ts';
 import { printTable } from '../table.ts';
+import { padEnd, widthOf } from '../terminal.ts';
 
 /** How long a backbone may take to say hello, and to cancel what it runs. */
 const PATIENCE_MS = 2_000;
@@ -41,8 +42,9 @@ export const status: Command = {
 function show({ version, pid, uptime, project, policies, runs, clients }: BackboneStatus): void {
   const others = clients > 1 ? [plural(clients - 1, '{0} other client', '{0} other clients')] : [];
   print([`${paint.bold(t('Backbone'))} ${version.split('+')[0]}`, t('pid {0}', pid), t('up {0}', duration(uptime)), ...others].join(paint.dim(' · ')));
-  print(`${t('Project')}  ${project}`);
-  print(`${t('Models')}   ${policies.join(', ') || '–'}`);
+  const facts = [[t('Project'), project], [t('Models'), policies.join(', ') || '–']] as const;
+  const width = Math.max(...facts.map(([name]) => widthOf(name)));
+  for (const [name, fact] of facts) print(`${padEnd(name, width)}  ${fact}`);
   if (runs.length === 0) return;
   print();
   printTable([

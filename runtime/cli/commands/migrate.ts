@@ -2,8 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { Command } from '../args.ts';
+import { COMMAND } from '../invocation.ts';
 import { EXIT, out, paint, print, printJson } from '../io.ts';
-import { t } from '../l10n.ts';
+import { plural, t } from '../l10n.ts';
 import type { Migration, Verdict } from '../migrate/migrate.ts';
 import { padEnd, widthOf, wrap } from '../terminal.ts';
 
@@ -17,7 +18,7 @@ export const migrate: Command = {
     'AgentJet’s key names are ours, so most of a file stays as it is. Nothing is written without --to; comments of the file are kept.',
     'The workflow itself has to be written in TypeScript; MIGRATION.md has both side by side.',
   ],
-  examples: ['tuning-fork migrate tutorial/math_agent.yaml', 'tuning-fork migrate math_agent.yaml --to math-agent.yaml --workflow workflow.ts->MathAgent'],
+  examples: ['tuning-fork migrate tutorial/math_agent.yaml', 'tuning-fork migrate math_agent.yaml --to math-agent.yaml --workflow "workflow.ts->MathAgent"'],
   options: {
     to: { value: 'yaml', help: 'Write the configuration to this file, which must not be there yet' },
     workflow: { value: 'file->name', help: 'The class or function that takes the place of the Python workflow' },
@@ -46,8 +47,8 @@ function tell({ from, keys, yaml }: Migration, file: string, to: string | undefi
   }
   const count = (...verdicts: Verdict[]): number => keys.filter(({ verdict }) => verdicts.includes(verdict)).length;
   print();
-  print(t('Of {0} keys {1} count, {2} need a decision, {3} have no effect here, {4} are unknown.', keys.length, count('same', 'renamed'), count('by-hand'), count('no-effect'), count('unknown')));
-  if (to !== undefined) print(t('Written to {0}. Next: {1}', to, `tuning-fork check --conf ${to}`));
+  print(t('{0}: {1} that count, {2} to decide, {3} without effect here, {4} unknown.', plural(keys.length, '{0} key', '{0} keys'), count('same', 'renamed'), count('by-hand'), count('no-effect'), count('unknown')));
+  if (to !== undefined) print(t('Written to {0}. Next: {1}', to, `${COMMAND} check --conf ${to}`));
   else print(paint.dim(t('Write it ({0} lines) with --to <yaml>.', yaml.split('\n').length - 1)));
 }
 
@@ -66,6 +67,6 @@ async function write(to: string, yaml: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new TuningForkError('usage', t('There is no folder {0}.', dirname(to)));
     if (code !== 'EEXIST') throw error;
-    throw new TuningForkError('usage', t('{0} is there already.', to), { next: t('Name another file, or delete it first.'), where: { file: to } });
+    throw new TuningForkError('usage', t('{0} is there already.', to), { next: t('Name another file, or delete it first.') });
   }
 }

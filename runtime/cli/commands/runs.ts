@@ -86,7 +86,7 @@ function table(found: RunSummary[]): void {
     { head: t('experiment'), cells: found.map(({ info }) => `${info.project}/${info.experiment}`), drop: 3 },
     { head: t('kind'), cells: found.map(({ info }) => info.kind), drop: 4 },
     { head: t('state'), cells: found.map(state) },
-    { head: t('rollouts'), cells: found.map(({ info, counts }) => `${count(counts.rollouts)}/${count(info.planned)}`), right: true },
+    { head: t('rollouts'), cells: found.map(({ info, counts }) => info.planned === 0 ? count(counts.rollouts) : `${count(counts.rollouts)}/${count(info.planned)}`), right: true },
     { head: t('reward'), cells: found.map(({ counts }) => decimal(counts.meanReward ?? NaN, 3)), right: true },
     { head: t('tokens'), cells: found.map(({ counts }) => count(counts.sampled)), right: true, drop: 1 },
     { head: t('model'), cells: found.map(({ info }) => info.policy || '–'), drop: 2 },
