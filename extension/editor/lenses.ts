@@ -71,7 +71,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
 
   /** `last: 0.62 ± 0.21 (16)` */
   #last(document: vscode.TextDocument, shown: RunFigures | undefined): vscode.Command | undefined {
-    if (shown === undefined || shown.rollouts === 0) return undefined;
+    if (shown === undefined || (shown.reward === undefined && shown.failed === 0)) return undefined;
     const said = shown.reward === undefined ? vscode.l10n.t('last: {0} failed', shown.failed) : vscode.l10n.t('last: {0} ({1})', spread(shown.reward), shown.reward.count);
     const edited = this.#inline.editedSince(document, shown).length > 0;
     const tooltip = [shown.info.run, ...(edited ? [vscode.l10n.t('The code was edited since.')] : [])].join('\n');
