@@ -62,3 +62,49 @@ journey('a function that tune could not use is told where it is written', { work
   await page.getByText('Expected parameter model of type ChatModel, but got llm of type ChatModel').first().waitFor();
 });
 
+
+const TUNED = `import { tune, type ChatModel, type JsonObject } from 'tuning-fork';
+
+async function solve(task: JsonObject, model: ChatModel): Promise<{ response: string }> {
+  const answer = await model.call([{ role: 'user', content: String(task.question) }]);
+  return { response: answer.text };
+}
+
+async function grade(task: JsonObject, response: unknown): Promise<number> {
+  return String(response).length % 2;
+}
+
+await tune({ workflowFunc: solve, judgeFunc: grade, configPath: new URL('config.yaml', import.meta.url).pathname });
+`;
+
+const TRINITY = `project: tuned
+algorithm: { algorithm_type: grpo, repeat_times: 4 }
+model: { model_path: embedded, max_response_tokens: 16 }
+buffer:
+  explorer_input:
+    taskset: { path: tasks.jsonl, format: { prompt_key: question } }
+cluster: { node_num: 1 }
+`;
+
+const IN_CODE = TUNED.replace(/configPath:.*/, "trainDataset: { path: 'tasks.jsonl' } });");
+/** The empty one only wakes the extension, as an installed package does. */
+const tuned = { 'package.json': '{ "type": "module" }\n', 'tuning-fork.yaml': '', 'main.ts': TUNED, 'code.ts': IN_CODE, 'config.yaml': TRINITY, 'tasks.jsonl': '{"question":"1+1?"}\n{"question":"2+2?"}\n' };
+
+journey('a function of tune() is debugged and run with the configuration of Trinity-RFT that its call names', { workspace: { files: tuned } }, async ({ workbench, page, screenshot }) => {
+  await workbench.open('main.ts');
+  await workbench.codeLens('Run Rollouts').waitFor();
+  await workbench.breakpoint(5);
+  await workbench.codeLens('Debug').click();
+  assert.equal((await workbench.stopped()).line, 5);
+  await workbench.variable('Local', /answer\s*=/);
+  await workbench.command('Debug: Stop');
+  await workbench.codeLens('Run Rollouts').click();
+  await until(async () => (await workbench.inlineTexts()).some((text) => /0\.\d\d.*8|of 8|× ?8|8 rollouts/.test(text)), `No reward stands beside the function: ${(await workbench.inlineTexts()).join(' | ')}`, 60_000);
+  await screenshot('tune-inline');
+  await workbench.open('config.yaml');
+  await page.locator('.squiggly-warning').first().waitFor();
+  await workbench.open('code.ts');
+  await workbench.codeLens('Start Training').click();
+  await workbench.notification(/"node code\.ts" trains it/);
+  await screenshot('tune-in-code');
+});
