@@ -16,7 +16,8 @@ export interface TrainerPlan {
   backbone: 'embedded' | 'gpu';
   /** What is trained, as a fingerprint keeps it: a folder, or a name on a hub. */
   model: string;
-  label: string;
+  /** Undefined: a runtime elsewhere says what it serves. */
+  label: string | undefined;
   /**
    * `threads`: for the embedded one, whose numbers depend on them. `patient`: there was one, so it may be on its way back. `alone`: no other run
    * samples from what is warm here.
@@ -58,9 +59,9 @@ function embeddedPlan(model: string): TrainerPlan {
 }
 
 function gpuPlan(settings: GpuSettings, env: Record<string, string>, policies: PolicyCache): TrainerPlan {
-  const { model } = settings;
+  const { model, place } = settings;
   return {
-    backbone: 'gpu', model, label: model === embedded ? 'embedded' : model,
+    backbone: 'gpu', model, label: place.kind !== 'here' ? undefined : model === embedded ? 'embedded' : model,
     open: async ({ progress, notice, log, patient, alone, signal }) => {
       const warm = alone && !patient ? await policies.takeGpu(settings) : undefined;
       warm?.listen?.({ progress, notice, log });

@@ -176,7 +176,7 @@ export class TrainingRun extends BaseRun {
     const { door, openDefault } = this.prepared;
     const { policies } = this.backbone;
     const records: RolloutRecord[] = [];
-    const model = checkpoint === undefined ? policy : await trainerPolicy(() => this.#trainer!.address, { label: this.#plan.label, checkpoint, directory: this.#files });
+    const model = checkpoint === undefined ? policy : await trainerPolicy(() => this.#trainer!.address, { label: policy.label, checkpoint, directory: this.#files });
     const begun = new Map(this.prepared.writer.recovered.map(({ place, attempt }) => [place.rollout, attempt]));
     const repeats = Map.groupBy(rollouts, ({ place }) => place.taskIndex);
     const run = this.id;

@@ -18,8 +18,10 @@ export interface GpuPolicy extends TokenPolicy {
 export async function openGpuPolicy(settings: GpuSettings, { env, label, checkpoint }: { env: Environment; label?: string; checkpoint?: string | undefined }): Promise<GpuPolicy> {
   const { trainer, checkpoint: adapter } = await openGpuWeights(settings, { env });
   const stored = checkpoint ?? adapter;
+  // A runtime elsewhere says what it serves.
+  const named = settings.place.kind === 'here' || checkpoint !== undefined ? label : undefined;
   try {
-    const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), ...(label !== undefined && { label }), ...(stored !== undefined && { checkpoint: stored }) });
+    const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), label: named, ...(stored !== undefined && { checkpoint: stored }) });
     const disconnect = policy.close.bind(policy);
     return Object.assign(policy, {
       close: async () => {

@@ -6,7 +6,8 @@ import type { ChatFormat, SampleRequest, Sampled, TokenPolicy, Tokenizer } from 
 import { loadTokenizer } from './tokenizer.ts';
 
 export interface TrainerPolicyOptions {
-  label?: string;
+  /** Absent: what the trainer calls its model. */
+  label?: string | undefined;
   /** Sample from a stored checkpoint and not from the weights in training. */
   checkpoint?: string;
   /** Of its tokenizer and chat template, for a trainer on another machine. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { TuningForkError } from '../../protocol/errors.ts';
+import { errorInfo, TuningForkError } from '../../protocol/errors.ts';
 import { environmentState } from '../../trainers/gpu/environment.ts';
 import { pythonFolder } from '../../trainers/gpu/home.ts';
 import { pythonOf } from '../../trainers/gpu/python.ts';
@@ -10,6 +10,7 @@ import type { Command } from '../args.ts';
 import { COMMAND } from '../invocation.ts';
 import { EXIT, note, paint, print, printJson } from '../io.ts';
 import { t } from '../l10n.ts';
+import { warn } from '../report.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -31,15 +32,30 @@ export const exportPolicy: Command = {
     const python = args.text('python') ?? ownPython();
     const asked = resolve(args.words[0]!);
     const dir = existsSync(join(asked, 'adapter_config.json')) ? await merged(python, asked) : asked;
-    for (const file of ['config.json', 'model.safetensors']) {
-      if (!existsSync(join(dir, file))) throw new TuningForkError('usage', t('{0} has no {1}.', dir, file), { next: t('Name a model folder in Hugging Face format.') });
+    try {
+      await makeGraphs(python, dir);
+    } catch (error) {
+      if (dir === asked || !(error instanceof TuningForkError)) throw error;
+      // One model it is all the same.
+      if (args.on('json')) printJson({ type: 'merged', dir, error: errorInfo(error) });
+      else {
+        warn([error]);
+        print(`${paint.green('✓')} ${t('{0} is the model with its adapter; the GPU runtime can use and train it.', dir)}`);
+      }
+      return EXIT.ok;
     }
-    for (const exporter of EXPORTERS) await run(python, exporter, [dir]);
     if (args.on('json')) printJson({ type: 'exported', dir });
     else print(`${paint.green('✓')} ${t('Exported {0}.', join(dir, 'onnx'))}\n  ${COMMAND} rollout --conf <yaml> --model ${dir === asked ? args.words[0] : dir}`);
     return EXIT.ok;
   },
 };
+
+async function makeGraphs(python: string, dir: string): Promise<void> {
+  for (const file of ['config.json', 'model.safetensors']) {
+    if (!existsSync(join(dir, file))) throw new TuningForkError('usage', t('{0} has no {1}.', dir, file), { next: t('Name a model folder in Hugging Face format.') });
+  }
+  for (const exporter of EXPORTERS) await run(python, exporter, [dir]);
+}
 
 function ownPython(): string {
   const own = pythonOf(join(root, '.venv'));

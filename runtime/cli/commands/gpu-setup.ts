@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { TuningForkError } from '../../protocol/errors.ts';
 import { pythonFolder } from '../../trainers/gpu/home.ts';
+import { pythonOf } from '../../trainers/gpu/python.ts';
 import { SETUP_STEPS, setUpGpu, type SetupStep } from '../../trainers/gpu/setup.ts';
 import type { Args } from '../args.ts';
 import { duration } from '../format.ts';
@@ -31,7 +32,7 @@ export async function setUp(args: Args): Promise<number> {
     if (args.on('json')) printJson({ type: 'gpu', folder, ...installed });
     else {
       print(`${paint.green('✓')} ${t('The GPU runtime is set up in {0}.', folder)}`);
-      print(`  ${COMMAND} train --conf <yaml> --backbone gpu`);
+      print(`  ${COMMAND} train --conf <yaml> --backbone gpu${folder === pythonFolder() ? '' : ` --set gpu.python=${pythonOf(folder)}`}`);
     }
     return EXIT.ok;
   } catch (error) {

@@ -15,16 +15,17 @@ export const gpu: Command = {
   summary: 'Set up, examine or serve the GPU runtime, which trains larger models with PyTorch',
   usage: 'setup | doctor | serve --model <model>',
   about: [
-    'setup makes a Python environment of its own, in ~/.tuning-fork and not in the project. Cut off, the next call goes on where it was.',
+    'setup makes an environment of its own from Python 3.11 or newer, in ~/.tuning-fork and not in the project. Cut off, the next call goes on where it was.',
     'doctor says what is there, what is missing, and the next step; with --conf also whether the runtime on another machine answers.',
-    'serve runs it in the foreground, for trainings that are started on other machines: give them gpu.ssh, or gpu.url and the token.',
     'A training with backbone gpu starts its own where the configuration names none.',
+    'serve runs it in the foreground on a machine that was set up in the same way, for trainings that are started on others. They train what is served; give them gpu.ssh, or gpu.url and the token.',
   ],
   examples: [
     'tuning-fork gpu setup',
-    'tuning-fork gpu doctor --conf tuning-fork.yaml',
+    'tuning-fork gpu doctor',
+    'tuning-fork train --conf tuning-fork.yaml --backbone gpu --set model.path=Qwen/Qwen2.5-0.5B-Instruct',
     'tuning-fork gpu serve --model Qwen/Qwen2.5-0.5B-Instruct',
-    'tuning-fork train --conf tuning-fork.yaml --backbone gpu',
+    'tuning-fork gpu doctor --conf tuning-fork.yaml',
   ],
   options: {
     cuda: { help: 'With setup: PyTorch for NVIDIA GPUs (default: where a driver answers)' },

@@ -32,7 +32,10 @@ test('weights without graphs for this machine are scored by the GPU runtime: the
   // The embedded trainer speaks the same protocol: it stands in for a runtime on another machine.
   const project = await Project.make();
   const trainer = await start({ keep: join(project.dir, 'there') });
-  const run = await project.run({ more: { gpu: { url: trainer.address.url, token: trainer.address.token } } }, { model: 'embedded' });
+  const gpu = { url: trainer.address.url, token: trainer.address.token };
+  const run = await project.run({ more: { backbone: 'gpu', gpu, model: { path: 'a/model-of-a-hub' } } });
+  const { info } = await openRunReader(run.dir);
+  assert.equal(info.policy, 'embedded', 'a runtime elsewhere says what it serves');
   const record = await (await openRunReader(run.dir)).read(0);
   const env = { HOME: project.dir, PATH: process.env.PATH!, TUNING_FORK_HOME: join(project.dir, 'home'), TUNING_FORK_GPU_TOKEN: trainer.address.token };
   const ask = (model: string) => run.client.request('score', { dir: run.dir, rollout: record.rollout, model, env });

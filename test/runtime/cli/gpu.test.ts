@@ -69,6 +69,7 @@ test('cut off, the next call goes on where it was; then it is there', { skip }, 
   assert.equal(code, 0);
   assert.deepEqual(lines.filter(({ type, done }) => type === 'step' && done !== undefined).map(({ step }) => step), ['python', 'disk', 'environment', 'torch', 'packages', 'check']);
   assert.equal(readFileSync(log, 'utf8').split('\n').filter((line) => line.includes('-m venv')).length, 1, 'the environment was not made again');
+  assert.match((await person.type(`gpu setup --dir ${join(person.home, 'else')}`, own)).out, /--backbone gpu --set gpu\.python=\S+\/else\/bin\/python\n/, 'a training has to be told of another place');
   const again = await person.type('gpu setup', own);
   assert.match(again.out, /✓ The GPU runtime is set up in .*\/tf\/gpu\./);
   assert.doesNotMatch(again.err, /Installing/);
@@ -112,4 +113,18 @@ test('a training without it says how to get it', { skip }, async () => {
   const { code, err } = await person.type('train --conf a.yaml --backbone gpu', { ...own, PATH: process.env.PATH });
   assert.equal(code, 1);
   assert.match(err, /Error: The GPU runtime is not set up on this machine\.\n {2}→ Run "(npx )?tuning-fork gpu setup", or name a runtime on another machine at gpu\.url or gpu\.ssh\./);
+});
+
+test('of an adapter one model is made, also where this machine has no graphs for it', { skip }, async () => {
+  program('maker', `
+case "$*" in
+  *gpu.merge*) mkdir "$4"; touch "$4/config.json" "$4/model.safetensors" ;;
+  *export_onnx*) echo "qwen3 is not known here" >&2; exit 1 ;;
+esac`);
+  mkdirSync(join(person.home, 'adapter'), { recursive: true });
+  writeFileSync(join(person.home, 'adapter/adapter_config.json'), '{}');
+  const { code, out, err } = await person.type(`export-policy ${join(person.home, 'adapter')} --python ${join(bin, 'maker')}`, own);
+  assert.equal(code, 0, err);
+  assert.match(err, /qwen3 is not known here/);
+  assert.match(out, /adapter-merged is the model with its adapter; the GPU runtime can use and train it\./);
 });
