@@ -52,7 +52,7 @@ export async function startAndFollow(args: Args, request: Request, watcher: Watc
       process.exit(EXIT.cancelled);
     }
     interrupted = true;
-    watcher.say(t('Cancelling; finished rollouts are kept. Ctrl-C again leaves at once.'));
+    watcher.say(request.kind === 'training' ? t('Stopping; the step under way is finished and saved. Ctrl-C again leaves at once.') : t('Cancelling; finished rollouts are kept. Ctrl-C again leaves at once.'));
     cancel();
   });
   try {

@@ -17,9 +17,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
+let gone = false;
+
 /** `tuning-fork … | head`: whoever stays with a run ends it, as with Ctrl-C; for all others it is no error. */
 export function onReaderGone(streams: NodeJS.WriteStream[]): void {
-  let gone = false;
   for (const stream of streams) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE' || gone) return;
@@ -28,6 +29,11 @@ export function onReaderGone(streams: NodeJS.WriteStream[]): void {
       handler();
     });
   }
+}
+
+/** What has been read was enough, and the end of it no cancelling. */
+export function isReaderGone(): boolean {
+  return gone;
 }
 
 /** From now on `next` decides; the answer puts things back. */

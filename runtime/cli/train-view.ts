@@ -6,7 +6,7 @@ import { clock, count, decimal, duration, percent } from './format.ts';
 import { doneOf, spinner } from './frame.ts';
 import { asTyped } from './invocation.ts';
 import { err, errPaint, note } from './io.ts';
-import { t } from './l10n.ts';
+import { plural, t } from './l10n.ts';
 import { LiveRegion } from './live-region.ts';
 import { describeError } from './report.ts';
 import { level } from './statistics.ts';
@@ -182,7 +182,7 @@ function phaseText(phase: Extract<TrainingEvent, { type: 'phase' }>['phase']): s
 }
 
 function planLine({ steps, tasksPerStep, repeats, trainingTasks, from }: TrainingPlan): string {
-  const what = t('{0} steps of {1} tasks × {2} rollouts, from {3} tasks', count(steps), count(tasksPerStep), count(repeats), count(trainingTasks));
+  const what = t('{0} of {1} tasks × {2} rollouts, from {3} tasks', plural(steps, '{0} step', '{0} steps'), count(tasksPerStep), count(repeats), count(trainingTasks));
   return `${errPaint.dim('·')} ${what}${from > 0 ? ` ${errPaint.dim(t('(going on after step {0})', from))}` : ''}`;
 }
 

@@ -33,6 +33,7 @@ export const rejudge: Command = {
     } else {
       if (followed.error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(followed.error, errPaint)}`);
       if (changes.length > 0) report(changes, await nameOfRun(followed.status));
+      else if (followed.error === undefined && before.count === 0) note(t('{0} has no rollout that could be judged.', info.run));
     }
     return exitCode(followed);
   },

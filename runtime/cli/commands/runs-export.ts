@@ -11,7 +11,7 @@ import type { FilterMistake } from '../../view/filter.ts';
 import type { Args } from '../args.ts';
 import { runNamed } from '../find-run.ts';
 import { count } from '../format.ts';
-import { onInterrupt } from '../interrupt.ts';
+import { isReaderGone, onInterrupt } from '../interrupt.ts';
 import { err, errPaint, EXIT, note, paint, print, printJson } from '../io.ts';
 import { plural, t } from '../l10n.ts';
 import { LiveRegion } from '../live-region.ts';
@@ -47,6 +47,7 @@ export async function exportTo(args: Args, name = 'latest'): Promise<number> {
   } catch (error) {
     if (!ending.signal.aborted) throw error;
     region?.clear();
+    if (to === undefined && isReaderGone()) return EXIT.ok;
     note(to === undefined ? t('Cancelled.') : t('Cancelled: nothing was written.'));
     return EXIT.cancelled;
   } finally {

@@ -98,6 +98,13 @@ test('a reader that goes away early is no error for a list', async () => {
   assert.deepEqual([code, err], [0, '']);
 });
 
+test('a reader that has had enough of an export is no error', async () => {
+  const run = person.start(['runs', 'export', 'latest']);
+  run.process.stdout!.destroy();
+  const { code, err } = await run.ended;
+  assert.deepEqual([code, err], [0, '']);
+});
+
 test('a second one attaches, looks, and leaves it running; the first one sees it end', posix, async () => {
   const run = person.start(['rollout', '-c', 'tuning-fork.yaml', '--tasks', '8', '-n', '1', '-k', '1']);
   await run.says(/slow · embedded/);
