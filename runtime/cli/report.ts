@@ -14,7 +14,8 @@ const FRAMES = 6;
 /** `place: sentence`, the lines of user code that led there, and the next step. */
 export function describeError(told: ErrorInfo, colors: Paint, width: number = err.width): string {
   const info = inOurWords(told);
-  const message = visible(info.message);
+  // The list of a configuration's mistakes names the file before each of them.
+  const message = visible(info.code === 'config' ? info.message.replaceAll(`\n  ${process.cwd()}${sep}`, '\n  ') : info.message);
   const place = info.where === undefined ? '' : visible(formatPlace(nearby(info.where)));
   const short = !message.includes('\n') && widthOf(`${place}: ${message}`) < width - 20;
   return [

@@ -68,6 +68,10 @@ export async function findRun(root: string, nameOrPrefix: string, kinds?: readon
   if (nameOrPrefix === 'latest') {
     const latest = places.find(({ info }) => kinds === undefined || kinds.includes(info.kind));
     if (latest !== undefined) return latest;
+    const training = kinds?.every((kind) => kind === 'training') ?? false;
+    throw training
+      ? new TuningForkError('usage', `There is no training in ${root} yet.`, { next: 'Start one with: tuning-fork train --conf <yaml>' })
+      : new TuningForkError('usage', `There is no run in ${root} yet.`, { next: 'Start one with: tuning-fork rollout --conf <yaml>' });
   }
   const wanted = nameOrPrefix.replaceAll('\\', '/').replace(/\/+$/, '');
   const named = places.map((place) => ({ place, name: relative(resolve(root), place.dir).split(sep).join('/') }));

@@ -12,6 +12,7 @@ const yaml = readFileSync(join(person.cwd, 'tuning-fork.yaml'), 'utf8');
 person.write('broken.yaml', `${yaml}\n  rollout:\n`);
 person.write('tab.yaml', 'tuning_fork:\n\tmodel: 1\n');
 person.write('key.yaml', yaml.replace('num_repeat', 'num_repeats'));
+person.write('keys.yaml', yaml.replace('num_repeat', 'num_repeats').replace('task_judge', 'task_jugde'));
 person.write('workflow.yaml', yaml.replace('->MyWorkflow', '->YourWorkflow'));
 person.write('nofile.yaml', yaml.replace('workflow.ts->', 'nothing.ts->'));
 person.write('data.yaml', yaml.replace('data/training.jsonl', 'data/nothing.jsonl'));
@@ -49,6 +50,7 @@ const mistakes: [line: string, sentence: RegExp, next: RegExp | null][] = [
   ['rollout -c broken.yaml', /broken\.yaml:\d+:\d+/, /./],
   ['rollout -c tab.yaml', /tab\.yaml:2:1[^]*tab/i, null],
   ['rollout -c key.yaml', /key\.yaml:\d+:\d+.*num_repeats/s, /num_repeat/],
+  ['rollout -c keys.yaml', /has 2 mistakes:\n {2}keys\.yaml:\d+:\d+: .*\n[^]*\n {2}keys\.yaml:/, /./],
   ['rollout -c workflow.yaml', /YourWorkflow/, /MyWorkflow/],
   ['rollout -c nofile.yaml', /nofile\.yaml:\d+:\d+[^]*nothing\.ts/, /./],
   ['rollout -c syntax.yaml', /syntax\.ts:1/, /./],

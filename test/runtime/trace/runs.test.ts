@@ -47,6 +47,7 @@ test('a run is found by name, prefix, path or as the latest', async (context) =>
   assert.equal(await found('examples/first'), dirs[0]);
   assert.equal(await found(dirs[1]!), dirs[1]);
   await assert.rejects(found('20261119'), { code: 'usage', message: /"20261119" fits 2 runs/, next: /math.20261119-1000, .*math.20261119-0900/ });
+  await assert.rejects(findRun(join(root, 'nothing'), 'latest', ['training']), { code: 'usage', message: /There is no training in .*nothing yet\./, next: /tuning-fork train --conf/ });
   await assert.rejects(found('2027'), { code: 'usage', message: /There is no run "2027"/, next: /The newest there/ });
   await assert.rejects(findRun(join(root, 'nothing'), 'latest'), { next: /Start one with/ });
 });
