@@ -29,7 +29,7 @@ test(`${KILLS} times killed with SIGKILL, no acknowledged call and no sealed rol
   const children = [start(), start()];
   for (let kill = 0; kill < KILLS; kill++) {
     if (kill + 2 < KILLS) children.push(start());
-    const told = await runAndKill(children.shift()!, { dir, first: kill * 10_000 }, { lines: 10 + random() * 60, then: random() * 4 });
+    const told = await runAndKill(children.shift()!, { dir, first: kill * 10_000 }, { lines: 10 + random() * 60, wait: random() * 4 });
     acknowledged += told.length;
     for (const line of told) learn(known, line);
     await verify(dir, known);
@@ -54,7 +54,7 @@ function start(): ChildProcess {
 }
 
 /** Killed after so much has been acknowledged, not after a time: a busy machine must not make it an easier test. */
-async function runAndKill(child: ChildProcess, order: { dir: string; first: number }, after: { lines: number; then: number }): Promise<string[]> {
+async function runAndKill(child: ChildProcess, order: { dir: string; first: number }, after: { lines: number; wait: number }): Promise<string[]> {
   let output = '';
   let lines = 0;
   const ready = new Promise<void>((resolve) => child.stdout!.setEncoding('utf8').on('data', (text: string) => {
@@ -65,7 +65,7 @@ async function runAndKill(child: ChildProcess, order: { dir: string; first: numb
   const closed = once(child, 'close');
   child.stdin!.write(JSON.stringify(order));
   await Promise.race([ready, closed.then(([code]) => assert.fail(`the child ended with ${code} by itself`))]);
-  await new Promise((resolve) => setTimeout(resolve, after.then));
+  await new Promise((resolve) => setTimeout(resolve, after.wait));
   child.kill('SIGKILL');
   await closed;
   return output.slice(0, output.lastIndexOf('\n')).split('\n').slice(1);
