@@ -51,11 +51,11 @@ class Chooser:
     def draw(self, logits: Tensor, uniform: Sequence[float]) -> list[Chosen | None]:
         """`logits` [rows, vocabulary]; the numbers of `uniform` in [0, 1) decide. None where a logit is not finite."""
         logits = logits.float()
-        smallest, largest = logits.aminmax(dim=-1, keepdim=True)
-        finite = (smallest.isfinite() & largest.isfinite())[:, 0]
-        weights = ((logits - largest) * self._scale).exp_()
+        largest, likeliest = logits.max(-1, keepdim=True)
+        finite = logits.amin(-1).isfinite() & largest[:, 0].isfinite()  # aminmax takes five times as long on a CPU
+        weights = (logits - largest).mul_(self._scale).exp_()
         target = torch.tensor(uniform, dtype=torch.float64).to(self._device, non_blocking=True)
-        ids, total = self._pick(weights, logits, target)
+        ids, total = self._pick(weights, likeliest[:, 0], target)
         score = (logits.gather(1, ids[:, None])[:, 0] - largest[:, 0]) * self._scale[:, 0]
         logprobs = (score.double() - total.log()).clamp(min=UNLIKELY).float()
         table = torch.stack([ids.double(), logprobs.double(), finite.double()]).cpu()
@@ -65,7 +65,7 @@ class Chooser:
                 chosen[row] = _choose_row(weights[row], drawn.id, self._choices[row], uniform[row])
         return chosen
 
-    def _pick(self, weights: Tensor, logits: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    def _pick(self, weights: Tensor, likeliest: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """The token under each number, and the sum of all weights. Sums in float64, block by block: only one block a row is walked."""
         rows = weights.shape[0]
         blocks = weights.view(rows, -1, self._block)
@@ -77,9 +77,8 @@ class Chooser:
         start = ends.gather(1, block) - sums.gather(1, block)
         within = blocks.gather(1, block[:, :, None].expand(-1, -1, self._block))[:, 0].double().cumsum(-1) + start
         place = (within <= target).sum(-1)
-        best = logits.argmax(-1)
         outside = self._greedy | (place == self._block)  # the last bits of two sums
-        return torch.where(outside, best, block[:, 0] * self._block + place.clamp(max=self._block - 1)), total
+        return torch.where(outside, likeliest, block[:, 0] * self._block + place.clamp(max=self._block - 1)), total
 
 
 def _choose_row(weights: Tensor, id: int, choice: Choice, uniform: float) -> Chosen:
