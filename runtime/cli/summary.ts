@@ -48,9 +48,14 @@ export async function nameOfRun({ run, dir }: Pick<RunStatus, 'run' | 'dir'>): P
 
 function printHead({ info, elapsed }: Ending['status'], entries: IndexEntry[], cancelled: boolean): void {
   const ended = entries.filter((entry) => entry.status !== 'cancelled');
-  const tasks = new Set(ended.map(({ taskIndex }) => taskIndex)).size;
+  const tasks = new Set(ended.map(taskOf)).size;
   const done = t('{0} of {1} in {2}', plural(ended.length, '{0} rollout', '{0} rollouts'), plural(tasks, '{0} task', '{0} tasks'), duration(elapsed));
   print([paint.bold(fit(info.workflow, 30)), fit(info.policy, 30), done, ...(cancelled ? [paint.yellow(t('cancelled'))] : [])].join(paint.dim(' · ')));
+}
+
+/** Training and validation each count from 0. */
+function taskOf({ split, taskIndex }: IndexEntry): string {
+  return `${split} ${taskIndex}`;
 }
 
 function printFigures(entries: IndexEntry[], elapsed: number): void {
@@ -59,7 +64,7 @@ function printFigures(entries: IndexEntry[], elapsed: number): void {
   const ended = entries.filter(({ status }) => status !== 'cancelled');
   const failed = entries.filter(({ status }) => status === 'failed').length;
   const sum = (name: 'calls' | 'prompt' | 'sampled' | 'trained', of = entries): number => of.reduce((total, entry) => total + entry[name], 0);
-  const groups = [...Map.groupBy(entries.filter(({ reward }) => reward !== null), ({ taskIndex }) => taskIndex).values()].filter((group) => group.length > 1);
+  const groups = [...Map.groupBy(entries.filter(({ reward }) => reward !== null), (entry) => `${entry.step} ${taskOf(entry)}`).values()].filter((group) => group.length > 1);
   const spread = groups.filter((group) => group.some(({ reward }) => reward !== group[0]!.reward)).length;
   const seconds = elapsed / 1_000;
   const rows: [name: string, value: string, more: string][] = [
@@ -91,7 +96,8 @@ function successRow(judged: boolean[]): [string, string, string] {
 }
 
 function printTasks(entries: IndexEntry[]): void {
-  const tasks = [...Map.groupBy(entries, ({ taskIndex }) => taskIndex)].toSorted(([a], [b]) => a - b).map(([, group]) => group.toSorted((a, b) => a.sample - b.sample));
+  const tasks = [...Map.groupBy(entries, taskOf).values()].map((group) => group.toSorted((a, b) => a.step - b.step || a.sample - b.sample))
+    .toSorted(([a], [b]) => a!.split.localeCompare(b!.split) || a!.taskIndex - b!.taskIndex);
   if (tasks.length < 2 || entries.every(({ reward }) => reward === null)) return;
   const shown = tasks.slice(0, TASK_ROWS);
   const names = Math.min(28, Math.max(...shown.map((group) => widthOf(fit(group[0]!.task, 28)))));

@@ -1,8 +1,11 @@
 /** What a person reads when a training is over: before and after, where the weights are, what to type next. */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import type { TuningForkConfig } from '../protocol/config.ts';
 import type { RunInfo } from '../protocol/trace.ts';
+import type { TrainingReport } from '../protocol/training.ts';
+import { REPORT } from '../training/report.ts';
 import type { Followed } from './follow.ts';
 import { COMMAND } from './invocation.ts';
 import { errPaint, note, paint, print } from './io.ts';
@@ -15,22 +18,36 @@ import type { TrainView } from './train-view.ts';
 export async function endOfTraining(view: TrainView, { status, state, error }: Followed): Promise<void> {
   if (error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);
   const name = await nameOfRun(status);
-  if (view.report !== undefined) {
-    const { report, files } = view.report;
-    print();
-    for (const line of reportLines(report)) print(line);
-    print();
-    print(`${paint.dim(t('report'))}  ${shown(files.html)}`);
-    const weights = report.checkpoints.best ?? report.checkpoints.last;
-    if (weights !== null) {
-      const folder = shown(join(status.dir, weights));
-      print(`\n${t('Use what it has learned:')}`);
-      const gpu = existsSync(join(status.dir, weights, 'onnx')) ? '' : ' --set backbone=gpu';
-      print(`  ${COMMAND} rollout --conf ${shown(status.info.conf)}${workflowOption(status.info)}${gpu} --split validation --model ${folder}`);
-      print(`  ${COMMAND} serve ${folder}`);
-    }
-  }
-  if (state !== 'finished') print(`\n${t('Go on with it:')}\n  ${COMMAND} train --resume --run ${name}`);
+  if (view.report !== undefined) printReport(view.report.report, status);
+  if (state !== 'finished') printResume(name);
+}
+
+/** One that is over, later on; false where it came to no report. */
+export async function showTraining(dir: string, info: RunInfo): Promise<boolean> {
+  const file = join(dir, REPORT.json);
+  if (info.state === 'running' || !existsSync(file)) return false;
+  if (info.error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(info.error, errPaint)}`);
+  printReport(JSON.parse(await readFile(file, 'utf8')) as TrainingReport, { dir, info });
+  if (info.state !== 'finished') printResume(await nameOfRun({ run: info.run, dir }));
+  return true;
+}
+
+function printReport(report: TrainingReport, { dir, info }: { dir: string; info: RunInfo }): void {
+  print();
+  for (const line of reportLines(report)) print(line);
+  print();
+  print(`${paint.dim(t('report'))}  ${shown(join(dir, REPORT.html))}`);
+  const weights = report.checkpoints.best ?? report.checkpoints.last;
+  if (weights === null) return;
+  const folder = shown(join(dir, weights));
+  print(`\n${t('Use what it has learned:')}`);
+  const gpu = existsSync(join(dir, weights, 'onnx')) ? '' : ' --set backbone=gpu';
+  print(`  ${COMMAND} rollout --conf ${shown(info.conf)}${workflowOption(info)}${gpu} --split validation --model ${folder}`);
+  print(`  ${COMMAND} serve ${folder}`);
+}
+
+function printResume(name: string): void {
+  print(`\n${t('Go on with it:')}\n  ${COMMAND} train --resume --run ${name}`);
 }
 
 /** Where the workflow came from the command line, and so isn't in the configuration: its file is absolute then. */

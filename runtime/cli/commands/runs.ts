@@ -110,6 +110,7 @@ async function show(args: Args, name = 'latest'): Promise<number> {
     for (const entry of entries) printJson({ type: 'rollout', ...entry });
     return EXIT.ok;
   }
+  if (info.kind === 'training' && await (await import('../train-end.ts')).showTraining(dir, info)) return EXIT.ok;
   if (entries.length === 0) print(t('{0} ({1}) has no rollout yet.', info.run, info.state));
   const elapsed = (info.finished === undefined ? Date.now() : Date.parse(info.finished)) - Date.parse(info.created);
   await summarize({ status: { run: info.run, dir, info, elapsed }, state: info.state, error: info.error }, await storedFailures(entries));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -204,4 +204,16 @@ test('AgentJet’s own call runs validation tasks; other backbones say that they
     assert.equal(refused.code, 2);
     assert.match(refused.err, new RegExp(`^Error: .*backbone "${backbone}".*\\n {2}→ Train the same file on this machine with --backbone embedded`));
   }
+});
+
+test('a training that is over is shown as it was at its end; without its report, task by task', async () => {
+  const trained = await person.type('train -c tuning-fork.yaml --steps 1 --set data.train_batch_size=4 --set trainer_common.val_max_num_task_each_validation=2');
+  assert.equal(trained.code, 0, trained.err);
+  const shown = await person.type('runs show latest');
+  assert.deepEqual([shown.code, shown.out], [0, trained.out]);
+  assert.match(shown.out, /^\ntool_agent · embedded · 1 step in .*\n\n +before +after +gain\nreward, greedy +\d/);
+  rmSync(join(person.cwd, /^report {2}(.*)html$/m.exec(shown.out)![1]! + 'json'));
+  const { out } = await person.type('runs show latest');
+  assert.match(out, /of 6 tasks in /);
+  assert.equal(out.match(/^ {2}(training|validation)-\d+ /gm)?.length, 6);
 });
