@@ -14,8 +14,8 @@ export const runOptions: Options = {
   train: { value: 'roles', help: 'Roles to train, comma separated, instead of the ones the workflow names', many: true },
   temperature: { value: 't', help: 'Sampling temperature; 0 is greedy', number: { integer: false, least: 0 } },
   seed: { value: 'n', help: 'Seed; the same one gives the same rollouts', number: wholeNumber(0) },
-  workflow: { value: 'file->name', help: 'Another workflow than the one in the configuration: file.ts->Class, or ->function' },
-  judge: { value: 'file->name', help: 'Another judge: file.ts->Class, or builtin->math_answer' },
+  workflow: { value: 'file->name', help: 'Another workflow than the one in the configuration: "file.ts->Class", or ->function; in quotes' },
+  judge: { value: 'file->name', help: 'Another judge: "file.ts->Class", or "builtin->math_answer"' },
   set: { value: 'key=value', help: 'A value for a key of the configuration, e.g. rollout.num_repeat=8; may be given more than once', many: true },
 };
 
