@@ -52,7 +52,7 @@ class Chooser:
         """`logits` [rows, vocabulary]; the numbers of `uniform` in [0, 1) decide. None where a logit is not finite."""
         logits = logits.float()
         largest, likeliest = logits.max(-1, keepdim=True)
-        finite = logits.amin(-1).isfinite() & largest[:, 0].isfinite()  # aminmax takes five times as long on a CPU
+        finite = logits.amin(-1).isfinite() & largest[:, 0].isfinite()  # aminmax takes several times as long on a CPU
         weights = (logits - largest).mul_(self._scale).exp_()
         target = torch.tensor(uniform, dtype=torch.float64).to(self._device, non_blocking=True)
         ids, total = self._pick(weights, likeliest[:, 0], target)
