@@ -13,6 +13,7 @@ import { out, paint, print } from './io.ts';
 import { plural, t } from './l10n.ts';
 import { describeError, nearby } from './report.ts';
 import { clip, padEnd, padStart, visible, widthOf } from './terminal.ts';
+import { stateWord } from './words.ts';
 
 export async function showRollout(record: RolloutRecord, info: RunInfo, runsRoot: string, withTokens: boolean): Promise<void> {
   const tokenizer = withTokens ? await tokenizerOf(info, runsRoot) : undefined;
@@ -28,7 +29,7 @@ export async function showRollout(record: RolloutRecord, info: RunInfo, runsRoot
 }
 
 function printHead(record: RolloutRecord): void {
-  const outcome = record.status === 'finished' ? `${t('reward')} ${paint.bold(decimal(record.reward ?? NaN, 3))}` : paint.red(record.status);
+  const outcome = record.status === 'finished' ? `${t('reward')} ${paint.bold(decimal(record.reward ?? NaN, 3))}` : paint.red(stateWord(record.status));
   const attempt = record.attempt > 1 ? [t('attempt {0}', record.attempt)] : [];
   print([paint.bold(record.rollout), visible(record.taskId), outcome, duration(record.duration), ...attempt].join(paint.dim(' · ')));
   if (record.parent !== undefined) print(paint.dim(t('forked from {0} after its first {1}', record.parent.rollout, plural(record.parent.call, '{0} call', '{0} calls'))));

@@ -9,7 +9,7 @@ import { count, decimal, duration, percent } from './format.ts';
 import { COMMAND } from './invocation.ts';
 import { err, errPaint, note, out, paint, print } from './io.ts';
 import { plural, t } from './l10n.ts';
-import { describeError } from './report.ts';
+import { describeError, inOurWords } from './report.ts';
 import type { Failure } from './run-view.ts';
 import { histogram, mean, meanMargin, shareInterval } from './statistics.ts';
 import { clip, fit, padEnd, padStart, widthOf } from './terminal.ts';
@@ -124,7 +124,7 @@ function printFailures(failures: readonly Failure[]): void {
   const often = failures.filter(({ error, rollouts }) => error.code !== 'rollout-cancelled' && rollouts.length > 1).toSorted((a, b) => b.rollouts.length - a.rollouts.length);
   for (const { error, rollouts } of often.slice(0, KINDS_OF_FAILURE)) {
     const head = `${errPaint.red(`✗ ${plural(rollouts.length, '{0} rollout', '{0} rollouts')}:`)} `;
-    note(head + fit(error.message, Math.max(20, err.width - widthOf(head))));
+    note(head + fit(inOurWords(error).message, Math.max(20, err.width - widthOf(head))));
     note(errPaint.dim(`  ${fit(rollouts.toSorted(inOrder).join(' '), err.width - 2)}`));
   }
 }

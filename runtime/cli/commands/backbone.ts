@@ -12,6 +12,7 @@ import { plural, t } from '../l10n.ts';
 import { projectOf } from '../project.ts';
 import { printTable } from '../table.ts';
 import { padEnd, widthOf } from '../terminal.ts';
+import { kindWord, stateWord } from '../words.ts';
 
 /** How long a backbone may take to say hello, and to cancel what it runs. */
 const PATIENCE_MS = 2_000;
@@ -50,8 +51,8 @@ function show({ version, pid, uptime, project, policies, runs, clients }: Backbo
   printTable([
     { head: t('run'), cells: runs.map(({ run }) => run) },
     { head: t('workflow'), cells: runs.map(({ info }) => info.workflow), drop: 2 },
-    { head: t('kind'), cells: runs.map(({ info }) => info.kind), drop: 1 },
-    { head: t('state'), cells: runs.map(({ info }) => info.state) },
+    { head: t('kind'), cells: runs.map(({ info }) => kindWord(info.kind)), drop: 1 },
+    { head: t('state'), cells: runs.map(({ info }) => stateWord(info.state)) },
     { head: t('rollouts'), cells: runs.map(({ progress }) => `${count(doneOf(progress))}/${count(progress.planned)}`), right: true },
   ], out.width);
 }

@@ -8,7 +8,7 @@ import { decimal } from '../format.ts';
 import { COMMAND } from '../invocation.ts';
 import { errPaint, note, out, paint, print } from '../io.ts';
 import { plural, t } from '../l10n.ts';
-import { describeError } from '../report.ts';
+import { describeError, inOurWords } from '../report.ts';
 import { inOrder, nameOfRun } from '../summary.ts';
 import { fit, padEnd, padStart, widthOf } from '../terminal.ts';
 import { exitCode, tellSummary, viewFor } from './rollout.ts';
@@ -75,7 +75,7 @@ function reportForks(parent: RolloutRecord, forks: RolloutRecord[], run: string)
   const line = (record: RolloutRecord, more: string): void => print(`  ${padEnd(record.rollout, width)}  ${record.reward === null ? padStart(paint.red('✗'), 6) : padStart(decimal(record.reward), 6)}  ${more}`.trimEnd());
   print();
   line(parent, paint.dim(t('as it was')));
-  for (const fork of forks) line(fork, fork.error === undefined ? '' : fork.status === 'cancelled' ? paint.dim(t('cancelled')) : fit(fork.error.message, Math.max(20, out.width - width - 12)));
+  for (const fork of forks) line(fork, fork.error === undefined ? '' : fork.status === 'cancelled' ? paint.dim(t('cancelled')) : fit(inOurWords(fork.error).message, Math.max(20, out.width - width - 12)));
   const shown = forks.find(({ status }) => status === 'finished');
   if (shown === undefined) return;
   print();

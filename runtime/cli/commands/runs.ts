@@ -18,6 +18,7 @@ import { RunView, type Failure } from '../run-view.ts';
 import { showRollout } from '../show-rollout.ts';
 import { readEntries, summarize } from '../summary.ts';
 import { printTable } from '../table.ts';
+import { kindWord, stateWord } from '../words.ts';
 import { exitCode, tellSummary, viewFor } from './rollout.ts';
 import { exportTo } from './runs-export.ts';
 
@@ -80,11 +81,11 @@ async function list(args: Args, name: string | undefined): Promise<number> {
 }
 
 function table(found: RunSummary[]): void {
-  const state = ({ info }: RunSummary): string => (info.state === 'failed' ? paint.red(info.state) : info.state === 'running' ? paint.green(info.state) : info.state);
+  const state = ({ info: { state } }: RunSummary): string => (state === 'failed' ? paint.red : state === 'running' ? paint.green : String)(stateWord(state));
   printTable([
     { head: t('run'), cells: found.map(({ info }) => info.run) },
     { head: t('experiment'), cells: found.map(({ info }) => `${info.project}/${info.experiment}`), drop: 3 },
-    { head: t('kind'), cells: found.map(({ info }) => info.kind), drop: 4 },
+    { head: t('kind'), cells: found.map(({ info }) => kindWord(info.kind)), drop: 4 },
     { head: t('state'), cells: found.map(state) },
     { head: t('rollouts'), cells: found.map(({ info, counts }) => info.planned === 0 ? count(counts.rollouts) : `${count(counts.rollouts)}/${count(info.planned)}`), right: true },
     { head: t('reward'), cells: found.map(({ counts }) => decimal(counts.meanReward ?? NaN, 3)), right: true },
@@ -111,7 +112,7 @@ async function show(args: Args, name = 'latest'): Promise<number> {
     return EXIT.ok;
   }
   if (info.kind === 'training' && await (await import('../train-end.ts')).showTraining(dir, info)) return EXIT.ok;
-  if (entries.length === 0) print(t('{0} ({1}) has no rollout yet.', info.run, info.state));
+  if (entries.length === 0) print(info.state === 'running' ? t('{0} has no rollout yet.', info.run) : t('{0} ({1}) has no rollout.', info.run, stateWord(info.state)));
   const elapsed = (info.finished === undefined ? Date.now() : Date.parse(info.finished)) - Date.parse(info.created);
   await summarize({ status: { run: info.run, dir, info, elapsed }, state: info.state, error: info.error }, await storedFailures(entries));
   return EXIT.ok;
