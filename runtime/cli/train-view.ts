@@ -232,8 +232,8 @@ function stepLine(row: StepRow, plan: TrainingPlan | undefined): string {
 }
 
 function evaluationLine({ step, tasks, greedy, sampled, best }: EvaluationRow): string {
-  const figure = ({ reward, success }: EvaluationRow['greedy']): string =>
-    `${decimal(reward?.mean ?? NaN, 3)} [${decimal(reward?.low ?? NaN)}, ${decimal(reward?.high ?? NaN)}]${success === null ? '' : ` ${percent(success.mean)}`}`;
+  const figure = ({ reward, success }: EvaluationRow['greedy']): string => reward === null ? '–'
+    : `${decimal(reward.mean, 3)} [${decimal(reward.low)}, ${decimal(reward.high)}]${success === null ? '' : ` ${percent(success.mean)}`}`;
   const when = step === 0 ? t('before training') : t('after step {0}', step);
   return `${errPaint.cyan('◆')} ${t('{0}, {1} validation tasks: greedy {2}, sampled {3}', when, count(tasks), figure(greedy), figure(sampled))}${best ? errPaint.green(t(' (best)')) : ''}`;
 }

@@ -176,8 +176,8 @@ class Check implements Watcher {
       }, this);
       if (interrupted) return EXIT.cancelled;
       if (error !== undefined) {
-        const guilty = error.code === 'workflow' || error.code === 'judge' || (this.#modelReady && !this.#workflowReady) ? 'workflow' : 'model';
-        this.#tellError(guilty, guilty === 'workflow' ? t('workflow') : t('model'), error);
+        const guilty = error.code === 'judge' ? 'judge' : error.code === 'workflow' || (this.#modelReady && !this.#workflowReady) ? 'workflow' : 'model';
+        this.#tellError(guilty, { judge: t('judge'), workflow: t('workflow'), model: t('model') }[guilty], error);
       }
       await this.#untrainable(status.dir);
       if (this.#args.on('history')) await this.#history(status.dir);

@@ -1,6 +1,6 @@
 /** `tuning-fork runs export`: a run, or some of its rollouts, as a file or on standard output. */
 import { existsSync } from 'node:fs';
-import { extname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { ExportChoice } from '../../protocol/viewer.ts';
@@ -27,6 +27,7 @@ export async function exportTo(args: Args, name = 'latest'): Promise<number> {
   if (to === undefined && format !== 'jsonl' && args.on('json')) throw new TuningForkError('usage', t('--json and --format {0} contradict each other.', format), { next: t('Leave one of them out, or name a file: --to {0}', `rollouts.${format}`) });
   if (to === undefined && format === 'parquet' && process.stdout.isTTY) throw new TuningForkError('usage', t('Parquet is nothing for a terminal.'), { next: t('Name a file: --to {0}', 'rollouts.parquet') });
   if (to !== undefined && existsSync(to) && !args.on('force')) throw new TuningForkError('usage', t('{0} is there already.', nearby({ file: to }).file), { next: t('Choose another name, or replace it with --force.') });
+  if (to !== undefined && !existsSync(dirname(to))) throw new TuningForkError('usage', t('There is no folder {0}.', nearby({ file: dirname(to) }).file), { next: t('Make it first, or name a file in another folder.') });
   const { dir } = await runNamed(args, name);
   const reader = await openRunReader(dir);
   if (choice.filter !== undefined) checkFilter(choice.filter, mistakeIn(choice.filter, reader));

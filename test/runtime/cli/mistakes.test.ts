@@ -12,6 +12,8 @@ const yaml = readFileSync(join(person.cwd, 'tuning-fork.yaml'), 'utf8');
 person.write('broken.yaml', `${yaml}\n  rollout:\n`);
 person.write('tab.yaml', 'tuning_fork:\n\tmodel: 1\n');
 person.write('key.yaml', yaml.replace('num_repeat', 'num_repeats'));
+person.write('nojudge.yaml', yaml.replace('builtin->countdown', 'judge.ts'));
+person.write('judge.ts', "import { Judge } from 'tuning-fork';\nexport class Mine extends Judge {\n  judge(): { reward: number } {\n    return { reward: 1 };\n  }\n}\n");
 person.write('keys.yaml', yaml.replace('num_repeat', 'num_repeats').replace('task_judge', 'task_jugde'));
 person.write('workflow.yaml', yaml.replace('->MyWorkflow', '->YourWorkflow'));
 person.write('nofile.yaml', yaml.replace('workflow.ts->', 'nothing.ts->'));
@@ -35,6 +37,7 @@ const mistakes: [line: string, sentence: RegExp, next: RegExp | null][] = [
   ['runs export latest --format csv --json', /contradict/, /--to/],
   ['runs export latest --format csv --what records', /no table/, /--what/],
   ['runs export latest --to rollouts.txt', /names no format/, /\.parquet/],
+  ['runs export latest --to nowhere/rollouts.csv', /There is no folder nowhere\./, /Make it first/],
   ['runs export latest --filter rewrd', /"rewrd" is no column/, /--filter/],
   ['rolout', /There is no command "rolout"; did you mean "rollout"\?/, /--help/],
   ['rollout', /--conf <yaml> is missing\./, /rollout --help/],
@@ -92,6 +95,7 @@ test('check reports every kind of mistake on its own line, with exit code 1', as
     ['data.yaml', /^✗ data {11}[^]*nothing\.jsonl[^]*– dry rollout {4}Not tried/m],
     ['rows.yaml', /^✗ data {11}.*rows\.jsonl:1/m],
     ['judge.yaml', /^✗ (judge|configuration) [^]*cuontdown/m],
+    ['nojudge.yaml', /^✗ judge {10}[^]*named without its class/m],
     ['syntax.yaml', /^✗ workflow {7}.*syntax\.ts/m],
   ];
   for (const [conf, line] of checks) {
