@@ -55,9 +55,13 @@ export function exitCodeOf({ code }: ErrorInfo): number {
   return CALLERS.has(code) ? EXIT.usage : code === 'internal' ? EXIT.internal : EXIT.failed;
 }
 
+export function noteError(error: ErrorInfo): void {
+  note(errPaint.red(t('Error: ')) + describeError(error, errPaint));
+}
+
 export function reportError(error: unknown, json: boolean): number {
   const info = errorInfo(error);
   if (json) printJson({ type: 'error', error: info });
-  else note(`${errPaint.red(t('Error:'))} ${describeError(info, errPaint)}`);
+  else noteError(info);
   return exitCodeOf(info);
 }

@@ -9,7 +9,7 @@ import { count, decimal, duration, percent } from './format.ts';
 import { COMMAND } from './invocation.ts';
 import { err, errPaint, note, out, paint, print } from './io.ts';
 import { plural, t } from './l10n.ts';
-import { describeError, inOurWords } from './report.ts';
+import { inOurWords, noteError } from './report.ts';
 import type { Failure } from './run-view.ts';
 import { histogram, mean, meanMargin, shareInterval } from './statistics.ts';
 import { clip, fit, padEnd, padStart, widthOf } from './terminal.ts';
@@ -21,7 +21,7 @@ const KINDS_OF_FAILURE = 5;
 export type Ending = Pick<Followed, 'state' | 'error'> & { status: Omit<RunStatus, 'progress' | 'seq'> };
 
 export async function summarize({ status, state, error }: Ending, failures: readonly Failure[]): Promise<void> {
-  if (error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);
+  if (error !== undefined) noteError(error);
   const entries = readEntries(await openRunReader(status.dir));
   if (entries.length === 0) {
     if (state === 'cancelled') note(t('Cancelled before a rollout had ended.'));

@@ -8,15 +8,15 @@ import type { TrainingReport } from '../protocol/training.ts';
 import { REPORT } from '../training/report.ts';
 import type { Followed } from './follow.ts';
 import { COMMAND } from './invocation.ts';
-import { errPaint, note, paint, print } from './io.ts';
+import { paint, print } from './io.ts';
 import { t } from './l10n.ts';
-import { describeError } from './report.ts';
+import { noteError } from './report.ts';
 import { nameOfRun } from './summary.ts';
 import { reportLines } from './training-report.ts';
 import type { TrainView } from './train-view.ts';
 
 export async function endOfTraining(view: TrainView, { status, state, error }: Followed): Promise<void> {
-  if (error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);
+  if (error !== undefined) noteError(error);
   const name = await nameOfRun(status);
   if (view.report !== undefined) printReport(view.report.report, status);
   if (state !== 'finished') printResume(name);
@@ -26,7 +26,7 @@ export async function endOfTraining(view: TrainView, { status, state, error }: F
 export async function showTraining(dir: string, info: RunInfo): Promise<boolean> {
   const file = join(dir, REPORT.json);
   if (info.state === 'running' || !existsSync(file)) return false;
-  if (info.error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(info.error, errPaint)}`);
+  if (info.error !== undefined) noteError(info.error);
   printReport(JSON.parse(await readFile(file, 'utf8')) as TrainingReport, { dir, info });
   if (info.state !== 'finished') printResume(await nameOfRun({ run: info.run, dir }));
   return true;

@@ -11,7 +11,7 @@ import { startAndFollow, type Followed } from '../follow.ts';
 import { decimal } from '../format.ts';
 import { errPaint, EXIT, note } from '../io.ts';
 import { plural, t } from '../l10n.ts';
-import { describeError } from '../report.ts';
+import { noteError } from '../report.ts';
 import { exitCode, viewFor } from './rollout.ts';
 
 /** Enough for an interval of some 5 % on each side, in a minute or two on a small model. */
@@ -109,7 +109,7 @@ async function measure(args: Args, { temperature, repeats }: Plan, model: string
     ...asked(args), model, concurrency: args.number('concurrency'), workers: args.number('workers'),
   }, viewFor(args));
   const { status, error } = followed;
-  if (error !== undefined && !args.on('json')) note(`${errPaint.red(t('Error:'))} ${describeError(error, errPaint)}`);
+  if (error !== undefined && !args.on('json')) noteError(error);
   const pass = await readPass(status.dir, temperature);
   return { pass: pass.records.length === 0 ? undefined : pass, code: exitCode(followed) };
 }

@@ -3,9 +3,9 @@ import type { Command } from '../args.ts';
 import { runNamed } from '../find-run.ts';
 import { startAndFollow } from '../follow.ts';
 import { count, decimal } from '../format.ts';
-import { errPaint, note, paint, print, printJson } from '../io.ts';
+import { note, paint, print, printJson } from '../io.ts';
 import { plural, t } from '../l10n.ts';
-import { describeError } from '../report.ts';
+import { noteError } from '../report.ts';
 import { mean } from '../statistics.ts';
 import { nameOfRun } from '../summary.ts';
 import { fit, padEnd, padStart } from '../terminal.ts';
@@ -31,7 +31,7 @@ export const rejudge: Command = {
       for (const change of changes) printJson({ type: 'rejudged', ...change });
       tellSummary(followed);
     } else {
-      if (followed.error !== undefined) note(`${errPaint.red(t('Error:'))} ${describeError(followed.error, errPaint)}`);
+      if (followed.error !== undefined) noteError(followed.error);
       if (changes.length > 0) report(changes, await nameOfRun(followed.status));
       else if (followed.error === undefined && before.count === 0) note(t('{0} has no rollout that could be judged.', info.run));
     }
