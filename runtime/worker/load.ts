@@ -89,7 +89,7 @@ function refuseUnnamed({ file }: WorkerLoad['workflow'], module: Record<string, 
   const ours = Object.entries(module).filter(([, value]) => isClass(value) && typeof value.prototype[method] === 'function').map(([name]) => name);
   if (ours.length === 0) return;
   const path = relative(projectDir, file);
-  throw new TuningForkError(code, `${path} is named without its class.`, { where: { file }, next: `Name it too: ${ours.map((name) => `${path}->${name}`).join(', ')}` });
+  throw new TuningForkError(code, 'The class that is meant in this file is not named.', { where: { file }, next: `Name it too: ${ours.map((name) => `${path}->${name}`).join(', ')}` });
 }
 
 const modules = new Map<string, Promise<Record<string, unknown>>>();

@@ -99,7 +99,7 @@ function tell(args: Args, outcome: Outcome): Outcome {
   const shown = relative(process.cwd(), file) || file;
   if (args.on('json')) printJson({ type: 'test', passed: error === undefined, ...outcome });
   else if (error === undefined) print(`${paint.green('✓')} ${visible(shown)}  ${paint.dim(`${plural(calls, '{0} call', '{0} calls')}, ${t('reward {0}', decimal(reward ?? NaN))}`)}`);
-  else print(`${paint.red('✗')} ${visible(shown)}\n  ${describeError(error, paint, out.width - 2).replaceAll('\n', '\n  ')}`);
+  else print(`${paint.red('✗')} ${visible(shown)}\n  ${describeError(error.where?.file === file && error.where.line === undefined ? { ...error, where: undefined } : error, paint, out.width - 2).replaceAll('\n', '\n  ')}`);
   return outcome;
 }
 

@@ -42,7 +42,7 @@ const mistakes: [line: string, sentence: RegExp, next: RegExp | null][] = [
   ['rolout', /There is no command "rolout"; did you mean "rollout"\?/, /--help/],
   ['rollout', /--conf <yaml> is missing\./, /rollout --help/],
   ['rollout tuning-fork.yaml', /The configuration follows --conf\./, /--conf tuning-fork\.yaml/],
-  ['rollout -c tuning-fork.yaml --workflow workflow.ts', /workflow\.ts is named without its class\./, /workflow\.ts->MyWorkflow/],
+  ['rollout -c tuning-fork.yaml --workflow workflow.ts', /workflow\.ts: The class that is meant in this file is not named\./, /workflow\.ts->MyWorkflow/],
   ['rollout -c tuning-fork.yaml --concurency 3', /did you mean --concurrency\?/, /rollout --help/],
   ['rollout -c tuning-fork.yaml -n 0', /--repeats takes a whole number from 1 on, not "0"\./, /rollout --help/],
   ['rollout -c tuning-fork.yaml --temperature -1', /--temperature takes a number from 0 on, not "-1"\./, /rollout --help/],
@@ -95,7 +95,7 @@ test('check reports every kind of mistake on its own line, with exit code 1', as
     ['data.yaml', /^✗ data {11}[^]*nothing\.jsonl[^]*– dry rollout {4}Not tried/m],
     ['rows.yaml', /^✗ data {11}.*rows\.jsonl:1/m],
     ['judge.yaml', /^✗ (judge|configuration) [^]*cuontdown/m],
-    ['nojudge.yaml', /^✗ judge {10}[^]*named without its class/m],
+    ['nojudge.yaml', /^✗ judge {10}judge\.ts: The class [^]*judge\.ts->Mine/m],
     ['syntax.yaml', /^✗ workflow {7}.*syntax\.ts/m],
   ];
   for (const [conf, line] of checks) {

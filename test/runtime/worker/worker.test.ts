@@ -196,7 +196,7 @@ describe('loading user code', () => {
     ['a missing file', { file: `${fixtures}nowhere.ts`, className: 'X' }, /nowhere\.ts does not exist/],
     ['a function that tune() did not get', { file: `${fixtures}tuned-twice.ts`, className: 'third' }, /no exported class third/],
     ['an entrypoint without a workflow', { file: `${fixtures}grader.ts`, className: '*' }, /^INVALID_WORKFLOW_CLASS: No AgentWorkflow subclass found in 'grader\.ts'\.$/],
-    ['a file of ours without its class', { file: workflows, className: '*' }, /workflows\.ts is named without its class\.$/],
+    ['a file of ours without its class', { file: workflows, className: '*' }, /^The class that is meant in this file is not named\.$/],
     ['a missing class', { file: workflows, className: 'Missbehaves' }, /no exported class Missbehaves/],
     ['an export that is no class', { file: workflows, className: 'notAClass' }, /no exported class notAClass/],
     ['a syntax error', { file: `${fixtures}syntax-error.ts`, className: 'Broken' }, /Importing failed/],
