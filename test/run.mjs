@@ -28,14 +28,16 @@ const gpu = all.filter((file) => file.startsWith('test/gpu/') || file === 'test/
 const fast = all.filter((file) => ![slow, journeys, frameworks, gpu].some((others) => others.includes(file)));
 
 const bin = (name) => [join(root, 'node_modules', name === 'tsc' ? 'typescript/bin/tsc' : `${name}/bin/${name}`)];
+/** What a failed test leaves open keeps nobody waiting. */
+const ENDS = ['--test-force-exit'];
 const steps = [
   ...(words.length === 0 ? [['types', [...bin('tsc'), '--noEmit']], ['types of pages', [...bin('tsc'), '--noEmit', '-p', 'webview']], ['lint', [...bin('oxlint')]]] : []),
-  ...(fast.length > 0 ? [['tests', ['--test', '--test-concurrency=2', '--test-timeout=120000', ...fast]]] : []),
-  ...(slow.length > 0 ? [['tests of processes', ['--test', '--test-concurrency=2', '--test-timeout=180000', ...slow]]] : []),
+  ...(fast.length > 0 ? [['tests', ['--test', ...ENDS, '--test-concurrency=2', '--test-timeout=120000', ...fast]]] : []),
+  ...(slow.length > 0 ? [['tests of processes', ['--test', ...ENDS, '--test-concurrency=2', '--test-timeout=180000', ...slow]]] : []),
   ...(frameworks.length > 0 ? [
     ['agent frameworks', ['test/frameworks/setup.mjs']],
     ['types of frameworks', [...bin('tsc'), '-p', 'examples/frameworks']],
-    ['tests of frameworks', ['--test', '--test-concurrency=2', '--test-timeout=180000', ...frameworks]],
+    ['tests of frameworks', ['--test', ...ENDS, '--test-concurrency=2', '--test-timeout=180000', ...frameworks]],
   ] : []),
   ...(gpu.length > 0 ? [
     ['Python', ['test/python.mjs', '--if-there']],
