@@ -154,7 +154,9 @@ export function inTheirWords(problem: ErrorInfo, { keys }: TrinityTree): ErrorIn
     return { ...problem, message: 'A configuration of Trinity-RFT names no workflow.', next: 'Call tune(yourWorkflow, "this file") in your code, or give --workflow path/file.ts->function.' };
   }
   const reworded = (text: string): string => text.replace(/`([\w.]+)`/g, (whole, key: string) => (keys.has(key) ? `\`${keys.get(key)!}\`` : whole));
-  return { ...problem, message: reworded(problem.message), next: problem.next && reworded(problem.next) };
+  const { where } = problem;
+  const key = where?.key === undefined ? undefined : keys.get(where.key) ?? where.key;
+  return { ...problem, message: reworded(problem.message), next: problem.next && reworded(problem.next), ...(where && { where: { ...where, ...(key !== undefined && { key }) } }) };
 }
 
 /** Where a mapping has nothing that counts, it is named as a whole. */

@@ -100,6 +100,7 @@ test('what has no effect is told in one warning, mappings as a whole; a data set
 
 test('a mistake is told in the words of the file, at its place', () => {
   const text = EXAMPLE.replace('repeat_times: 8', 'repeat_times: none').replace('multi_step_grpo', 'opmd').replace('monitor:', 'monitr:');
+  assert.deepEqual(problems(text).map(({ where }) => where?.key), ['algorithm.algorithm_type', 'algorithm.repeat_times', 'monitr']);
   assert.deepEqual(problems(text).map(({ message, where }) => [where?.line, where?.column, message]), [
     [5, 3, '`algorithm.algorithm_type` is "opmd", which can’t be trained here.'],
     [6, 17, '`algorithm.repeat_times` must be a whole number, but is the text "none".'],
