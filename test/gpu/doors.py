@@ -19,10 +19,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import conftest
-
 from tuning_fork_gpu.models import LoraSettings
-from tuning_fork_gpu.server import Server, ServerOptions
-from tuning_fork_gpu.training import Learner
+from tuning_fork_gpu.serving.server import Server, ServerOptions
+from tuning_fork_gpu.training.learner import Learner
 
 TOKEN = "a token of the tests"
 PATIENCE = 60

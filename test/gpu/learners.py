@@ -12,12 +12,12 @@ from models import KINDS, SMALL
 from reference import logprobs_of, loss_of
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
-from tuning_fork_gpu.packs import Pack, PackBody, encode
-from tuning_fork_gpu.passes import Columns, objective_of
-from tuning_fork_gpu.requests import StepRequest
-from tuning_fork_gpu.rows import rows_of
+from tuning_fork_gpu.protocol.packs import Pack, PackBody, encode
+from tuning_fork_gpu.protocol.requests import StepRequest
 from tuning_fork_gpu.train_step import Objective
-from tuning_fork_gpu.training import Learner
+from tuning_fork_gpu.training.learner import Learner
+from tuning_fork_gpu.training.passes import Columns, objective_of
+from tuning_fork_gpu.training.rows import rows_of
 
 KINDS_OF_MODELS: dict[str, dict[str, Any]] = {
     **KINDS,

@@ -9,7 +9,7 @@ from tempfile import mkdtemp
 import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
-from tuning_fork_gpu.export_train import open_step
+from tuning_fork_gpu.export.training_graphs import open_step
 from tuning_fork_gpu.train_step import Objective, TrainStep
 
 VOCABULARY = 40

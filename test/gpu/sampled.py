@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from models import KINDS, SMALL
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
-
-from tuning_fork_gpu.cached_sampling import CachedSampler
-from tuning_fork_gpu.choosing import Choice
 from tuning_fork_gpu.errors import Refusal
-from tuning_fork_gpu.sampling import Call, Ended, Limits, Sampler, Token
+from tuning_fork_gpu.sampling.cached import CachedSampler
+from tuning_fork_gpu.sampling.choosing import Choice
+from tuning_fork_gpu.sampling.sampler import Call, Ended, Limits, Sampler, Token
 
 PATIENCE = 60
 

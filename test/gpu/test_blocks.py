@@ -14,11 +14,11 @@ from learners import apart, gradients_of, linear, make, one_tree, plain, score_b
 from models import VOCABULARY
 from torch.nn import functional as F
 from torch.nn.attention.flex_attention import create_block_mask, create_mask, flex_attention
-from tuning_fork_gpu.batches import batch, block_mask, flat
-from tuning_fork_gpu.packs import Pack
-from tuning_fork_gpu.rows import rows_of
-from tuning_fork_gpu.segments import are_cheaper, stretches
-from tuning_fork_gpu.training import Learner
+from tuning_fork_gpu.protocol.packs import Pack
+from tuning_fork_gpu.training.batches import batch, block_mask, flat
+from tuning_fork_gpu.training.learner import Learner
+from tuning_fork_gpu.training.rows import rows_of
+from tuning_fork_gpu.training.segments import are_cheaper, stretches
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_the_mask_s_blocks_are_those_of_every_pair_looked_at() -> None:
 def test_stretch_by_stretch_is_a_dense_mask(recompute: bool, qwen: Path, packs: list[Pack], monkeypatch: pytest.MonkeyPatch) -> None:
     answers = []
     for cheaper in (True, False):
-        monkeypatch.setattr("tuning_fork_gpu.batches.are_cheaper", lambda *_, cheaper=cheaper: cheaper)
+        monkeypatch.setattr("tuning_fork_gpu.training.batches.are_cheaper", lambda *_, cheaper=cheaper: cheaper)
         learner = Learner.load(str(qwen), recompute=recompute)
         assert (learner.passes.batch(learner.model, rows_of(packs, [0])).segments is not None) == cheaper
         answers.append((learner.score(score_body(packs)), *gradients_of(learner, packs)))

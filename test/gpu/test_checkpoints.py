@@ -15,9 +15,9 @@ from models import VOCABULARY
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 from tuning_fork_gpu.errors import Refusal
-from tuning_fork_gpu.merge import merge
-from tuning_fork_gpu.packs import Pack
-from tuning_fork_gpu.training import CheckpointBody, Learner, LoraSettings
+from tuning_fork_gpu.protocol.packs import Pack
+from tuning_fork_gpu.training.learner import CheckpointBody, Learner, LoraSettings
+from tuning_fork_gpu.training.merge import merge
 
 KINDS: dict[str, Callable[[str], Learner]] = {
     "full": Learner.load,
@@ -201,7 +201,7 @@ def test_a_checkpoint_appears_whole_or_not_at_all(qwen: Path, tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("tuning_fork_gpu.checkpoints.save_file", full)
+        patched.setattr("tuning_fork_gpu.training.checkpoints.save_file", full)
         with pytest.raises(Refusal, match="No space left"):
             learner.save(CheckpointBody("a", tmp_path / "a", True))
     assert not list(tmp_path.iterdir()) and not learner.checkpoints()

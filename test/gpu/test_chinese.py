@@ -32,7 +32,7 @@ def template(node: ast.expr) -> str | None:
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
-    for file in sorted(PACKAGE.glob("*.py")):
+    for file in sorted(PACKAGE.rglob("*.py")):
         yield file.name, ast.parse(file.read_text())
 
 

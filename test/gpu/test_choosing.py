@@ -7,9 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
-
-from tuning_fork_gpu.choosing import UNLIKELY, Choice, Chooser, Chosen
-from tuning_fork_gpu.randomness import TokenRandom, philox4x32, uniforms
+from tuning_fork_gpu.sampling.choosing import UNLIKELY, Choice, Chooser, Chosen
+from tuning_fork_gpu.sampling.randomness import TokenRandom, philox4x32, uniforms
 
 CPU = torch.device("cpu")
 DRAWS = 20_000

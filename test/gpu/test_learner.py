@@ -10,16 +10,28 @@ import pytest
 import torch
 from calls import Call, made_up, pack, path, tree
 from learners import (
-    SETTINGS, apart, forgetting, gradients_of, linear, make, naive_gradients, one_tree, plain, score_body, scored, step_body, weights_of,
+    SETTINGS,
+    apart,
+    forgetting,
+    gradients_of,
+    linear,
+    make,
+    naive_gradients,
+    one_tree,
+    plain,
+    score_body,
+    scored,
+    step_body,
+    weights_of,
 )  # fmt: skip
 from models import VOCABULARY, objective
 from reference import logprobs_of
-from test_export_train import Graphs
-from tuning_fork_gpu import predict
-from tuning_fork_gpu.export_train import open_step
-from tuning_fork_gpu.packs import Pack
+from test_training_graphs import Graphs
+from tuning_fork_gpu.export.training_graphs import open_step
+from tuning_fork_gpu.protocol.packs import Pack
 from tuning_fork_gpu.train_step import METRICS, Nodes, Objective, Optimizer
-from tuning_fork_gpu.training import Learner, LoraSettings
+from tuning_fork_gpu.training import predict
+from tuning_fork_gpu.training.learner import Learner, LoraSettings
 
 EMBEDDED = conftest.ROOT / "runtime/policy/embedded"
 GIVEN = objective()
@@ -259,7 +271,7 @@ def test_a_copy_to_sample_from_has_the_newest_weights_and_the_adapters_within(lo
 
 
 def test_paths_of_one_row_hold_each_target_once() -> None:
-    from tuning_fork_gpu.rows import rows_of
+    from tuning_fork_gpu.training.rows import rows_of
 
     for seed in range(5):
         calls = scored_without_model(made_up(seed, VOCABULARY))

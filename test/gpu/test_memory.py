@@ -10,10 +10,10 @@ import torch
 from calls import made_up
 from learners import linear, make, one_tree, plain, score_body, scored, step_body, weights_of
 from models import VOCABULARY
-from tuning_fork_gpu import memory
 from tuning_fork_gpu.errors import Refusal
-from tuning_fork_gpu.packs import Pack
-from tuning_fork_gpu.training import Learner
+from tuning_fork_gpu.protocol.packs import Pack
+from tuning_fork_gpu.training import memory
+from tuning_fork_gpu.training.learner import Learner
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 from tuning_fork_gpu import models
 from tuning_fork_gpu.errors import Refusal
-from tuning_fork_gpu.training import Learner, LoraSettings
+from tuning_fork_gpu.training.learner import Learner, LoraSettings
 
 
 @pytest.fixture

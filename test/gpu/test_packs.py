@@ -13,10 +13,10 @@ import pytest
 import torch
 from calls import Call, made_up
 from learners import SETTINGS, one_tree
-from tuning_fork_gpu import safetensors_body
 from tuning_fork_gpu.errors import Refusal
-from tuning_fork_gpu.packs import Limits, Pack, PackBody, Scores, encode, encode_scores
-from tuning_fork_gpu.requests import ScoreRequest, StepRequest
+from tuning_fork_gpu.protocol import safetensors_body
+from tuning_fork_gpu.protocol.packs import Limits, Pack, PackBody, Scores, encode, encode_scores
+from tuning_fork_gpu.protocol.requests import ScoreRequest, StepRequest
 
 LIMITS = Limits(vocabulary=40, context=64)
 REQUEST = {"stepId": "a", "version": 0, "settings": SETTINGS, "updates": [{"packs": [0], "denominator": 1.0}]}

@@ -12,13 +12,12 @@ import pytest
 import torch
 from sampled import PATIENCE, Answer, call_of, decoder, sample, sampler_of
 from transformers import PreTrainedModel
-
-from tuning_fork_gpu.cached_sampling import CachedSampler
-from tuning_fork_gpu.choosing import Choice
-from tuning_fork_gpu.open_sampler import open_sampler, why_not_cached
-from tuning_fork_gpu.plain_sampling import PlainSampler
-from tuning_fork_gpu.sampling import Limits
-from tuning_fork_gpu.steps import Run
+from tuning_fork_gpu.sampling.cached import CachedSampler
+from tuning_fork_gpu.sampling.choosing import Choice
+from tuning_fork_gpu.sampling.opening import open_sampler, why_not_cached
+from tuning_fork_gpu.sampling.plain import PlainSampler
+from tuning_fork_gpu.sampling.sampler import Limits
+from tuning_fork_gpu.sampling.steps import Run
 
 CHANCE = random.Random(3)
 GREEDY = Choice(temperature=0)

@@ -20,7 +20,6 @@ from doors import PATIENCE, Client, Process
 from learners import make, one_tree, plain, scored
 from models import VOCABULARY
 from test_server import step
-
 from tuning_fork_gpu import __main__ as command
 from tuning_fork_gpu.errors import Refusal
 

@@ -16,11 +16,10 @@ from calls import Call, made_up
 from doors import PATIENCE, TOKEN, Client, sample_body, serving
 from learners import SETTINGS, make, one_tree, plain, scored
 from models import VOCABULARY
-
-from tuning_fork_gpu import safetensors_body
 from tuning_fork_gpu.models import LoraSettings
-from tuning_fork_gpu.packs import encode
-from tuning_fork_gpu.server import Server
+from tuning_fork_gpu.protocol import safetensors_body
+from tuning_fork_gpu.protocol.packs import encode
+from tuning_fork_gpu.serving.server import Server
 
 PROMPT = [5, 6, 7, 8]
 
@@ -368,8 +367,7 @@ def test_weights_that_cannot_be_handed_over_end_it(model: Path, packs: list) -> 
     import asyncio
 
     from doors import Server, ServerOptions
-
-    from tuning_fork_gpu.training import Learner
+    from tuning_fork_gpu.training.learner import Learner
 
     server = Server(Learner.load(str(model)), ServerOptions(TOKEN, heartbeat=0.2))
 

@@ -14,10 +14,9 @@ from sampled import Answer, call_of, decoder, sample
 from test_sampling import gap
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
-
-from tuning_fork_gpu.cached_sampling import CachedSampler
-from tuning_fork_gpu.sampling import Limits
-from tuning_fork_gpu.steps import Run
+from tuning_fork_gpu.sampling.cached import CachedSampler
+from tuning_fork_gpu.sampling.sampler import Limits
+from tuning_fork_gpu.sampling.steps import Run
 
 PATIENCE = 60
 

@@ -15,7 +15,7 @@ import { warn } from '../report.ts';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The graph that samples, and the three that train. */
-const EXPORTERS = ['export_onnx', 'export_train'];
+const EXPORTERS = ['export.sampling_graph', 'export.training_graphs'];
 
 export const exportPolicy: Command = {
   name: 'export-policy',

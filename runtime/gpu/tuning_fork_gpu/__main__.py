@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .errors import Refusal
-from .hosts import is_loopback
+from .serving.hosts import is_loopback
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -75,8 +75,8 @@ def serve(given: argparse.Namespace) -> None:
     say(progress="Starting PyTorch")
     check_device(given.device)
     from .models import LoraSettings
-    from .server import Server, ServerOptions
-    from .training import Learner
+    from .serving.server import Server, ServerOptions
+    from .training.learner import Learner
 
     rank = given.lora_rank
     lora = LoraSettings(rank, given.lora_alpha or 2.0 * rank, given.lora_targets) if rank > 0 else None

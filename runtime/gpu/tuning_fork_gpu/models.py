@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
-from .batches import Attention
 from .errors import Refusal
+from .training.batches import Attention
 
 TREES = ("qwen2", "qwen3", "llama")
 """Architectures that are tried with trees: plain causal attention, and positions as they are given."""

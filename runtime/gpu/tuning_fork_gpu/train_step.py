@@ -2,7 +2,7 @@
 
 A pack has two tables. Nodes are context: token j is visible from token i exactly when `j <= i and i < end[j]`, one rule for causal,
 document and tree masks, and the logits that predict a node are its parent's. Targets are what is trained. All three are plain functions
-of tensors: PyTorch runs them as they are, `export_train` writes them as ONNX graphs.
+of tensors: PyTorch runs them as they are, `export/` writes them as ONNX graphs.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .export_onnx import Decoder as Architecture
+from .export.layout import Layout, Weights
+from .export.sampling_graph import Decoder as Architecture
 from .fused import rms_norm, swiglu, token_logprobs
-from .layout import Layout, Weights
 
 
 class Nodes(NamedTuple):

@@ -20,10 +20,10 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel, Qwen2Config
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "runtime/gpu"))
-from tuning_fork_gpu.cached_sampling import CachedSampler
-from tuning_fork_gpu.choosing import Choice
-from tuning_fork_gpu.sampling import Call, Token
-from tuning_fork_gpu.slabs import Shape
+from tuning_fork_gpu.sampling.cached import CachedSampler
+from tuning_fork_gpu.sampling.choosing import Choice
+from tuning_fork_gpu.sampling.sampler import Call, Token
+from tuning_fork_gpu.sampling.slabs import Shape
 
 GROUPS, GROUP = 8, 8
 BOUND, SHARE = 3.0, 0.3

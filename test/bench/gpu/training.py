@@ -26,9 +26,9 @@ from transformers import PreTrainedModel
 
 sys.path[:0] = [str(Path(__file__).parents[3] / "runtime/gpu"), str(Path(__file__).parents[2] / "gpu")]
 from calls import Call, pack, tree
-from tuning_fork_gpu.packs import Pack, PackBody, encode
-from tuning_fork_gpu.rows import rows_of
-from tuning_fork_gpu.training import Learner
+from tuning_fork_gpu.protocol.packs import Pack, PackBody, encode
+from tuning_fork_gpu.training.learner import Learner
+from tuning_fork_gpu.training.rows import rows_of
 
 GROUP = 8
 RATE = 1e-6

@@ -3,7 +3,7 @@
     python test/bench/peers/train_step.py [--rounds 40] [--threads 2]
 
 8 sequences of 96 tokens, half of them trained. Linear: a prompt and one answer. Tree: a prompt and four answers. The peer is the same
-decoder as a module (`tuning_fork_gpu.decoder`, fused causal attention) under autograd, with the same loss.
+decoder as a module (`tuning_fork_gpu.export.decoder`, fused causal attention) under autograd, with the same loss.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ root = Path(__file__).parents[3]
 sys.path[:0] = [str(root / "runtime/gpu"), str(root / "test/gpu")]
 
 from calls import Call, Sequence_, pack, tree  # noqa: E402
-from tuning_fork_gpu.decoder import Decoder, Shape  # noqa: E402
-from tuning_fork_gpu.export_train import columns, open_step  # noqa: E402
+from tuning_fork_gpu.export.decoder import Decoder, Shape  # noqa: E402
+from tuning_fork_gpu.export.training_graphs import columns, open_step  # noqa: E402
 from tuning_fork_gpu.train_step import Nodes, Objective, Targets, objective  # noqa: E402
 
 ROWS, PROMPT, TRAINED = 8, 48, 48

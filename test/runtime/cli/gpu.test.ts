@@ -119,7 +119,7 @@ test('of an adapter one model is made, also where this machine has no graphs for
   program('maker', `
 case "$*" in
   *gpu.merge*) mkdir "$4"; touch "$4/config.json" "$4/model.safetensors" ;;
-  *export_onnx*) echo "qwen3 is not known here" >&2; exit 1 ;;
+  *sampling_graph*) echo "qwen3 is not known here" >&2; exit 1 ;;
 esac`);
   mkdirSync(join(person.home, 'adapter'), { recursive: true });
   writeFileSync(join(person.home, 'adapter/adapter_config.json'), '{}');

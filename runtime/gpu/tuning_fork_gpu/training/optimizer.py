@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .requests import StepSettings
+from ..protocol.requests import StepSettings
 
 CPU = torch.device("cpu")
 

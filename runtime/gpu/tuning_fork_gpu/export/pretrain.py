@@ -1,6 +1,6 @@
 """Teaches a small decoder from nothing on demonstrations and writes it in the Hugging Face format.
 
-    python -m tuning_fork_gpu.pretrain lessons.jsonl runtime/policy/embedded
+    python -m tuning_fork_gpu.export.pretrain lessons.jsonl runtime/policy/embedded
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .errors import Refusal
-from .protocol import SampleBody
-from .sampling import Call, Ended, Sampler, Token
+from ..errors import Refusal
+from ..protocol.messages import SampleBody
+from ..sampling.sampler import Call, Ended, Sampler, Token
 
 GATHER_SECONDS = 0.02
 """Tokens come faster than it is worth sending each by itself, the more so the more calls there are."""

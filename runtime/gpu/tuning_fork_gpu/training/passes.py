@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from ..errors import cannot
+from ..models import is_out_of_memory
+from ..protocol.packs import Pack, Scores
+from ..protocol.requests import StepSettings
+from ..train_step import Objective, Targets
 from . import memory, segments
 from .batches import Attention, Batch, batch
-from .errors import cannot
 from .metrics import Found, Part
-from .models import is_out_of_memory
-from .packs import Pack, Scores
 from .predict import Predicted
-from .requests import StepSettings
 from .rows import Row, fill, rows_of, small_enough
-from .train_step import Objective, Targets
 
 Heartbeat = Callable[[], None]
 IMPLEMENTATIONS = {"dense": segments.NAME, "blocks": "flex_attention", "causal": "sdpa"}

@@ -1,6 +1,6 @@
 """Make one model of an adapter and the model it was trained on.
 
-    python -m tuning_fork_gpu.merge <directory of the adapter> <directory to write>
+    python -m tuning_fork_gpu.training.merge <directory of the adapter> <directory to write>
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
+from ..errors import Refusal
+from ..models import load_stored, locate
 from .checkpoints import COMPANIONS
-from .errors import Refusal
-from .models import load_stored, locate
 
 
 def merge(adapter: Path, into: Path) -> None:
@@ -36,7 +36,7 @@ def merge(adapter: Path, into: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tuning_fork_gpu.merge", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tuning_fork_gpu.training.merge", description=__doc__.split("\n")[0])
     parser.add_argument("adapter", type=Path)
     parser.add_argument("into", type=Path)
     given = parser.parse_args()

@@ -1,6 +1,6 @@
 """Write a Qwen2 or Llama directory as one ONNX file in the layout transformers.js reads.
 
-    python -m tuning_fork_gpu.export_onnx <directory with config.json and model.safetensors>
+    python -m tuning_fork_gpu.export.sampling_graph <directory with config.json and model.safetensors>
 
 The graph is built by hand with the fused operators of ONNX Runtime's CPU: keys and values are cached by GroupQueryAttention, which
 takes every sequence of a batch at its own length, so that padding never reaches a softmax. Needs numpy, onnx and safetensors only.
@@ -17,9 +17,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from . import safetensors_body
-from .errors import Refusal
-from .safetensors_body import Stored
+from ..errors import Refusal
+from ..protocol import safetensors_body
+from ..protocol.safetensors_body import Stored
 
 Array = NDArray[np.float32]
 FUSED = "com.microsoft"
@@ -245,7 +245,7 @@ def export(directory: Path) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tuning_fork_gpu.export_onnx", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tuning_fork_gpu.export.sampling_graph", description=__doc__.split("\n")[0])
     parser.add_argument("directory", type=Path, help="with config.json and model.safetensors")
     path = export(parser.parse_args().directory)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ..fused import token_logprobs
+from ..models import head_of
+from ..train_step import METRICS, Objective, Targets, objective
 from .batches import Batch
-from .fused import token_logprobs
-from .models import head_of
-from .train_step import METRICS, Objective, Targets, objective
 
 LOGITS = 2**26
 """Bytes of the float32 logits of one chunk; computing with them takes some four times as much. On a GPU it is a part of its memory."""

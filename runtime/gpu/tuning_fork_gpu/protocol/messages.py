@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .choosing import Choice
-from .errors import Refusal
-from .prefixes import Ids
+from ..errors import Refusal
+from ..sampling.choosing import Choice
+from ..sampling.prefixes import Ids
 from .requests import Reader, is_count
 
 PROTOCOL = 1

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from .errors import Refusal, bad_request
+from ..errors import Refusal, bad_request
 
 MOST_UPDATES = 10_000
 

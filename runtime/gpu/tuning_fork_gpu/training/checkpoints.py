@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from .errors import Refusal, cannot
+from ..errors import Refusal, cannot
 from .optimizer import AdamW, Moments
 
 STATE, OPTIMIZER = "trainer.json", "optimizer.safetensors"
@@ -84,7 +84,7 @@ def write_onnx(directory: Path, model: PreTrainedModel, base: Path) -> None:
         return
     if (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads) % 16 != 0:
         return  # ONNX Runtime's attention wants it so
-    from .export_onnx import export
+    from ..export.sampling_graph import export
 
     try:
         export(directory)

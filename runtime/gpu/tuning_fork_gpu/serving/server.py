@@ -19,13 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from .checkpoints import OPTIMIZER, STATE
-from .door import CHUNK, Exchange, Gone, serve_connection
-from .errors import Refusal
-from .hosts import is_loopback
-from .open_sampler import open_sampler
-from .packs import PackBody, encode_scores
-from .protocol import (
+from ..errors import Refusal
+from ..protocol.messages import (
     MODEL_FILES,
     PROTOCOL,
     PROTOCOL_HEADER,
@@ -34,9 +29,14 @@ from .protocol import (
     LoadRequest,
     SampleBody,
 )
+from ..protocol.packs import PackBody, encode_scores
+from ..sampling.opening import open_sampler
+from ..sampling.sampler import Sampler
+from ..training.checkpoints import OPTIMIZER, STATE
+from ..training.learner import CheckpointBody, Learner
+from .door import CHUNK, Exchange, Gone, serve_connection
+from .hosts import is_loopback
 from .sample_lines import StoredSamplers, sample_lines
-from .sampling import Sampler
-from .training import CheckpointBody, Learner
 
 JSON_LIMIT = 8 * 2**20
 DRAIN_SECONDS = 10.0

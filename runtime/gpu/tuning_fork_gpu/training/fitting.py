@@ -9,12 +9,13 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from . import memory, models
+from .. import models
+from ..protocol.requests import StepSettings
+from ..train_step import Targets
+from . import memory
 from .optimizer import AdamW
 from .passes import Columns, Passes, objective_of
-from .requests import StepSettings
 from .rows import Row
-from .train_step import Targets
 
 RECOMPUTE = 100_000_000
 """Parameters from which on, unless a dry run finds room, layers forget their insides and compute them again on the way back."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from .choosing import Chooser
-from .sampling import Call, Sampler, Sequence, failure, tell
+from .sampler import Call, Sampler, Sequence, failure, tell
 
 MOST_TOGETHER = 16
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from .cached_sampling import CachedSampler
-from .plain_sampling import PlainSampler
-from .sampling import Sampler
+from .cached import CachedSampler
+from .plain import PlainSampler
+from .sampler import Sampler
 from .slabs import ATTENTION, Batch, Member, Prefill, Shape
 from .steps import Steps
 

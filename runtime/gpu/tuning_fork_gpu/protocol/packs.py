@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..errors import bad_request
+from ..train_step import Nodes, Targets
 from . import safetensors_body
-from .errors import bad_request
 from .safetensors_body import Stored
-from .train_step import Nodes, Targets
 
 NODES = ("id", "position", "parent", "end")
 LOGPROBS = ("sampled", "old", "ref")

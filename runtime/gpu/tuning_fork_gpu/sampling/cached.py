@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from .choosing import Chooser
 from .prefixes import Copy, Ids, Match, PrefixCache, common
-from .sampling import Call, Limits, Sampler, Sequence, failure, tell
+from .sampler import Call, Limits, Sampler, Sequence, failure, tell
 from .slabs import ATTENTION, Batch, Member, Prefill, Shape
 from .steps import CudaRecorder, Recorder, Steps
 

@@ -1,4 +1,4 @@
-"""Sampling: token in, token out, for calls that come and go at any time. How the model is run is in `cached_sampling.py` and `plain_sampling.py`."""
+"""Sampling: token in, token out, for calls that come and go at any time. How the model is run is in `cached.py` and `plain.py`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from ..errors import Refusal
 from .choosing import Choice, Chosen
-from .errors import Refusal
 from .prefixes import Ids
 from .randomness import TokenRandom
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .train_step import METRICS
+from ..train_step import METRICS
 
 
 class Found(NamedTuple):

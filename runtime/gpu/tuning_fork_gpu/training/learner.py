@@ -13,16 +13,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from . import checkpoints, memory, models
+from .. import models
+from ..errors import Refusal, bad_request, cannot, conflict
+from ..models import LoraSettings
+from ..protocol.packs import Limits, Pack, PackBody, Scores
+from ..protocol.requests import ScoreRequest, StepRequest
+from . import checkpoints, memory
 from .checkpoints import Saved, State
-from .errors import Refusal, bad_request, cannot, conflict
 from .fitting import Fitting, asks_for_offload
 from .metrics import Totals
-from .models import LoraSettings
 from .optimizer import AdamW
-from .packs import Limits, Pack, PackBody, Scores
 from .passes import Columns, Heartbeat, Passes, objective_of
-from .requests import ScoreRequest, StepRequest
 from .rows import rows_of
 
 PROTOCOL = 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import h11
 
-from .errors import Refusal, bad_request
+from ..errors import Refusal, bad_request
 
 LONGEST_HEADERS = 2**15
 HEADER_SECONDS = 10.0

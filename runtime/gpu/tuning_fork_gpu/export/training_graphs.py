@@ -1,6 +1,6 @@
 """Write the train step of a Qwen2 or Llama directory as ONNX graphs, so that it trains where there is no Python.
 
-    python -m tuning_fork_gpu.export_train <directory with config.json and model.safetensors>
+    python -m tuning_fork_gpu.export.training_graphs <directory with config.json and model.safetensors>
 
 writes onnx/train-grad.onnx, train-apply.onnx, train-score.onnx, which hold no weights, and train.json, which says where each weight lies
 in the flat vector that goes in and comes out.
@@ -18,10 +18,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from .export_onnx import Decoder as Architecture
+from ..train_step import METRICS, Nodes, Objective, Optimizer, Targets, TrainStep
 from .layout import Layout
 from .lowering import to_onnx
-from .train_step import METRICS, Nodes, Objective, Optimizer, Targets, TrainStep
+from .sampling_graph import Decoder as Architecture
 
 ROWS, LENGTH, TARGETS = 3, 7, 5
 
@@ -110,7 +110,7 @@ def export(directory: Path) -> list[Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tuning_fork_gpu.export_train", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tuning_fork_gpu.export.training_graphs", description=__doc__.split("\n")[0])
     parser.add_argument("directory", type=Path, help="with config.json and model.safetensors")
     for path in export(parser.parse_args().directory):
         print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .packs import Pack
+from ..protocol.packs import Pack
 
 Ints = NDArray[np.int64]
 

@@ -1,0 +1,1 @@
+"""For where there is no GPU and no Python: policies taught and written as ONNX graphs."""

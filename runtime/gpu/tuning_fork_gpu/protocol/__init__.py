@@ -1,0 +1,1 @@
+"""What may come in, checked: `runtime/protocol/trainer.ts` from this side."""
