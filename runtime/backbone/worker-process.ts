@@ -4,6 +4,7 @@ import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import type { BlockedReport, FromWorker, LoadedWorkflow, ToWorker, WorkerLoad } from '../protocol/worker.ts';
 import { cleanEnvironment } from './client.ts';
+import { waitsForDebugger } from './inspector.ts';
 import { stampOf } from './stamp.ts';
 
 export interface WorkerEvents {
@@ -14,8 +15,6 @@ export interface WorkerEvents {
 }
 
 /** What `rollout.worker_memory` is when nobody says otherwise: a worker is started before its run is known. */
-/** Microseconds do, where a core is free. */
-const UNTIL_IT_WAITS_MS = 50;
 const DEFAULT_MEMORY = 2048;
 
 const entry = fileURLToPath(new URL('../worker/main.ts', import.meta.url));
@@ -45,8 +44,7 @@ export class WorkerProcess {
       this.child.on('error', (error) => reject(new TuningForkError('worker', `A worker could not be started: ${error.message}`)));
       this.child.on('message', (message: FromWorker | null) => {
         if (message?.type === 'ready') resolve();
-        // It tells just before it waits; a debugger that let it go before that would not be heard, and it would wait for ever.
-        else if (message?.type === 'inspector') setTimeout(() => this.receive(message), UNTIL_IT_WAITS_MS);
+        else if (message?.type === 'inspector') void waitsForDebugger(message.url).then(() => { if (!this.ended) this.receive(message); });
         else if (message !== null) this.receive(message);
       });
       this.child.once('exit', (code, signal) => {

@@ -105,11 +105,7 @@ export class Client {
   #react({ event, body }: DebugProtocol.Event): void {
     if (event !== 'tuningFork/inspector') return;
     const socket = new WebSocket((body as { url: string }).url);
-    // Said at once it may come before the worker waits, and is lost then: a real debugger has much to set up first.
-    const goOn = setInterval(() => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify({ id: 1, method: 'Runtime.runIfWaitingForDebugger' })), 20);
-    socket.addEventListener('close', () => clearInterval(goOn));
-    socket.addEventListener('error', () => clearInterval(goOn));
-    goOn.unref();
+    socket.addEventListener('open', () => socket.send(JSON.stringify({ id: 1, method: 'Runtime.runIfWaitingForDebugger' })));
   }
 
   #write({ command, args }: Asked, response: DebugProtocol.Response): void {
