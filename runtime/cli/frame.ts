@@ -30,7 +30,7 @@ export interface Picture {
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const SPIN_MS = 120;
 /** Wider ones are harder to read, not easier. */
-const MOST_COLUMNS = 100;
+export const MOST_COLUMNS = 100;
 const INDENT = '  ';
 
 export function spinner(milliseconds: number): string {
@@ -41,7 +41,7 @@ export function frame(picture: Picture, terminalWidth: number, paint: Paint): st
   const width = Math.min(terminalWidth - 1, MOST_COLUMNS);
   const { held } = picture;
   return [
-    head(picture, width, paint),
+    headOf(picture, width, paint),
     INDENT + barLine(picture, width - INDENT.length, paint),
     INDENT + figures(picture, width - INDENT.length, paint),
     INDENT + strip(picture.recent, width - INDENT.length, paint),
@@ -50,7 +50,7 @@ export function frame(picture: Picture, terminalWidth: number, paint: Paint): st
   ];
 }
 
-function head({ workflow, policy, elapsed }: Picture, width: number, paint: Paint): string {
+export function headOf({ workflow, policy, elapsed }: Pick<Picture, 'workflow' | 'policy' | 'elapsed'>, width: number, paint: Paint): string {
   const time = clock(elapsed);
   const room = width - 2 - widthOf(time) - 1;
   const name = fit(workflow, Math.max(8, room - 12));
@@ -65,8 +65,13 @@ function barLine({ progress, left }: Picture, width: number, paint: Paint): stri
   const counted = `${padStart(count(done), planned.length)}/${planned}`;
   const time = left === undefined ? '' : t('{0} left', clock(roundLeft(left)));
   const right = `  ${counted}  ${padEnd(time, 16)}`;
+  return barOf(progress.planned === 0 ? 0 : done / progress.planned, right, width, paint);
+}
+
+/** As much of it is filled as is done; `right` stands behind it. */
+export function barOf(share: number, right: string, width: number, paint: Paint): string {
   const room = Math.max(4, width - widthOf(right));
-  const filled = progress.planned === 0 ? 0 : Math.min(room, Math.floor((done / progress.planned) * room));
+  const filled = Math.min(room, Math.floor(share * room));
   return `${paint.cyan('━'.repeat(filled))}${paint.dim('─'.repeat(room - filled))}${right}`.trimEnd();
 }
 

@@ -1,77 +1,45 @@
 /** A training as a person sees it while it goes on: a live picture on a terminal, a line a step elsewhere. */
-import type { RunEvent, RunProgress, RunStatus } from '../protocol/backbone.ts';
+import type { RunEvent, RunStatus } from '../protocol/backbone.ts';
 import type { EvaluationRow, StepRow, TrainingEstimate, TrainingEvent, TrainingPlan, TrainingReport } from '../protocol/training.ts';
-import type { Watcher } from './follow.ts';
 import { clock, count, decimal, duration, percent } from './format.ts';
-import { doneOf, spinner } from './frame.ts';
+import { barOf, doneOf, headOf, MOST_COLUMNS } from './frame.ts';
 import { asTyped } from './invocation.ts';
 import { err, errPaint, note } from './io.ts';
 import { plural, t } from './l10n.ts';
-import { LiveRegion } from './live-region.ts';
-import { describeError } from './report.ts';
+import { LiveView } from './live-view.ts';
 import { level } from './statistics.ts';
-import { fit, padEnd, padStart, visible, widthOf, type Paint } from './terminal.ts';
+import { padEnd, padStart, widthOf, type Paint } from './terminal.ts';
 import { roundLeft } from './time-left.ts';
 
-const FRAME_MS = 100;
-const MOST_COLUMNS = 100;
 /** The time left follows the newest steps: they are what the next ones will cost. */
 const RECENT_STEPS = 10;
 
-export class TrainView implements Watcher {
+export class TrainView extends LiveView {
   /** What was told at the end; absent when it did not get there. */
   report: { report: TrainingReport; files: { json: string; html: string } } | undefined;
-  readonly #live = err.interactive ? new LiveRegion(err) : undefined;
   readonly #steps: StepRow[] = [];
-  #opened = performance.now();
-  #phase = '';
+  #began = performance.now();
   #doing = '';
   #paused = false;
   #goneTold = false;
   #plan: TrainingPlan | undefined;
-  #progress: RunProgress | undefined;
   /** Rollouts that had ended and were planned when the present phase began. */
   #before = { done: 0, planned: 0 };
-  #workflow = '';
-  #policy = '';
-  #timer: NodeJS.Timeout | undefined;
 
-  phase(text: string): void {
-    if (this.#phase === text) return;
-    this.#phase = text;
-    if (this.#live === undefined) return note(text);
-    this.#draw();
-    this.#timer ??= setInterval(() => this.#draw(), FRAME_MS);
+  override begin(status: RunStatus): void {
+    super.begin(status);
+    this.#began = performance.now() - status.elapsed;
+    if (this.#plan === undefined) this.phase(t('Starting the trainer and loading {0}…', this.workflow));
   }
 
-  begin(status: RunStatus): void {
-    this.#opened = performance.now() - status.elapsed;
-    this.#workflow ||= status.info.workflow;
-    if (this.#plan === undefined) this.phase(t('Starting the trainer and loading {0}…', this.#workflow));
-  }
-
-  say(line: string): void {
-    if (this.#live === undefined) note(line);
-    else this.#live.print(line);
-  }
-
-  end(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.#live?.clear();
-  }
-
-  receive(event: RunEvent): void {
+  override receive(event: RunEvent): void {
+    if (event.type === 'requeued' && event.cause.code === 'trainer-gone') {
+      // One trainer that is gone takes all rollouts with it.
+      if (this.#goneTold) return;
+      this.#goneTold = true;
+    }
+    super.receive(event);
     switch (event.type) {
-      case 'progress':
-        this.#progress = event.progress;
-        break;
-      case 'model-ready':
-        this.#policy = event.label;
-        break;
-      case 'workflow-ready':
-        this.#workflow = event.name;
-        break;
       case 'training':
         this.#receive(event.event);
         break;
@@ -88,18 +56,6 @@ export class TrainView implements Watcher {
       case 'report':
         this.report = event;
         break;
-      case 'notice':
-        this.say(`${event.level === 'info' ? errPaint.dim('·') : errPaint.yellow('!')} ${describeError(event.notice, errPaint)}`);
-        break;
-      case 'requeued':
-        // One trainer that is gone takes all rollouts with it.
-        if (event.cause.code === 'trainer-gone' && this.#goneTold) break;
-        this.#goneTold ||= event.cause.code === 'trainer-gone';
-        this.say(`${errPaint.yellow(`! ${t('{0} runs again:', event.rollout)}`)} ${describeError(event.cause, errPaint)}`);
-        break;
-      case 'log':
-        for (const line of visible(event.text).replace(/\n$/, '').split('\n')) this.say(errPaint.dim(`${event.rollout ?? t('worker')} │ `) + line);
-        break;
     }
   }
 
@@ -111,15 +67,15 @@ export class TrainView implements Watcher {
         break;
       case 'phase':
         this.#doing = phaseText(event.phase);
-        this.#before = this.#progress === undefined ? { done: 0, planned: 0 } : { done: doneOf(this.#progress), planned: this.#progress.planned };
+        this.#before = this.progress === undefined ? { done: 0, planned: 0 } : { done: doneOf(this.progress), planned: this.progress.planned };
         break;
       case 'step':
         this.#goneTold = false;
         this.#steps.push(event.row);
-        if (this.#live === undefined) note(stepLine(event.row, this.#plan));
+        if (!this.onTerminal) note(stepLine(event.row, this.#plan));
         break;
       case 'evaluation':
-        this.say(evaluationLine(event.row));
+        this.say(evaluationLine(event.row, this.#steps.length > 0, errPaint));
         break;
       case 'checkpoint':
         this.say(errPaint.dim(`· ${t('step {0}: saved {1}', event.checkpoint.step, event.checkpoint.directory)}${event.checkpoint.best ? t(' (best so far)') : ''}`));
@@ -127,20 +83,14 @@ export class TrainView implements Watcher {
     }
   }
 
-  #draw(): void {
-    const elapsed = performance.now() - this.#opened;
-    if (this.#plan === undefined) return this.#live!.draw([`${errPaint.cyan(spinner(elapsed))} ${fit(this.#phase, err.width - 12)}`]);
-    this.#live!.draw(this.#frame(this.#plan, elapsed, Math.min(err.width - 1, MOST_COLUMNS), errPaint));
-  }
-
-  #frame(plan: TrainingPlan, elapsed: number, width: number, paint: Paint): string[] {
-    const time = clock(elapsed);
-    const head = `${paint.cyan(spinner(elapsed))} ${paint.bold(fit(this.#workflow, 30))} ${paint.dim('·')} ${fit(this.#policy, 30)}`;
+  protected override picture(): string[] | undefined {
+    if (this.#plan === undefined) return undefined;
+    const width = Math.min(err.width - 1, MOST_COLUMNS);
     const last = this.#steps.at(-1);
     return [
-      `${padEnd(head, width - widthOf(time))}${paint.dim(time)}`,
-      `  ${this.#bar(plan, width - 2, paint)}`,
-      ...(last === undefined ? [] : [`  ${this.#curve(width - 2, paint)}`, `  ${learnedLine(last, paint)}`, `  ${healthLine(last, paint)}`]),
+      headOf({ workflow: this.workflow, policy: this.policy, elapsed: performance.now() - this.#began }, width, errPaint),
+      `  ${this.#bar(this.#plan, width - 2, errPaint)}`,
+      ...(last === undefined ? [] : [`  ${this.#curve(width - 2, errPaint)}`, `  ${learnedLine(last, errPaint)}`, `  ${healthLine(last, errPaint)}`]),
     ];
   }
 
@@ -149,15 +99,13 @@ export class TrainView implements Watcher {
     const total = count(plan.steps);
     const left = this.#left(plan, done);
     const right = `  ${t('step')} ${padStart(count(done), total.length)}/${total}  ${padEnd(this.#activity(), 22)}${padEnd(left === undefined ? '' : t('{0} left', clock(roundLeft(left))), 14)}`;
-    const room = Math.max(4, width - widthOf(right));
-    const filled = Math.min(room, Math.floor((done / plan.steps) * room));
-    return `${paint.cyan('━'.repeat(filled))}${paint.dim('─'.repeat(room - filled))}${right}`.trimEnd();
+    return barOf(done / plan.steps, right, width, paint);
   }
 
   #activity(): string {
     if (this.#paused) return t('paused');
-    if (this.#progress === undefined || this.#progress.running === 0) return this.#doing;
-    return `${this.#doing} ${count(doneOf(this.#progress) - this.#before.done)}`;
+    if (this.progress === undefined || this.progress.running === 0) return this.#doing;
+    return `${this.#doing} ${count(doneOf(this.progress) - this.#before.done)}`;
   }
 
   #left(plan: TrainingPlan, done: number): number | undefined {
@@ -231,9 +179,10 @@ function stepLine(row: StepRow, plan: TrainingPlan | undefined): string {
   ].join(' · ');
 }
 
-function evaluationLine({ step, tasks, greedy, sampled, best }: EvaluationRow): string {
+/** Those of the weights it began with are made last where nobody asked for them first: nobody waits for them, then. */
+export function evaluationLine({ step, tasks, greedy, sampled, best }: EvaluationRow, afterwards: boolean, paint: Paint): string {
   const figure = ({ reward, success }: EvaluationRow['greedy']): string => reward === null ? '–'
     : `${decimal(reward.mean, 3)} [${decimal(reward.low)}, ${decimal(reward.high)}]${success === null ? '' : ` ${percent(success.mean)}`}`;
-  const when = step === 0 ? t('before training') : t('after step {0}', step);
-  return `${errPaint.cyan('◆')} ${t('{0}, {1} validation tasks: greedy {2}, sampled {3}', when, count(tasks), figure(greedy), figure(sampled))}${best ? errPaint.green(t(' (best)')) : ''}`;
+  const when = step > 0 ? t('after step {0}', step) : afterwards ? t('to compare, the weights it began with') : t('before training');
+  return `${paint.cyan('◆')} ${t('{0}, {1} validation tasks: greedy {2}, sampled {3}', when, count(tasks), figure(greedy), figure(sampled))}${best ? paint.green(t(' (best)')) : ''}`;
 }

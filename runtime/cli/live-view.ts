@@ -1,0 +1,98 @@
+/** What goes on, before a person's eyes: what is waited for, then a picture drawn again and again, and lines above it. Off a terminal there are lines alone. */
+import type { RunEvent, RunProgress, RunStatus } from '../protocol/backbone.ts';
+import type { Watcher } from './follow.ts';
+import { duration } from './format.ts';
+import { spinner } from './frame.ts';
+import { err, errPaint, note } from './io.ts';
+import { t } from './l10n.ts';
+import { LiveRegion } from './live-region.ts';
+import { describeError } from './report.ts';
+import { fit, visible } from './terminal.ts';
+
+const FRAME_MS = 100;
+/** A wait that is over sooner needs no clock. */
+const LONG_MS = 3_000;
+
+export abstract class LiveView implements Watcher {
+  protected readonly onTerminal = err.interactive;
+  protected workflow = '';
+  protected policy = '';
+  protected progress: RunProgress | undefined;
+  readonly #live = err.interactive ? new LiveRegion(err) : undefined;
+  readonly #opened = performance.now();
+  #phase = '';
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Undefined while there is only a phase to tell. */
+  protected abstract picture(): string[] | undefined;
+
+  phase(text: string): void {
+    if (this.#phase === text) return;
+    this.#phase = text;
+    if (this.#live === undefined) return note(text);
+    this.#draw();
+    this.#keepDrawing();
+  }
+
+  begin(status: RunStatus): void {
+    this.workflow ||= status.info.workflow;
+    this.policy ||= status.info.policy;
+    this.progress ??= status.progress;
+    if (this.onTerminal) this.#keepDrawing();
+  }
+
+  /** Where nothing is drawn: a line now and then. */
+  protected everyNow(milliseconds: number, tell: () => void): void {
+    if (this.#live === undefined) this.#timer ??= setInterval(tell, milliseconds);
+  }
+
+  say(line: string): void {
+    if (this.#live === undefined) note(line);
+    else this.#live.print(line);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#live?.clear();
+  }
+
+  receive(event: RunEvent): void {
+    switch (event.type) {
+      case 'progress':
+        this.progress = event.progress;
+        break;
+      case 'model-ready':
+        this.policy = event.label;
+        break;
+      case 'workflow-ready':
+        this.workflow = event.name;
+        break;
+      case 'notice':
+        this.say(`${sign(event.level)} ${describeError(event.notice, errPaint)}`);
+        break;
+      case 'requeued':
+        this.say(`${errPaint.yellow(`! ${t('{0} runs again:', event.rollout)}`)} ${describeError(event.cause, errPaint)}`);
+        break;
+      case 'log':
+        for (const line of visible(event.text).replace(/\n$/, '').split('\n')) this.say(errPaint.dim(`${event.rollout ?? t('worker')} │ `) + line);
+        break;
+    }
+  }
+
+  #keepDrawing(): void {
+    this.#timer ??= setInterval(() => this.#draw(), FRAME_MS);
+  }
+
+  #draw(): void {
+    const picture = this.picture();
+    if (picture !== undefined) return this.#live!.draw(picture);
+    const waited = performance.now() - this.#opened;
+    const time = waited < LONG_MS ? '' : ` ${errPaint.dim(duration(waited))}`;
+    this.#live!.draw([`${errPaint.cyan(spinner(waited))} ${fit(this.#phase, err.width - 12)}${time}`]);
+  }
+}
+
+function sign(level: 'info' | 'warning' | 'error'): string {
+  return level === 'error' ? errPaint.red('✗') : level === 'warning' ? errPaint.yellow('!') : errPaint.dim('·');
+}
