@@ -3,25 +3,29 @@ import { describe } from './check.ts';
 import type { Problem } from './check.ts';
 
 const SYSTEM: Record<string, { sentence: string; next: string }> = {
-  ENOSPC: { sentence: 'the disk is full', next: 'Free some space, then resume the run; nothing that was acknowledged is lost.' },
-  EDQUOT: { sentence: 'your disk quota is used up', next: 'Free some space, then resume the run; nothing that was acknowledged is lost.' },
-  EROFS: { sentence: 'the file system is read-only', next: 'Choose a folder for runs that can be written.' },
-  EACCES: { sentence: 'this user may not', next: 'Check the permissions of the folder, or choose another one for runs.' },
-  EPERM: { sentence: 'this user may not', next: 'Check the permissions of the folder, or choose another one for runs.' },
-  ENOTDIR: { sentence: 'a part of the path is a file, not a folder', next: 'Choose another folder for runs.' },
-  EMFILE: { sentence: 'too many files are open', next: 'Raise the limit of open files (ulimit -n).' },
-  ENOENT: { sentence: 'it is not there', next: 'Check the path; the run may have been moved or deleted.' },
+  ENOSPC: { sentence: 'the disk is full (ENOSPC)', next: 'Free some space, then resume the run; nothing that was acknowledged is lost.' },
+  EDQUOT: { sentence: 'your disk quota is used up (EDQUOT)', next: 'Free some space, then resume the run; nothing that was acknowledged is lost.' },
+  EROFS: { sentence: 'the file system is read-only (EROFS)', next: 'Choose a folder for runs that can be written.' },
+  EACCES: { sentence: 'this user may not (EACCES)', next: 'Check the permissions of the folder, or choose another one for runs.' },
+  EPERM: { sentence: 'this user may not (EPERM)', next: 'Check the permissions of the folder, or choose another one for runs.' },
+  ENOTDIR: { sentence: 'a part of the path is a file, not a folder (ENOTDIR)', next: 'Choose another folder for runs.' },
+  EMFILE: { sentence: 'too many files are open (EMFILE)', next: 'Raise the limit of open files (ulimit -n).' },
+  ENOENT: { sentence: 'it is not there (ENOENT)', next: 'Check the path; the run may have been moved or deleted.' },
 };
 
 /** One clear sentence for what the system said. Anything of ours passes as it is. */
 export function fileError(action: 'read' | 'write' | 'create' | 'delete', file: string, cause: unknown): TuningForkError {
   if (cause instanceof TuningForkError) return cause;
-  const code = (cause as NodeJS.ErrnoException).code ?? '';
-  const known = SYSTEM[code];
-  const why = known?.sentence ?? (cause instanceof Error ? cause.message : String(cause));
-  return new TuningForkError('trace', `Cannot ${action} ${file}: ${why}${known ? ` (${code})` : ''}.`, {
-    next: known?.next, where: { file }, cause,
-  });
+  return new TuningForkError('trace', `Cannot ${action} ${file}: ${reasonOf(cause)}.`, { next: SYSTEM[codeOf(cause)]?.next, where: { file }, cause });
+}
+
+/** What the system said, in words. */
+export function reasonOf(cause: unknown): string {
+  return SYSTEM[codeOf(cause)]?.sentence ?? (cause instanceof Error ? cause.message : String(cause));
+}
+
+function codeOf(cause: unknown): string {
+  return (cause as NodeJS.ErrnoException).code ?? '';
 }
 
 export function isMissing(error: unknown): boolean {

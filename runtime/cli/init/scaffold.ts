@@ -1,8 +1,10 @@
-import { cp, mkdir, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuningForkError } from '../../protocol/errors.ts';
 import { didYouMean } from '../../protocol/suggest.ts';
+import { reasonOf } from '../../trace/errors.ts';
+import { makeFolders } from '../../trace/folders.ts';
 
 export const TEMPLATES = ['tool-agent', 'game', 'multi-agent', 'blank'] as const;
 export type Template = (typeof TEMPLATES)[number];
@@ -20,14 +22,18 @@ export async function scaffold(dir: string, template: string): Promise<{ files: 
   }
   const target = resolve(dir);
   await makeEmpty(target);
-  await cp(fileURLToPath(new URL(`templates/${known}`, import.meta.url)), target, { recursive: true });
-  await furnish(target, { start: `tuning-fork rollout --conf ${CONF}`, check: `tuning-fork check --conf ${CONF}` });
-  const files = (await readdir(target, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(dir, relative(target, entry.parentPath), entry.name))
-    .sort();
-  await link(target);
-  return { files, conf: CONF };
+  try {
+    await cp(fileURLToPath(new URL(`templates/${known}`, import.meta.url)), target, { recursive: true });
+    await furnish(target, { start: `tuning-fork rollout --conf ${CONF}`, check: `tuning-fork check --conf ${CONF}` });
+    const files = (await readdir(target, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(dir, relative(target, entry.parentPath), entry.name))
+      .sort();
+    await link(target);
+    return { files, conf: CONF };
+  } catch (error) {
+    throw new TuningForkError('usage', `The folder ${dir} can't be written: ${reasonOf(error)}.`, { cause: error, next: 'Name another folder.' });
+  }
 }
 
 /** What makes a folder of TypeScript a project; `link` gives it the package. */
@@ -39,9 +45,9 @@ export async function furnish(dir: string, scripts: Record<string, string>): Pro
 
 async function makeEmpty(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolders(dir);
   } catch (error) {
-    throw new TuningForkError('usage', `The folder ${dir} can't be made: ${(error as Error).message}`, { cause: error, next: 'Name another folder.' });
+    throw new TuningForkError('usage', `The folder ${dir} can't be made: ${reasonOf(error)}.`, { cause: error, next: 'Name another folder.' });
   }
   // A fresh repository is as good as an empty folder.
   const inside = (await readdir(dir)).filter((name) => name !== '.git');
@@ -115,7 +121,7 @@ async function writeJson(file: string, value: object): Promise<void> {
 export async function link(dir: string): Promise<void> {
   const modules = join(dir, 'node_modules');
   const bin = join(modules, '.bin');
-  await mkdir(bin, { recursive: true });
+  await makeFolders(bin);
   await symlink(packageRoot, join(modules, 'tuning-fork'), 'junction');
   if (process.platform === 'win32') await writeFile(join(bin, 'tuning-fork.cmd'), '@node "%~dp0\\..\\tuning-fork\\runtime\\cli\\bin.mjs" %*\r\n');
   else await symlink('../tuning-fork/runtime/cli/bin.mjs', join(bin, 'tuning-fork'));

@@ -124,3 +124,11 @@ test('a workflow that throws: the line once, how often, where to look, exit code
   const next = /What happened in one that failed:\n {2}npx tuning-fork (.*)\n/.exec(out)![1]!;
   assert.match((await person.type(next)).out, /error +throws\.ts:\d+:\d+: .*out of ⟨1b⟩\[2J luck/);
 });
+
+test('a folder in which nothing can be made is told of at once', { skip: process.platform !== 'linux' && 'only Linux has one that nobody may write' }, async () => {
+  for (const line of ['init /proc/nowhere', 'init /proc/nowhere/agent', 'rollout -c tuning-fork.yaml --tasks 1 -n 1 --set experiment_dir=/proc/nowhere']) {
+    const { code, err } = await person.type(line);
+    assert.match(err, /(?:The folder \/proc\/nowhere(?:\/agent)? can't be made|Cannot create \/proc\/nowhere.*): nothing can be made in \/proc\./, line);
+    assert.ok(code !== 0 && code !== 3, `${line}: ${code}`);
+  }
+});
