@@ -37,7 +37,7 @@ export function journalLine(line: Exclude<JournalLine, { kind: 'call' }>): strin
   return checkedLine(JSON.stringify(line));
 }
 
-export function decodeJournalLine(line: Buffer): Decoded<JournalLine> {
+function decodeJournalLine(line: Buffer): Decoded<JournalLine> {
   const read = readLine(line);
   if ('cause' in read) return read;
   const value = read.value;
@@ -62,7 +62,7 @@ interface Rollout {
 }
 
 /** Journal lines folded into what is in flight. Taking a line twice changes nothing: segments overlap while one replaces another. */
-export class Fold {
+class Fold {
   readonly #rollouts = new Map<string, Rollout>();
 
   take(line: JournalLine): void {

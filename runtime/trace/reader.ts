@@ -1,16 +1,14 @@
-import { open, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { TuningForkError } from '../protocol/errors.ts';
-import type { JsonObject } from '../protocol/json.ts';
 import type { IndexEntry, RolloutRecord, RunInfo } from '../protocol/trace.ts';
 import { Catalog } from './catalog.ts';
-import { isObject } from './check.ts';
 import type { ColumnName, ColumnOf } from './columns.ts';
-import { decodeRollout, parseJson } from './decode.ts';
-import { damaged, fileError, isMissing } from './errors.ts';
+import { decodeRollout } from './decode.ts';
+import { damaged, fileError } from './errors.ts';
 import { JournalReader } from './in-flight.ts';
 import type { InFlight } from './in-flight.ts';
-import { MAX_RECORD, METRICS_FILE } from './layout.ts';
+import { MAX_RECORD } from './layout.ts';
 import { readRange, unpack } from './member.ts';
 import { readRunInfo } from './runs.ts';
 
@@ -89,24 +87,6 @@ export class RunReader {
       await this.#journal.refresh();
       await this.#catalog.refresh();
       return this.#journal.list((id) => this.find(id) >= 0);
-    });
-  }
-
-  /** Rows of metrics.jsonl; a torn last one is left out. */
-  async metrics(): Promise<JsonObject[]> {
-    const path = join(this.dir, METRICS_FILE);
-    let text: string;
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw fileError('read', path, error);
-    }
-    return text.split('\n').slice(0, -1).map((line, i) => {
-      const parsed = parseJson(line);
-      if ('cause' in parsed) throw damaged(path, `Line ${i + 1}`, parsed.cause);
-      if (!isObject(parsed.value)) throw damaged(path, `Line ${i + 1}`, 'it is no object');
-      return parsed.value as JsonObject;
     });
   }
 

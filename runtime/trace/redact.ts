@@ -13,11 +13,6 @@ const SECRET_KEY_IN_JSON = new RegExp(`"(?:${KEY_NAMES})":`, 'i');
 /** `${OPENAI_API_KEY}` in a configuration names a secret and holds none. */
 const REFERENCE = /^\$\{\w+\}$/;
 
-/** `value` with every occurrence of the secrets, and every value under a key such as `api_key`, replaced by `[secret]`. */
-export function redact<T>(value: T, secrets: readonly string[]): T {
-  return new Redactor(secrets).redact(value);
-}
-
 export class Redactor {
   /** Forms a secret takes in a string: as it is, inside JSON inside it (twice), in a URL. Longest first, as one may contain another. */
   readonly #forms: string[];
@@ -36,7 +31,7 @@ export class Redactor {
     return SECRET_KEY_IN_JSON.test(json) || this.#formsInJson.some((form) => json.includes(form));
   }
 
-  /** The same reference where nothing was hidden. */
+  /** With every occurrence of the secrets, and every value under a key such as `api_key`, replaced. The same reference where nothing was hidden. */
   redact<T>(value: T): T {
     return this.#walk(value) as T;
   }

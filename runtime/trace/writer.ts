@@ -1,24 +1,20 @@
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
-import type { JsonObject } from '../protocol/json.ts';
 import { TRACE_VERSION } from '../protocol/trace.ts';
 import type { IndexEntry, RolloutRecord, RunInfo } from '../protocol/trace.ts';
-import { Appender } from './appender.ts';
 import { Catalog } from './catalog.ts';
-import { jsonObject } from './check.ts';
 import { encodeRollout } from './encode.ts';
-import { fileError, refused } from './errors.ts';
+import { fileError } from './errors.ts';
+import { makeFolders } from './folders.ts';
 import type { InFlight } from './in-flight.ts';
 import { Journal } from './journal.ts';
-import { JOURNAL, LOG, METRICS_FILE, safeName, timeName, TRACES } from './layout.ts';
-import { pack, readRange } from './member.ts';
+import { JOURNAL, LOG, safeName, timeName, TRACES } from './layout.ts';
+import { pack } from './member.ts';
 import { Redactor } from './redact.ts';
 import { writeRunInfo } from './run-file.ts';
 import { readRunInfo } from './runs.ts';
 import { Sealer } from './sealer.ts';
-
-export { writeRunInfo } from './run-file.ts';
 
 /** What the backbone tells of a new run. Without a name it is called after the time, and its folder so too. */
 export type NewRun = Omit<RunInfo, 'v' | 'run' | 'created' | 'state'> & Partial<Pick<RunInfo, 'v' | 'run' | 'created' | 'state'>>;
@@ -81,7 +77,6 @@ export class RunWriter {
   readonly #packing = new Gate(PACKED_AT_ONCE);
   #info: RunInfo;
   #saving: Promise<void> = Promise.resolve();
-  #metrics: Promise<Appender> | undefined;
   #closed = false;
 
   constructor(dir: string, info: RunInfo, redactor: Redactor, sealed: Set<string>, sealer: Sealer, journal: Journal) {
@@ -137,20 +132,12 @@ export class RunWriter {
     return saved;
   }
 
-  async appendMetric(row: JsonObject): Promise<void> {
-    this.#open();
-    const found = jsonObject(row);
-    if (found) throw refused('A row of metrics', found);
-    this.#metrics ??= openMetrics(join(this.dir, METRICS_FILE));
-    return (await this.#metrics).append(`${JSON.stringify(this.#redactor.redact(row))}\n`);
-  }
-
   /** Waits for all that is under way, and tells an error that nobody was told. Does not change the run's state. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.allSettled(this.#sealing.values());
-    const closing = [this.#sealer.close(), this.#journal.close(), this.#metrics?.then((metrics) => metrics.close()), this.#saving];
+    const closing = [this.#sealer.close(), this.#journal.close(), this.#saving];
     const failed = (await Promise.allSettled(closing)).find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
   }
@@ -201,7 +188,7 @@ class Gate {
 /** Makes `<parent>/<given>`, or `<parent>/<time>` (`<time>-2` and so on where that is taken); returns the name. */
 async function makeFolder(parent: string, given: string | undefined, time: string, claim: (name: string) => boolean = () => true): Promise<string> {
   try {
-    await mkdir(parent, { recursive: true });
+    await makeFolders(parent);
     for (let n = 1;; n++) {
       const name = given ?? (n === 1 ? time : `${time}-${n}`);
       if (given === undefined && !claim(name)) continue;
@@ -216,20 +203,4 @@ async function makeFolder(parent: string, given: string | undefined, time: strin
   } catch (error) {
     throw fileError('create', parent, error);
   }
-}
-
-/** Opens behind the last whole row. */
-async function openMetrics(path: string): Promise<Appender> {
-  let rows: Buffer;
-  try {
-    const handle = await open(path, 'a+');
-    try {
-      rows = await readRange(handle, 0, (await handle.stat()).size);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw fileError('write', path, error);
-  }
-  return Appender.open(path, rows.lastIndexOf(0x0a) + 1);
 }

@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { openRunReader } from '../../../runtime/trace/index.ts';
-import { redact } from '../../../runtime/trace/redact.ts';
+import { Redactor } from '../../../runtime/trace/redact.ts';
 import { createRun } from '../../../runtime/trace/writer.ts';
 import { call, folder, newRun, place, rollout } from './samples.ts';
 
 const KEY = 'sk-Zq81/+a"b\\c-secret';
 
 test('values of secrets go, wherever and however they stand in a text', () => {
-  const hidden = redact({
+  const hidden = new Redactor([KEY]).redact({
     plain: `key ${KEY}!`, list: [KEY, 1], [`in ${KEY}`]: 1,
     json: JSON.stringify({ token: KEY }), twice: JSON.stringify(JSON.stringify([KEY])), url: `?k=${encodeURIComponent(KEY)}`,
-  }, [KEY]);
+  });
   assert.deepEqual(hidden, {
     plain: 'key [secret]!', list: ['[secret]', 1], 'in [secret]': 1,
     json: '{"token":"[secret]"}', twice: JSON.stringify('["[secret]"]'), url: '?k=[secret]',
@@ -26,12 +26,12 @@ test('values under key-like names go, references and lookalikes stay', () => {
     api_key: 'abc', apiKey: 'abc', 'x-api-key': 'abc', OPENAI_API_KEY: 'abc', Authorization: 'Bearer x', password: 1234, client_secret: 'x',
     max_tokens: 5, secret: 'the word to guess', api_keys_used: 3, tokens: { from: 1 }, api_key_env: 'NAME',
   };
-  assert.deepEqual(redact(value, []), {
+  assert.deepEqual(new Redactor([]).redact(value), {
     api_key: '[secret]', apiKey: '[secret]', 'x-api-key': '[secret]', OPENAI_API_KEY: '[secret]', Authorization: '[secret]', password: '[secret]',
     client_secret: '[secret]', max_tokens: 5, secret: 'the word to guess', api_keys_used: 3, tokens: { from: 1 }, api_key_env: 'NAME',
   });
   const untouched = { api_key: '${OPENAI_API_KEY}', properties: { api_key: { type: 'string' } } };
-  assert.equal(redact(untouched, ['none', '']), untouched);
+  assert.equal(new Redactor(['none', '']).redact(untouched), untouched);
 });
 
 test('no file of a run holds a secret, nor its token ids', async (context) => {
@@ -46,7 +46,6 @@ test('no file of a run holds a secret, nor its token ids', async (context) => {
   await writer.journal.begin(place(0, { taskId: KEY }), 1);
   for (const each of leaking.calls) await writer.journal.call('s0t0n0', 1, each);
   await writer.journal.tool('s0t0n0', 1, { ...leaking.tools[0]!, result: JSON.stringify({ key: KEY }) });
-  await writer.appendMetric({ note: KEY });
   const [flight] = await (await openRunReader(writer.dir)).inFlight();
   assert.deepEqual(flight!.calls.map(({ tokens }) => tokens !== undefined), [true, false, false, true]);
   const files = async (): Promise<string> => {

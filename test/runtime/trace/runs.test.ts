@@ -3,7 +3,8 @@ import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { deleteRun, findRun, listRuns } from '../../../runtime/trace/index.ts';
-import { createRun, writeRunInfo } from '../../../runtime/trace/writer.ts';
+import { writeRunInfo } from '../../../runtime/trace/run-file.ts';
+import { createRun } from '../../../runtime/trace/writer.ts';
 import { folder, newRun, rollout } from './samples.ts';
 
 async function threeRuns(root: string): Promise<string[]> {

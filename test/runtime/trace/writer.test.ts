@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { TuningForkError } from '../../../runtime/protocol/errors.ts';
@@ -33,8 +33,6 @@ test('a run from start to end', async (context) => {
   await writer.journal.call('s0t0n0', 1, call(2)); // late: dropped
   await assert.rejects(writer.journal.call('other', 1, call(0)), /Rollout other has not begun/);
 
-  await writer.appendMetric({ step: 1, reward: 0.5 });
-  await assert.rejects(writer.appendMetric({ loss: NaN }), { code: 'non-finite', message: /loss is NaN/ });
   await writer.updateRun({ state: 'finished', finished: new Date().toISOString() });
   await writer.close();
   await writer.close();
@@ -42,7 +40,6 @@ test('a run from start to end', async (context) => {
   await assert.rejects(writer.journal.begin(place(9), 1), /is closed/);
   await live.refresh();
   assert.equal(live.info.state, 'finished');
-  assert.deepEqual(await live.metrics(), [{ step: 1, reward: 0.5 }]);
   assert.deepEqual(live.problems, []);
   assert.deepEqual(await readdir(join(writer.dir, 'journal')), []);
   assert.deepEqual((await readdir(join(writer.dir, 'traces'))).sort(), ['rollouts-0.cols', 'rollouts-0.idx', 'rollouts-0.jsonl.gz']);
@@ -119,18 +116,14 @@ test('the journal stays bounded beside a long rollout', async (context) => {
 test('a run goes on in another process: same files, nothing twice', async (context) => {
   const writer = await createRun(await folder(context), newRun());
   for (let sample = 0; sample < 5; sample++) await writer.seal(rollout(sample));
-  await writer.appendMetric({ step: 1 });
   await writer.close();
-  await writeFile(join(writer.dir, 'metrics.jsonl'), '{"step":1}\n{"st');
   const again = await openRun(writer.dir);
   assert.equal(again.isSealed('s0t0n4'), true);
-  await again.appendMetric({ step: 2 });
   for (let sample = 5; sample < 1030; sample++) void again.seal(rollout(sample, 1, 2));
   await again.seal(rollout(1030, 1, 2));
   await again.close();
   const reader = await openRunReader(writer.dir);
   assert.equal(reader.count, 1031);
-  assert.deepEqual(await reader.metrics(), [{ step: 1 }, { step: 2 }]);
   for (const sample of [0, 4, 5, 777, 1030]) assert.equal((await reader.read(`s0t0n${sample}`)).sample, sample);
   assert.deepEqual(await readdir(join(writer.dir, 'traces')).then((names) => names.length), 3);
 });
@@ -182,17 +175,16 @@ test('counts: trained tokens are those of targets without a reason', async (cont
   await writer.close();
 });
 
-test('a full disk is one clear error, told to everyone from then on', { skip: process.platform !== 'linux' }, async (context) => {
-  const writer = await createRun(await folder(context), newRun());
-  await symlink('/dev/full', join(writer.dir, 'metrics.jsonl'));
-  await assert.rejects(writer.appendMetric({ a: 1 }), (error) => {
+test('a full disk is one clear error, told to everyone from then on', { skip: process.platform !== 'linux' }, async () => {
+  const appender = await Appender.open('/dev/full', 0);
+  await assert.rejects(appender.append('first\n'), (error) => {
     assert.ok(error instanceof TuningForkError);
-    assert.match(error.message, /^Cannot write .*metrics\.jsonl: the disk is full \(ENOSPC\)\.$/);
+    assert.equal(error.message, 'Cannot write /dev/full: the disk is full (ENOSPC).');
     assert.match(error.next!, /Free some space/);
     return true;
   });
-  await assert.rejects(writer.appendMetric({ a: 2 }), /the disk is full/);
-  await assert.rejects(writer.close(), /the disk is full/);
+  await assert.rejects(appender.append('second\n'), /the disk is full/);
+  await assert.rejects(appender.close(), /the disk is full/);
 });
 
 test('who does not wait for a write is told by the next one, and the process lives', { skip: process.platform !== 'linux' }, async () => {

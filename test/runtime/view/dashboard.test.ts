@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { stampOf } from '../../../runtime/backbone/stamp.ts';
 import { checkDashboardParams } from '../../../runtime/protocol/dashboard-requests.ts';
 import type { DashboardEvent } from '../../../runtime/protocol/dashboard.ts';
-import { writeRunInfo } from '../../../runtime/trace/writer.ts';
+import { writeRunInfo } from '../../../runtime/trace/run-file.ts';
 import { readRunInfo } from '../../../runtime/trace/index.ts';
 import { Dashboard } from '../../../runtime/view/dashboard.ts';
 import { MetricsFile } from '../../../runtime/view/metrics-file.ts';
