@@ -67,7 +67,7 @@ function ownPython(): string {
 /** A checkpoint of LoRA holds an adapter alone; with its model it becomes one, beside it. */
 async function merged(python: string, adapter: string): Promise<string> {
   const into = `${adapter}-merged`;
-  if (!existsSync(into)) await run(python, 'merge', [adapter, into]);
+  if (!existsSync(into)) await run(python, 'training.merge', [adapter, into]);
   return into;
 }
 

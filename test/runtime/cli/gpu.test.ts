@@ -118,7 +118,7 @@ test('a training without it says how to get it', { skip }, async () => {
 test('of an adapter one model is made, also where this machine has no graphs for it', { skip }, async () => {
   program('maker', `
 case "$*" in
-  *gpu.merge*) mkdir "$4"; touch "$4/config.json" "$4/model.safetensors" ;;
+  *gpu.training.merge*) mkdir "$4"; touch "$4/config.json" "$4/model.safetensors" ;;
   *sampling_graph*) echo "qwen3 is not known here" >&2; exit 1 ;;
 esac`);
   mkdirSync(join(person.home, 'adapter'), { recursive: true });
