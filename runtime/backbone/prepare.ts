@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import { findPath, needFile } from '../config/files.ts';
-import { loadConfig, type LoadedConfig } from '../config/load.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import { samplingOf } from '../config/sampling.ts';
 import { ENTRYPOINT, splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
@@ -13,7 +13,7 @@ import type { Policy } from '../policy/policy.ts';
 import { recordedPolicy } from '../policy/recorded.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import { TuningForkError } from '../protocol/errors.ts';
-import type { Json, JsonObject } from '../protocol/json.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import { TRACE_VERSION, type Replay, type RolloutRecord, type RunInfo } from '../protocol/trace.ts';
 import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
 import { openTasks } from '../tasks/open.ts';
@@ -22,6 +22,7 @@ import { openRunReader, readRolloutTest, type InFlight } from '../trace/index.ts
 import { checkpointElsewhere } from '../trainers/elsewhere.ts';
 import { gpuSettings } from '../trainers/gpu/settings.ts';
 import { createRun, openRun, type NewRun, type RunWriter } from '../trace/writer.ts';
+import { givenKeys, loadRunConfig } from './asked.ts';
 import { checkpointFolder } from './checkpoints.ts';
 import { plannedJobs, replayJobs, testJobs, type Job } from './jobs.ts';
 import { checkFunctions } from './functions.ts';
@@ -77,7 +78,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
 
   const info: NewRun = {
     project: config.config.project_name, experiment: config.config.experiment_name, kind: request.kind,
-    conf: config.file, config: config.shown, workflow: nameOf(load.workflow), policy: '', planned: tests?.length ?? await planned(request, tasks, repeats), files: await sourceHashes(load),
+    conf: config.file, config: config.shown, ...(request.kind === 'training' && { given: givenKeys(request, config.shown) }), workflow: nameOf(load.workflow), policy: '', planned: tests?.length ?? await planned(request, tasks, repeats), files: await sourceHashes(load),
     ...(request.replay !== undefined && { replay: { ...request.replay, dir: stored!.dir } }),
     backbone: stampOf(process.pid), workers: [],
   };
@@ -106,35 +107,9 @@ export async function prepareRun(request: StartRun, project: string, check: (con
   };
 }
 
-/** The YAML with what the client asked for instead; and what it asked for when the run was made that is now replayed. */
-export function loadRunConfig(request: StartRun, replayed?: RunInfo): Promise<LoadedConfig> {
-  const { conf, env, cwd, temperature } = request;
-  const asked: Record<string, Json | undefined> = {
-    ...request.set,
-    ...(request.workflow !== undefined && { 'rollout.user_workflow': fromCommand(request.workflow, cwd) }), ...(request.judge !== undefined && { 'task_judge.judge_protocol': fromCommand(request.judge, cwd) }),
-    trainable_targets: request.train, 'rollout.seed': request.seed, 'trainer_common.total_training_steps': request.training?.steps,
-    'rollout.temperature': temperature, 'rollout.val_kwargs.temperature': temperature, 'rollout.val_kwargs.do_sample': temperature === undefined ? undefined : temperature > 0,
-    'model.path': request.model === undefined ? undefined : findPath({ dir: cwd, cwd }, request.model) ?? request.model,
-  };
-  const then = replayed?.conf === resolve(cwd, conf) ? replayed.config : {};
-  // An option that was not given leaves what --set says of its key.
-  const overrides = Object.fromEntries(Object.entries(asked).map(([key, value]) => [key, value ?? request.set?.[key] ?? at(then, key)]));
-  return loadConfig(conf, overrides, { env, cwd });
-}
-
-/** A file named in a command is meant from where it was typed; `builtin->…` is no file. */
-function fromCommand(target: string, cwd: string): string {
-  const [file = '', name] = target.split('->');
-  return name === undefined || findPath({ dir: cwd, cwd }, file) === undefined ? target : `${resolve(cwd, file)}->${name}`;
-}
-
 /** An entrypoint is called as its file. */
 function nameOf({ file, className }: WorkerLoad['workflow']): string {
   return className === ENTRYPOINT ? basename(file, extname(file)) : className;
-}
-
-function at(config: JsonObject, key: string): Json | undefined {
-  return key.split('.').reduce<Json | undefined>((value, part) => (value as JsonObject | undefined)?.[part], config);
 }
 
 const names = new Set<string>();

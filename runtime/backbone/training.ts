@@ -19,6 +19,7 @@ import { fingerprintOf } from '../training/fingerprint.ts';
 import { train, type CollectBatch } from '../training/loop.ts';
 import { readTrainingState } from '../training/state.ts';
 import type { Trainer } from '../training/trainer.ts';
+import { asBegun } from './asked.ts';
 import type { Backbone } from './backbone.ts';
 import { BaseRun } from './base-run.ts';
 import type { Job } from './jobs.ts';
@@ -39,7 +40,7 @@ export class TrainingRun extends BaseRun {
   readonly #told = new Set<string>();
 
   static async prepare(request: StartRun, backbone: Backbone): Promise<TrainingRun> {
-    const asked = await withBackbone(request);
+    const asked = await asBegun(request);
     let plan: TrainerPlan | undefined;
     const prepared = await prepareRun(asked, backbone.project, (config) => void (plan = trainerPlan(asked, config, backbone.policies)));
     return new TrainingRun(asked, prepared, backbone, plan!);
@@ -209,14 +210,6 @@ export class TrainingRun extends BaseRun {
     const reader = await openRunReader(this.dir);
     return Promise.all(sealed.map((rollout) => reader.read(rollout)));
   }
-}
-
-/** A training goes on where it began: a configuration may name another place, or the command that began it did. */
-async function withBackbone(request: StartRun): Promise<StartRun> {
-  const { resume } = request.training ?? {};
-  if (resume === undefined || request.set?.backbone !== undefined) return request;
-  const { config } = (await openRunReader(resume)).info;
-  return config.backbone === 'gpu' || config.backbone === 'embedded' ? { ...request, set: { ...request.set, backbone: config.backbone } } : request;
 }
 
 /** Several people may train on one machine, each with runs of the same name. */

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fillVariables, type Environment } from '../config/environment.ts';
+import { HIDDEN } from '../config/secrets.ts';
 import { gpuSettingsOfFolder } from '../policy/gpu.ts';
 import type { TuningForkConfig } from '../protocol/config.ts';
 import { TuningForkError } from '../protocol/errors.ts';
@@ -36,9 +37,6 @@ export function weightsPlace(folder: string, run: Pick<RunInfo, 'config' | 'conf
   const checkpoint = checkpointElsewhere(folder);
   return checkpoint === undefined ? { gpu: gpuSettingsOfFolder(folder, env) } : { gpu: settings, checkpoint };
 }
-
-/** What a run keeps of a token that was written out in its configuration. */
-const HIDDEN = '***';
 
 export async function openWeights(place: WeightsPlace, env: Environment): Promise<Weights> {
   if ('folder' in place) {

@@ -7,6 +7,9 @@ import { join } from './yaml.ts';
 const SECRET_VARIABLE = /(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASS(?:WORD|WD)?|CREDENTIALS?|AUTH|PAT)S?$/i;
 const SECRET_KEY = /(?:^|[._])(?:api_?key|password|secret|auth_token|access_token)$|^gpu\.token$/i;
 
+/** Stands in what is shown for a secret that is written out in the file. */
+export const HIDDEN = '***';
+
 /**
  * Whether a value from the environment must never be stored. Model names, addresses, paths and numbers come from there
  * too and are wanted in a record, so: a telling name, a password in an address, or text that looks like a key.
@@ -41,7 +44,7 @@ export function withoutSecrets(config: object, filled: ReadonlyMap<string, Fille
       code: 'config', message: `\`${path}\` is written out in the file.`, where: places.of(path, 'value'),
       next: 'Write ${NAME} and set that variable in the environment, so that the key isn’t shared with the file.',
     });
-    return '***';
+    return HIDDEN;
   };
 
   const show = (value: Json, path: string): Json => {

@@ -198,6 +198,8 @@ export interface RunInfo {
   /** Absolute path of the YAML, and the parsed configuration with secrets left out. */
   conf: string;
   config: JsonObject;
+  /** For a training: the keys of it that a command or a window gave. They hold when it goes on, whatever the YAML says. */
+  given?: string[];
   workflow: string;
   policy: string;
   tokenizer?: { sha256: string; template: string };

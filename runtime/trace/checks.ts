@@ -216,6 +216,7 @@ export const runCheck = object<RunInfo>({
   state: oneOf('running', 'finished', 'failed', 'cancelled'),
   conf: text,
   config: json,
+  given: optional(list(text)),
   workflow: text,
   policy: text,
   tokenizer: optional(object<NonNullable<RunInfo['tokenizer']>>({ sha256: text, template: text })),

@@ -1,5 +1,4 @@
 import { connectBackbone } from '../../backbone/client.ts';
-import type { TuningForkConfig } from '../../protocol/config.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { RunInfo } from '../../protocol/trace.ts';
 import { findRun, type RunPlace } from '../../trace/index.ts';
@@ -23,7 +22,7 @@ export const train: Command = {
   usage: '--conf <yaml> | --resume [--run <run>] | --watch [--run <run>]',
   about: [
     'Reinforcement learning on the training tasks, validated on others. Closing the terminal does not stop it; Ctrl-C saves and stops.',
-    'Weights, curves and a report lie in the folder of the run. --resume goes on exactly where it was.',
+    'Weights, curves and a report lie in the folder of the run. --resume goes on exactly where it was, with the options it was begun with.',
   ],
   examples: [
     'tuning-fork train --conf examples/countdown/countdown.yaml',
@@ -54,16 +53,10 @@ export async function runTraining(args: Args, conf: string, resumed?: RunPlace):
   const said = asked(args);
   const backbone = args.text('backbone');
   const followed = await startAndFollow(args, {
-    kind: 'training', conf, ...(resumed && codeOf(resumed.info)), ...said, ...(backbone !== undefined && { set: { ...said.set, backbone } }),
+    kind: 'training', conf, ...said, ...(backbone !== undefined && { set: { ...said.set, backbone } }),
     training: { resume: resumed?.dir, force: args.on('force') || undefined, steps: args.number('steps') },
   }, view);
   return end(view, followed);
-}
-
-/** Whose code it is may have been said on the command line then, and need not be again. */
-function codeOf({ config }: RunInfo): { workflow?: string; judge?: string } {
-  const { rollout, task_judge: judge } = config as unknown as TuningForkConfig;
-  return { workflow: rollout.user_workflow, ...(judge.judge_protocol !== null && { judge: judge.judge_protocol }) };
 }
 
 async function watchTraining(args: Args): Promise<number> {
