@@ -16,7 +16,7 @@ interface Locked {
 }
 
 /** What a package needs only while it is installed. */
-const INSTALL_ONLY: Record<string, string[]> = { 'onnxruntime-node': ['adm-zip', 'global-agent'] };
+export const INSTALL_ONLY: Record<string, string[]> = { 'onnxruntime-node': ['adm-zip', 'global-agent'] };
 
 /** What type-checks a workflow beside what runs it: our types name Node's, and so does most code. */
 const FOR_TYPES = ['@types/node'];
@@ -27,10 +27,15 @@ export function* moduleFiles(root: string, target: Target, cache: string): Gener
   for (const place of needed(lock.packages, target)) {
     const here = join(root, place);
     const dir = existsSync(here) ? here : download(place, lock.packages[place]!, cache);
-    const files = new Set(readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(dir, join(entry.parentPath, entry.name)).replaceAll('\\', '/')));
-    for (const file of files) {
-      if (isLoaded(place.split('node_modules/').at(-1)!, file, files, target)) yield { name: `${place}/${file}`, path: join(dir, file) };
-    }
+    yield* loadedFiles(place, dir, target);
+  }
+}
+
+/** Of one package, which lies in `dir`. */
+export function* loadedFiles(place: string, dir: string, target: Target): Generator<{ name: string; path: string }> {
+  const files = new Set(readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(dir, join(entry.parentPath, entry.name)).replaceAll('\\', '/')));
+  for (const file of files) {
+    if (isLoaded(place.split('node_modules/').at(-1)!, file, files, target)) yield { name: `${place}/${file}`, path: join(dir, file) };
   }
 }
 

@@ -48,14 +48,19 @@ function entriesFor(target: Target, manifest: Package, code: string): Entry[] {
   return [first, text('[Content_Types].xml', contentTypes([first, ...files].map(({ name }) => name))), ...files];
 }
 
-function shipped(): string[] {
-  return readdirSync(root, { withFileTypes: true })
-    .filter((entry) => !LEFT_OUT.test(entry.name) && !['dist', 'test'].includes(entry.name))
-    .flatMap((entry) => (entry.isDirectory() ? under(join(root, entry.name)).map((name) => `${entry.name}/${name}`) : [entry.name]))
-    .filter((name) => SHIPPED.some((pattern) => pattern.test(name)) && !LEFT_OUT.test(name));
+/** Neither what was made while working here, nor what makes a clone ready. */
+export function isLeftOut(name: string): boolean {
+  return LEFT_OUT.test(name);
 }
 
-function under(dir: string): string[] {
+function shipped(): string[] {
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => !isLeftOut(entry.name) && !['dist', 'test'].includes(entry.name))
+    .flatMap((entry) => (entry.isDirectory() ? under(join(root, entry.name)).map((name) => `${entry.name}/${name}`) : [entry.name]))
+    .filter((name) => SHIPPED.some((pattern) => pattern.test(name)) && !isLeftOut(name));
+}
+
+export function under(dir: string): string[] {
   return readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(dir, join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
 }
 
