@@ -4,6 +4,7 @@ import type { ChatMessage } from '../protocol/chat.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { CallRecord, RolloutRecord } from '../protocol/trace.ts';
 import type { Tokenizer } from '../policy/policy.ts';
+import { messagesOf, promptIds } from '../trace/resolve.ts';
 import { canonicalArguments } from './restore.ts';
 
 export interface ReplayOptions {
@@ -13,8 +14,6 @@ export interface ReplayOptions {
   untilToken?: number;
   /** Forks of one rollout must differ from each other and from it: 1, 2, ... Absent: what is sampled is sampled as it was then. */
   fork?: number;
-  /** Whether calls that are sampled after the record may be trained. They are not unless asked. */
-  train?: boolean;
 }
 
 /** What a model is about to be shown: token ids, or messages where there are none. */
@@ -27,45 +26,37 @@ interface RecordedTool {
 
 /** Serves one re-execution; make a new one for each. */
 export class ReplaySource {
-  readonly record: RolloutRecord;
-  readonly untilCall: number;
   readonly fork: number;
-  readonly train: boolean;
+  readonly #record: RolloutRecord;
   readonly #served = new Set<CallRecord>();
   /** Calls that can be served, by what they were shown. */
   readonly #recorded = new Map<string, CallRecord[]>();
   readonly #later = new Set<string>();
   readonly #tools = new Map<string, RecordedTool[]>();
   readonly #toolsServed = new Map<string, number>();
-  #left: number;
+  /** How many calls are served. */
+  readonly #count: number;
   #begun: CallRecord | undefined;
   readonly #untilToken: number;
   /** Once one call was sampled, others may follow from it. */
   #sampled = false;
 
   constructor(record: RolloutRecord, options: ReplayOptions = {}) {
-    this.record = record;
-    this.untilCall = Math.min(options.untilCall ?? record.calls.length, record.calls.length);
+    this.#record = record;
     this.fork = options.fork ?? 0;
-    this.train = options.train ?? false;
-    this.#left = this.untilCall;
+    this.#count = Math.min(options.untilCall ?? record.calls.length, record.calls.length);
     this.#untilToken = options.untilToken ?? 0;
-    if (this.#untilToken > 0) this.#begun = record.calls[this.untilCall];
+    if (this.#untilToken > 0) this.#begun = record.calls[this.#count];
     for (const call of record.calls) {
       for (const key of keysOf(record, call)) {
-        if (call.index >= this.untilCall) this.#later.add(key);
+        if (call.index >= this.#count) this.#later.add(key);
         else push(this.#recorded, key, call);
       }
     }
     for (const { name, arguments: args, result, error, afterCalls } of record.tools) {
       // What ran after a call that is now sampled may have been caused by it.
-      if (afterCalls <= this.untilCall) push(this.#tools, toolKey(name, args), error === undefined ? { result } : { result, error });
+      if (afterCalls <= this.#count) push(this.#tools, toolKey(name, args), error === undefined ? { result } : { result, error });
     }
-  }
-
-  /** How many of the first calls nobody asked for yet. */
-  get left(): number {
-    return this.#left;
   }
 
   /** The recorded call for this prompt, or undefined where it is to be sampled. Throws where the rollout went another way. */
@@ -74,10 +65,9 @@ export class ReplaySource {
     const call = this.#recorded.get(key)?.find((one) => !this.#served.has(one));
     if (call !== undefined) {
       this.#served.add(call);
-      this.#left--;
       return call;
     }
-    if (this.#left > 0 && !this.#sampled && !this.#later.has(key)) throw this.#diverged(role, shown, tokenizer);
+    if (this.#served.size < this.#count && !this.#sampled && !this.#later.has(key)) throw this.#diverged(role, shown, tokenizer);
     this.#sampled = true;
     return undefined;
   }
@@ -86,7 +76,7 @@ export class ReplaySource {
   beginning(role: string, shown: Shown): { ids: number[]; logprobs: number[] } | undefined {
     const call = this.#begun;
     const { sampled, logprobs } = call?.tokens ?? {};
-    if (call === undefined || sampled === undefined || logprobs === undefined || !keysOf(this.record, call).includes(shownKey(role, shown))) return undefined;
+    if (call === undefined || sampled === undefined || logprobs === undefined || !keysOf(this.#record, call).includes(shownKey(role, shown))) return undefined;
     this.#begun = undefined;
     // Its last token ended it: from there nothing could go on.
     const kept = Math.min(this.#untilToken, sampled.length - 1);
@@ -98,26 +88,26 @@ export class ReplaySource {
     this.#sampled = true;
   }
 
-  /** The result of the same tool call in the record; the first for the first time it is asked for, and so on, unless `nth` says which. */
-  tool(name: string, args: string, nth?: number): RecordedTool | undefined {
+  /** The result of the same tool call in the record: the first for the first time it is asked for, and so on. */
+  tool(name: string, args: string): RecordedTool | undefined {
     const key = toolKey(name, args);
-    const index = nth ?? this.#toolsServed.get(key) ?? 0;
-    if (nth === undefined) this.#toolsServed.set(key, index + 1);
+    const index = this.#toolsServed.get(key) ?? 0;
+    this.#toolsServed.set(key, index + 1);
     return this.#tools.get(key)?.[index];
   }
 
   messagesOf(call: CallRecord): ChatMessage[] {
-    return messagesOf(this.record, call);
+    return messagesOf(this.#record, call.index);
   }
 
   promptOf(call: CallRecord): number[] {
-    return idsOf(this.record, call);
+    return promptIds(this.#record, call.index)!;
   }
 
   #diverged(role: string, shown: Shown, tokenizer: Tokenizer | undefined): TuningForkError {
     const unserved = [...this.#recorded.values()].flat().filter((one) => !this.#served.has(one)).sort((a, b) => a.index - b.index);
     const call = unserved.find((one) => one.role === role) ?? unserved[0]!;
-    const what = call.role === role ? difference(shownTo(this.record, call), shown, tokenizer) : `now role "${role}" makes a call that is not in the record.`;
+    const what = call.role === role ? difference(shownTo(this.#record, call), shown, tokenizer) : `now role "${role}" makes a call that is not in the record.`;
     return new TuningForkError('diverged', `The rollout diverged from its record at call ${call.index} (role "${call.role}"): ${what}`, {
       next: `Something outside the record is different: time, randomness, files or the workflow itself. Make it the same again, or replay fewer calls (--until-call ${call.index}).`,
     });
@@ -133,22 +123,11 @@ export function shownKey(role: string, shown: Shown): string {
 function keysOf(record: RolloutRecord, call: CallRecord): string[] {
   if (call.edited !== undefined) return [call.edited.asked];
   const keys = [shownKey(call.role, shownTo(record, call))];
-  return call.version === null && call.tokens !== undefined ? [...keys, shownKey(call.role, { messages: messagesOf(record, call) })] : keys;
+  return call.version === null && call.tokens !== undefined ? [...keys, shownKey(call.role, { messages: messagesOf(record, call.index) })] : keys;
 }
 
 function shownTo(record: RolloutRecord, call: CallRecord): Shown {
-  return call.tokens === undefined ? { messages: messagesOf(record, call) } : { ids: idsOf(record, call) };
-}
-
-function idsOf(record: RolloutRecord, call: CallRecord): number[] {
-  const tokens = call.tokens!;
-  const from = tokens.from === null ? undefined : record.calls[tokens.from];
-  return from === undefined ? [...tokens.tail] : [...idsOf(record, from), ...from.tokens!.sampled, ...tokens.tail];
-}
-
-function messagesOf(record: RolloutRecord, call: CallRecord): ChatMessage[] {
-  const from = call.history.from === null ? undefined : record.calls[call.history.from];
-  return from === undefined ? [...call.history.add] : [...messagesOf(record, from), from.reply, ...call.history.add];
+  return call.tokens === undefined ? { messages: messagesOf(record, call.index) } : { ids: promptIds(record, call.index)! };
 }
 
 /** Keys in one order, whoever made the object. */

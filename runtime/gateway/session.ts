@@ -160,7 +160,7 @@ export class RolloutSession {
     this.#drawKey(call);
     if (decision?.do === 'answer') return forced(call, decision.reply, this.#conversations);
     const outcome = await this.#sample(call);
-    if (call.edited !== undefined || this.#keptSampling.has(call.role) || (this.replay !== undefined && !this.replay.train)) outcome.why = 'intervened';
+    if (call.edited !== undefined || this.#keptSampling.has(call.role) || this.replay !== undefined) outcome.why = 'intervened';
     return outcome;
   }
 
