@@ -14,7 +14,6 @@ export interface BatchOptions {
   aggregation: Aggregation;
   /** For `rollout-constant`. */
   constantLength: number;
-  failureReward: number;
   /** Updates one pass over the batch is split into, by groups; and passes. */
   minibatches: number;
   epochs: number;
@@ -50,7 +49,7 @@ export type BatchCounts = Pick<StepRow,
 
 /** Groups keep the order in which `records` has them; inside a group the order of records doesn't matter. */
 export function makeBatch(records: readonly RolloutRecord[], options: BatchOptions): TrainingBatch {
-  const { scored, lost } = scoreRollouts(records, options.failureReward);
+  const { scored, lost } = scoreRollouts(records);
   const advantages = advantagesOf(scored.map((rollout) => ({
     rollout: rollout.record.rollout, group: groupOf(rollout.record), reward: rollout.reward, tokens: targetTokens(rollout.record),
   })), options.estimator);

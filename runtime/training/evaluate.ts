@@ -25,8 +25,8 @@ export interface Outcome {
 }
 
 /** Sample 0 of a task is its greedy rollout. */
-export function evaluationOf(step: number, records: readonly RolloutRecord[], failureReward: number): Evaluation {
-  const { scored } = scoreRollouts(records, failureReward);
+export function evaluationOf(step: number, records: readonly RolloutRecord[]): Evaluation {
+  const { scored } = scoreRollouts(records);
   const outcomes = new Map(scored.map(({ record, reward, success }) => [record.rollout, { rollout: record.rollout, reward, success }]));
   const tasks = [...Map.groupBy(records, ({ taskIndex }) => taskIndex).values()].map((group): EvaluatedTask => {
     const ordered = group.toSorted((a, b) => a.sample - b.sample);
@@ -39,13 +39,13 @@ export function evaluationOf(step: number, records: readonly RolloutRecord[], fa
   }).sort((a, b) => a.taskIndex - b.taskIndex);
   return {
     step, tasks,
-    greedy: figures(records.filter(({ sample }) => sample === 0), tasks.map(({ greedy }) => (greedy === null ? [] : [greedy])), failureReward, `greedy ${step}`),
-    sampled: figures(records.filter(({ sample }) => sample > 0), tasks.map(({ sampled }) => sampled), failureReward, `sampled ${step}`),
+    greedy: figures(records.filter(({ sample }) => sample === 0), tasks.map(({ greedy }) => (greedy === null ? [] : [greedy])), `greedy ${step}`),
+    sampled: figures(records.filter(({ sample }) => sample > 0), tasks.map(({ sampled }) => sampled), `sampled ${step}`),
   };
 }
 
-export function figures(records: readonly RolloutRecord[], byTask: readonly (readonly Outcome[])[], failureReward: number, key: string): EvaluationFigures {
-  const { scored, lost } = scoreRollouts(records, failureReward);
+export function figures(records: readonly RolloutRecord[], byTask: readonly (readonly Outcome[])[], key: string): EvaluationFigures {
+  const { scored, lost } = scoreRollouts(records);
   const told = byTask.map((outcomes) => outcomes.filter(({ success }) => success !== null));
   const rights = told.flat().filter(({ success }) => success).length;
   const single = told.every(({ length }) => length <= 1);

@@ -290,7 +290,7 @@ class Training {
   async #evaluation(step: number): Promise<Evaluation> {
     const rollouts = this.#evaluationPlan(step);
     const checkpoint = step === 0 && this.#store.state.step > 0 ? this.#store.state.start : undefined;
-    return evaluationOf(step, await this.#gather({ step, split: 'validation', rollouts, checkpoint }), this.#batch.failureReward);
+    return evaluationOf(step, await this.#gather({ step, split: 'validation', rollouts, checkpoint }));
   }
 
   #evaluationPlan(step: number): PlannedRollout[] {
@@ -367,7 +367,6 @@ class Training {
     const report = makeReport({
       run: this.#options.run, workflow: this.#options.workflow, model: this.#info.model, rows,
       sides: ends === undefined ? undefined : { before: await this.#stored(ends[0]), after: await this.#stored(ends[1]) },
-      failureReward: this.#batch.failureReward,
       best: best?.directory ?? null, last: durable?.directory ?? null,
       notices: [...this.#told.values()], duration: this.#control.now() - this.#started,
     });

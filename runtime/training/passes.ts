@@ -40,9 +40,6 @@ export interface PassComparison {
   spoiled: string[];
 }
 
-/** What a rollout counts for that the agent itself failed. */
-const FAILURE_REWARD = 0;
-
 /** A run that was asked for at one temperature, whatever its workflow made of that. */
 export async function readPass(dir: string, temperature: number): Promise<Pass> {
   const reader = await openRunReader(dir);
@@ -87,7 +84,7 @@ export function figuresOf({ records, temperature }: Pick<Pass, 'records' | 'temp
   const seconds = secondsOf(records);
   const each = [...tasks.values()];
   return {
-    ...figures(records, each, FAILURE_REWARD, `pass ${temperature}`),
+    ...figures(records, each, `pass ${temperature}`),
     tasks: tasks.size,
     repeats: Math.max(0, ...each.map(({ length }) => length)),
     malformed: calls.length === 0 ? 0 : calls.filter(({ malformed }) => malformed !== undefined).length / calls.length,
@@ -126,7 +123,7 @@ function taskKey({ task }: RolloutRecord): string {
 }
 
 function outcomesByTask(records: readonly RolloutRecord[]): Map<string, Outcome[]> {
-  const { scored } = scoreRollouts(records, FAILURE_REWARD);
+  const { scored } = scoreRollouts(records);
   const outcomes = new Map(scored.map(({ record, reward, success }) => [record.rollout, { rollout: record.rollout, reward, success }]));
   return new Map([...Map.groupBy(records, taskKey)].map(([task, group]) => [task, group.flatMap(({ rollout }) => outcomes.get(rollout) ?? [])]));
 }

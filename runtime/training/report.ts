@@ -21,19 +21,18 @@ export interface ReportParts {
   rows: readonly MetricsRow[];
   /** Records of the first and the last validation. */
   sides: { before: readonly RolloutRecord[]; after: readonly RolloutRecord[] } | undefined;
-  failureReward: number;
   best: string | null;
   last: string | null;
   notices: ErrorInfo[];
   duration: number;
 }
 
-export function makeReport({ run, workflow, model, rows, sides, failureReward, best, last, notices, duration }: ReportParts): TrainingReport {
+export function makeReport({ run, workflow, model, rows, sides, best, last, notices, duration }: ReportParts): TrainingReport {
   const steps = rows.filter((row) => row.kind === 'step');
   const evaluations = rows.filter((row) => row.kind === 'evaluation').toSorted((a, b) => a.step - b.step);
   const before = evaluations.find(({ step }) => step === 0) ?? null;
   const after = evaluations.findLast(({ step }) => step > 0) ?? null;
-  const tasks = sides === undefined ? [] : compared(sides.before, sides.after, failureReward);
+  const tasks = sides === undefined ? [] : compared(sides.before, sides.after);
   const turned = (was: boolean): ReportTask[] => tasks.filter(({ before, after }) => before?.success === was && after?.success === !was).map(({ task }) => task);
   const gained = turned(false);
   const spoiled = turned(true);
@@ -65,9 +64,9 @@ interface Compared {
   sampledAfter: number | null;
 }
 
-function compared(before: readonly RolloutRecord[], after: readonly RolloutRecord[], failureReward: number): Compared[] {
-  const later = new Map(evaluationOf(1, after, failureReward).tasks.map((task) => [task.taskIndex, task]));
-  return evaluationOf(0, before, failureReward).tasks.flatMap((one) => {
+function compared(before: readonly RolloutRecord[], after: readonly RolloutRecord[]): Compared[] {
+  const later = new Map(evaluationOf(1, after).tasks.map((task) => [task.taskIndex, task]));
+  return evaluationOf(0, before).tasks.flatMap((one) => {
     const other = later.get(one.taskIndex);
     if (other === undefined) return [];
     return [{
@@ -104,7 +103,7 @@ function pairsOf(tasks: readonly Compared[], gained: readonly ReportTask[], spoi
 }
 
 /** The conversation that ends with the last call; the branches before it are in the trace. */
-export function transcriptOf(record: RolloutRecord): Transcript {
+function transcriptOf(record: RolloutRecord): Transcript {
   const last = record.calls.at(-1);
   const messages = last === undefined ? [] : [...messagesOf(record, last.index), last.reply];
   return {

@@ -7,6 +7,9 @@ const AGENTS_OWN: ReadonlySet<ErrorCode> = new Set([
   'rollout-threw', 'rollout-timeout', 'rollout-blocked', 'rollout-exited', 'tool', 'model-request', 'context-length',
 ]);
 
+/** Of an end that says something about the agent. */
+const FAILURE_REWARD = 0;
+
 export interface ScoredRollout {
   /** As it counts: a failure of the agent's own stands here as finished, with the reward of a failure. */
   record: RolloutRecord;
@@ -15,13 +18,13 @@ export interface ScoredRollout {
   failed: boolean;
 }
 
-export interface Scored {
+interface Scored {
   scored: ScoredRollout[];
   /** Rollouts that left their group. */
   lost: RolloutRecord[];
 }
 
-export function scoreRollouts(records: readonly RolloutRecord[], failureReward: number): Scored {
+export function scoreRollouts(records: readonly RolloutRecord[]): Scored {
   const scored: ScoredRollout[] = [];
   const lost: RolloutRecord[] = [];
   for (const record of records) {
@@ -31,7 +34,7 @@ export function scoreRollouts(records: readonly RolloutRecord[], failureReward: 
       }
       scored.push({ record, reward: record.reward, success: record.success, failed: false });
     } else if (record.status === 'failed' && record.error !== undefined && AGENTS_OWN.has(record.error.code)) {
-      scored.push({ record: { ...record, status: 'finished', reward: failureReward }, reward: failureReward, success: false, failed: true });
+      scored.push({ record: { ...record, status: 'finished', reward: FAILURE_REWARD }, reward: FAILURE_REWARD, success: false, failed: true });
     } else {
       lost.push(record);
     }

@@ -25,7 +25,7 @@ const ADAM_EPSILON = 1e-8;
 /** Sequences may be as long as the model's context, and trees this long where that is shorter. */
 const LONGEST_TREE = 2048;
 
-export function ownSettings(parameters: number): (typeof OWN_SETTINGS)[number] {
+function ownSettings(parameters: number): (typeof OWN_SETTINGS)[number] {
   return OWN_SETTINGS.find((row) => parameters <= row.parameters)!;
 }
 
@@ -68,7 +68,6 @@ export function batchOptions({ data, rollout, trainer_common: trainer }: TuningF
     estimator,
     aggregation: estimator === 'dr_grpo' && trainer.loss_agg_mode === 'rollout-mean' ? 'rollout-constant' : trainer.loss_agg_mode,
     constantLength: data.max_response_length ?? rollout.max_response_length_in_one_turn,
-    failureReward: 0,
     minibatches: trainer.mini_batch_num,
     epochs: trainer.ppo_epochs,
     maxPrompt: data.max_prompt_length,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { MetricsRow } from '../protocol/training.ts';
 import { concat, float, integer, message, text, type Field } from '../policy/onnx/protobuf.ts';
 
-export const TENSORBOARD = 'tensorboard';
+const TENSORBOARD = 'tensorboard';
 
 /** Field numbers of TensorFlow's event.proto and summary.proto. */
 const Event = { wallTime: 1, step: 2, fileVersion: 3, summary: 5 } as const;

@@ -10,10 +10,9 @@ export interface WeighedTree {
   tree: TokenTree;
   /** What this tree adds to the denominator of the update it is in: rollouts, tokens or rows that are trained. Those that aren't don't count. */
   units: number;
-  trainedRollouts: number;
 }
 
-export interface WeighOptions {
+interface WeighOptions {
   aggregation: Aggregation;
   /** For `rollout-constant`. */
   length: number;
@@ -33,11 +32,11 @@ export function weighTree(tree: TokenTree, credit: (call: PlacedCall) => number 
 
   switch (aggregation) {
     case 'rollout-mean':
-      return { tree: weighed(({ rollout }) => 1 / (tokensOf.get(rollout) ?? 1)), units: tokensOf.size, trainedRollouts: tokensOf.size };
+      return { tree: weighed(({ rollout }) => 1 / (tokensOf.get(rollout) ?? 1)), units: tokensOf.size };
     case 'rollout-constant':
-      return { tree: weighed(() => 1 / length), units: tokensOf.size, trainedRollouts: tokensOf.size };
+      return { tree: weighed(() => 1 / length), units: tokensOf.size };
     case 'token-mean':
-      return { tree: marked, units: marked.targets.tokens.length, trainedRollouts: tokensOf.size };
+      return { tree: marked, units: marked.targets.tokens.length };
     case 'seq-mean-token-mean': {
       const rows = toRows(marked);
       const weightOf = new Map<string, number>();
@@ -45,7 +44,7 @@ export function weighTree(tree: TokenTree, credit: (call: PlacedCall) => number 
         const tokens = row.mask.reduce((sum, trained) => sum + trained, 0);
         for (const call of row.calls) weightOf.set(`${row.rollout}/${call}`, 1 / tokens);
       }
-      return { tree: weighed(({ rollout, call }) => weightOf.get(`${rollout}/${call}`) ?? 1), units: rows.length, trainedRollouts: tokensOf.size };
+      return { tree: weighed(({ rollout, call }) => weightOf.get(`${rollout}/${call}`) ?? 1), units: rows.length };
     }
   }
 }

@@ -9,7 +9,7 @@ import { differ, packedLoss, plainLoss, tokensOf, type Loss, type PlainToken } f
 import { callOf, recordOf, rolloutsOf } from './records.ts';
 
 const OPTIONS: BatchOptions = {
-  estimator: 'grpo', aggregation: 'rollout-mean', constantLength: 10, failureReward: 0, minibatches: 1, epochs: 1, version: 0,
+  estimator: 'grpo', aggregation: 'rollout-mean', constantLength: 10, minibatches: 1, epochs: 1, version: 0,
   engine: { token: 1, pathPair: 0.001, treePair: 0.002 }, maxTokens: 200, maxTree: 200, trees: true, limits: { tokens: 300, pairs: 1e6 },
 };
 const UNIT: Record<Aggregation, Parameters<typeof plainLoss>[1]> = {
@@ -121,8 +121,6 @@ test('failures of others leave the group, the agent’s own count 0 and are trai
   const alone = makeBatch([good[0]!, failed(1, 'policy')], OPTIONS);
   assert.equal(alone.counts.groupsOfOne, 1);
   assert.deepEqual(alone.updates, []);
-  const penalty = makeBatch([...good, failed(2, 'rollout-timeout')], { ...OPTIONS, failureReward: -1 });
-  assert.equal(penalty.counts.rewardMin, -1);
 });
 
 test('what was cut off is out of the loss and stays in the baseline', () => {

@@ -19,24 +19,24 @@ const BEFORE = side(0, [[false, false, false], [true, true, false], [false, true
 const AFTER = side(8, [[true, true, true], [false, true, false], [true, true, true], [true, true, true]], '<script>alert("&")</script>');
 
 function row(step: number, records: RolloutRecord[]): EvaluationRow {
-  const { tasks, greedy, sampled } = evaluationOf(step, records, 0);
+  const { tasks, greedy, sampled } = evaluationOf(step, records);
   return { kind: 'evaluation', step, tasks: tasks.length, greedy, sampled, best: false, time: { at: 0, total: 1 } };
 }
 
 const PARTS = {
-  run: 'today', workflow: 'Walk & <talk>', model: 'embedded', rows: [row(8, AFTER), row(0, BEFORE)], sides: { before: BEFORE, after: AFTER }, failureReward: 0,
+  run: 'today', workflow: 'Walk & <talk>', model: 'embedded', rows: [row(8, AFTER), row(0, BEFORE)], sides: { before: BEFORE, after: AFTER },
   best: 'checkpoints/step-8', last: 'checkpoints/step-8', notices: [], duration: 61_000,
 };
 
 test('a validation in figures', () => {
-  const { greedy, sampled, tasks } = evaluationOf(0, BEFORE, 0);
+  const { greedy, sampled, tasks } = evaluationOf(0, BEFORE);
   assert.deepEqual([greedy.reward!.mean, greedy.success!.mean, sampled.reward!.mean], [0.5, 0.5, 0.5]);
   assert.deepEqual(sampled.passAt, { 1: 0.5, 2: 0.75 });
   assert.equal(tasks.length, 4);
   const crashed = { ...BEFORE[4]!, status: 'failed' as const, reward: null, success: null, error: { code: 'policy' as const, message: 'gone' } };
   const timedOut = { ...crashed, error: { code: 'rollout-timeout' as const, message: 'slow' } };
-  assert.deepEqual([evaluationOf(0, [crashed], 0).sampled.lost, evaluationOf(0, [crashed], 0).sampled.reward], [1, null]);
-  assert.deepEqual([evaluationOf(0, [timedOut], 0).sampled.failed, evaluationOf(0, [timedOut], 0).sampled.reward!.mean], [1, 0]);
+  assert.deepEqual([evaluationOf(0, [crashed]).sampled.lost, evaluationOf(0, [crashed]).sampled.reward], [1, null]);
+  assert.deepEqual([evaluationOf(0, [timedOut]).sampled.failed, evaluationOf(0, [timedOut]).sampled.reward!.mean], [1, 0]);
 });
 
 test('the report tells what turned, each task against itself, and shows both', () => {
