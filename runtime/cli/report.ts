@@ -3,19 +3,20 @@ import { isAbsolute, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorInfo, formatPlace, type ErrorCode, type ErrorInfo, type Place, type TuningForkError } from '../protocol/errors.ts';
 import { localizeError } from '../protocol/localize.ts';
+import { smallDrive, withPaths } from '../protocol/paths.ts';
 import { asTyped } from './invocation.ts';
 import { err, errPaint, EXIT, note, printJson } from './io.ts';
 import { language, t } from './l10n.ts';
 import { visible, widthOf, type Paint } from './terminal.ts';
 
-const OURS = fileURLToPath(new URL('../', import.meta.url));
+const OURS = smallDrive(fileURLToPath(new URL('../', import.meta.url)));
 const FRAMES = 6;
 
 /** `place: sentence`, the lines of user code that led there, and the next step. */
 export function describeError(told: ErrorInfo, colors: Paint, width: number = err.width): string {
   const info = inOurWords(told);
   // The list of a configuration's mistakes names the file before each of them.
-  const message = visible(info.code === 'config' ? info.message.replaceAll(`\n  ${process.cwd()}${sep}`, '\n  ') : info.message);
+  const message = visible(info.code === 'config' ? info.message.replaceAll(`\n  ${here()}`, '\n  ') : info.message);
   const place = info.where === undefined ? '' : visible(formatPlace(nearby(info.where)));
   const short = !message.includes('\n') && widthOf(`${place}: ${message}`) < width - 20;
   return [
@@ -37,9 +38,14 @@ export function warn(problems: readonly TuningForkError[]): void {
 
 /** A fault of ours shows all of its stack, others only what is the reader's own code. */
 function userFrames({ code, stack }: ErrorInfo): string[] {
-  const all = visible(stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)).map((line) => line.trim());
+  const all = visible(withPaths(stack ?? '')).split('\n').filter((line) => /^\s+at /.test(line)).map((line) => line.trim());
   const frames = code === 'internal' ? all : all.filter((frame) => !frame.includes(OURS) && !frame.includes('node:'));
-  return frames.slice(0, FRAMES).map((frame) => frame.replaceAll('file://', '').replaceAll(`${process.cwd()}${sep}`, ''));
+  return frames.slice(0, FRAMES).map((frame) => frame.replaceAll(here(), ''));
+}
+
+/** The working directory, as paths below it begin. */
+function here(): string {
+  return `${smallDrive(process.cwd())}${sep}`;
 }
 
 /** Files below the working directory are named from there, as a person would. */

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Place } from '../protocol/errors.ts';
+import { smallDrive } from '../protocol/paths.ts';
 import { STACK_FRAMES } from '../protocol/site.ts';
 
 export interface CallSite {
@@ -11,7 +12,7 @@ export interface CallSite {
   frames: string;
 }
 
-const ownRoot = fileURLToPath(new URL('..', import.meta.url));
+const ownRoot = smallDrive(fileURLToPath(new URL('..', import.meta.url)));
 
 /** A call from user code is a few frames away; one from inside a framework may be many. */
 const NEAR = 12;
@@ -56,7 +57,7 @@ const files = new Map<string, string | undefined>();
 /** The path of a script, unless it is ours or a package's. The same few are asked for again and again. */
 function userFile(script: string): string | undefined {
   if (files.has(script)) return files.get(script);
-  const path = script.startsWith('file:') ? fileURLToPath(script) : script;
+  const path = smallDrive(script.startsWith('file:') ? fileURLToPath(script) : script);
   const file = path.startsWith(ownRoot) || /[\\/]node_modules[\\/]/.test(path) ? undefined : path;
   files.set(script, file);
   return file;

@@ -63,7 +63,8 @@ function transform(path: string, format: string | null | undefined): { format: s
     format: commonjs ? 'cjs' : 'esm',
     target: 'es2024',
     sourcemap: 'inline',
-    sourcefile: path,
+    // An address: of a path, Node takes the drive for a protocol, and what follows # for no part of it.
+    sourcefile: pathToFileURL(path).href,
     sourcesContent: false,
     keepNames: true,
     tsconfigRaw: JSON.stringify({ compilerOptions: pickCompilerOptions(path) }),
@@ -124,7 +125,7 @@ function nearestConfig(dir: string): FoundConfig | undefined {
 
 function readCompilerOptions(file: string, depth = 0): CompilerOptions {
   if (depth > 8 || !existsSync(file)) return {};
-  const text = readFileSync(file, 'utf8').replace(/\\"|"(?:\\"|[^"])*"|(\/\/.*|\/\*[\s\S]*?\*\/)/g, (all, comment) => (comment ? '' : all)).replace(/,(\s*[}\]])/g, '$1');
+  const text = readFileSync(file, 'utf8').replace(/^\uFEFF/, '').replace(/\\"|"(?:\\"|[^"])*"|(\/\/.*|\/\*[\s\S]*?\*\/)/g, (all, comment) => (comment ? '' : all)).replace(/,(\s*[}\]])/g, '$1');
   let parsed: { extends?: string | string[]; compilerOptions?: CompilerOptions };
   try {
     parsed = JSON.parse(text);

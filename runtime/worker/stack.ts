@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import type { Place } from '../protocol/errors.ts';
+import { smallDrive, withPaths } from '../protocol/paths.ts';
 import { readStack } from '../sdk/call-site.ts';
 
-const ownRoot = fileURLToPath(new URL('..', import.meta.url));
+const ownRoot = smallDrive(fileURLToPath(new URL('..', import.meta.url)));
 
 /** Whether a stack frame is the user's: not Node's, not a package's, not ours. */
-export function isUserFrame(frame: string): boolean {
+function isUserFrame(frame: string): boolean {
   if (frame.includes('node:') || frame.includes('node_modules')) return false;
   return !frame.includes(ownRoot) && /[/\\]/.test(frame);
 }
@@ -16,7 +17,7 @@ export function userStack(error: unknown): string | undefined {
   const lines = error.stack.split('\n');
   const firstFrame = lines.findIndex((line) => /^\s+at /.test(line));
   if (firstFrame === -1) return error.stack;
-  const frames = lines.slice(firstFrame).map((line) => line.replace('file://', ''));
+  const frames = withPaths(lines.slice(firstFrame).join('\n')).split('\n');
   const firstUser = frames.findIndex(isUserFrame);
   const lastUser = frames.findLastIndex(isUserFrame);
   const kept = firstUser === -1 ? frames : frames.slice(firstUser, lastUser + 1);

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { smallDrive, withPaths } from '../../../runtime/protocol/paths.ts';
+
+test('a drive is written small on Windows, and nothing else is changed', () => {
+  assert.equal(smallDrive('C:\\Users\\Me\\Agent', 'win32'), 'c:\\Users\\Me\\Agent');
+  assert.equal(smallDrive('c:\\Users', 'win32'), 'c:\\Users');
+  assert.equal(smallDrive('\\\\Server\\Share', 'win32'), '\\\\Server\\Share');
+  assert.equal(smallDrive('C:/odd', 'linux'), 'C:/odd');
+});
+
+test('the addresses in a stack become paths: blanks, drives, frames with and without a name', () => {
+  const windows = [
+    'Error: no',
+    '    at MathAgent.execute (file:///C:/Users/John%20Doe/agent/workflow.ts:12:3)',
+    '    at async file:///D:/agent/main.ts:4:1',
+    '    at node:internal/process/task_queues:105:5',
+  ].join('\n');
+  assert.equal(withPaths(windows, 'win32'), [
+    'Error: no',
+    '    at MathAgent.execute (c:\\Users\\John Doe\\agent\\workflow.ts:12:3)',
+    '    at async d:\\agent\\main.ts:4:1',
+    '    at node:internal/process/task_queues:105:5',
+  ].join('\n'));
+  assert.equal(withPaths('    at run (file:///home/me/my%20agent/workflow.ts:1:2)', 'linux'), '    at run (/home/me/my agent/workflow.ts:1:2)');
+});
+
+test('what is no path of this system stays as it is', () => {
+  assert.equal(withPaths('    at file://server/share/x.ts:1:2', 'linux'), '    at file://server/share/x.ts:1:2');
+});
