@@ -1,7 +1,7 @@
 /** What a workflow or a judge must be, checked as it is written: everything here would else be told by a rollout that fails. */
 import { indentAt, insert, type L10n, type Problem } from '../../runtime/contracts/problem.ts';
-import { callableOf, methodProblems, nameSpan } from './method-contract.ts';
-import { inheritedMember, readModule, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
+import { methodProblems, nameSpan } from './method-contract.ts';
+import { callableOf, inheritedMember, readModule, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
 import { tunedProblems } from '../../runtime/contracts/tuned.ts';
 import { outputRewardProblems, verdictProblems } from './rewards.ts';
 import { roleProblems } from './roles.ts';

@@ -38,17 +38,6 @@ function contractOf({ kind, contract }: OwnClass): Contract {
 
 const PLAIN_TYPES: readonly string[] = ['TSStringKeyword', 'TSNumberKeyword', 'TSBooleanKeyword', 'TSNullKeyword', 'TSUndefinedKeyword', 'TSVoidKeyword', 'TSNeverKeyword', 'TSBigIntKeyword', 'TSSymbolKeyword', 'TSArrayType', 'TSTupleType', 'TSFunctionType'];
 
-/** A method, or the function a property holds: what has parameters and a body. */
-export type Callable = (t.ClassMethod | t.ArrowFunctionExpression | t.FunctionExpression) & { start: number; end: number };
-
-/** The function that runs, if the class has one of its own. */
-export function callableOf(own: OwnClass): Callable | undefined {
-  const member = memberOf(own, contractOf(own).method);
-  if (member?.type === 'ClassMethod') return member;
-  const value = member?.type === 'ClassProperty' ? member.value : undefined;
-  return value?.type === 'ArrowFunctionExpression' || value?.type === 'FunctionExpression' ? value as Callable : undefined;
-}
-
 export function methodProblems(module: SourceModule, own: OwnClass, l10n: L10n): Problem[] {
   const contract = contractOf(own);
   const member = memberOf(own, contract.method);

@@ -1,7 +1,6 @@
 /** Rewards that can't be numbers, as far as the text alone tells. */
 import type * as t from '@babel/types';
-import { importedName, type SourceModule } from '../../runtime/contracts/module.ts';
-import { callableOf } from './method-contract.ts';
+import { callableOf, importedName, type SourceModule } from '../../runtime/contracts/module.ts';
 import { insert, replace, type Fix, type L10n, type Problem, type Span } from '../../runtime/contracts/problem.ts';
 import { bare, keyName, visit } from '../../runtime/contracts/syntax.ts';
 

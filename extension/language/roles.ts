@@ -1,14 +1,10 @@
 /** Roles: those a workflow trains, registers and asks for must fit one another. */
 import type * as t from '@babel/types';
 import { nearest } from '../../runtime/protocol/suggest.ts';
-import { callableOf } from './method-contract.ts';
-import { inheritedMember, memberOf, textOf, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
+import { memberOf, textOf, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
 import { insert, replace, wholeLine, type Fix, type L10n, type Problem, type Span } from '../../runtime/contracts/problem.ts';
-import { bare, keyName, visit, type Node } from '../../runtime/contracts/syntax.ts';
-import { roleCalls, targetsOf, targetsValue, type RoleCall } from './workflows.ts';
-
-/** The role of a tuner that is used as a model itself. */
-const DEFAULT_ROLE = 'default';
+import { DEFAULT_ROLE, roleCalls, targetsOf, targetsValue, tunerUses, type RoleCall, type TunerUses } from '../../runtime/contracts/roles.ts';
+import type { Node } from '../../runtime/contracts/syntax.ts';
 
 export function roleProblems(module: SourceModule, own: OwnClass, l10n: L10n): Problem[] {
   if (own.kind !== 'workflow' || own.contract !== 'ours') return [];
@@ -106,49 +102,6 @@ function unusedTargets({ calls, targets, list, tuner }: Roles, own: OwnClass, l1
     if (targets.length > 1) fixes.push({ title: l10n.t('Take it out'), edits: [replace(withComma(list, i), '')] });
     return [{ code: 'unused-role', severity: 'warning', span: element as Node, fixes, message: l10n.t('No model is asked for in the role `{0}`, so nothing of it is trained.', target) }];
   });
-}
-
-interface TunerUses {
-  /** Where it is used as a model itself. */
-  asModel: Span[];
-  /** It goes where it can't be followed. */
-  escapes: boolean;
-}
-
-function tunerUses(module: SourceModule, own: OwnClass): TunerUses {
-  const execute = callableOf(own);
-  const parameter = execute?.params.filter((one) => !(one.type === 'Identifier' && one.name === 'this'))[1];
-  if (execute === undefined || parameter === undefined) return { asModel: [], escapes: true };
-  if (parameter.type !== 'Identifier') return { asModel: [], escapes: true };
-  const isTuner = (node: t.Node | null | undefined): node is t.Identifier & Span => node != null && bare(node).type === 'Identifier' && (bare(node) as t.Identifier).name === parameter.name;
-  const functions = functionsOf(module);
-  const uses: TunerUses = { asModel: [], escapes: false };
-  visit(execute.body, (node) => {
-    if (node.type === 'ObjectProperty' && isTuner(node.value)) {
-      if (keyName(node) === 'model' && !node.shorthand) uses.asModel.push(node.value);
-      else uses.escapes = true;
-    } else if ((node.type === 'CallExpression' || node.type === 'NewExpression') && node.arguments.some((argument) => isTuner(argument))) {
-      const { callee } = node;
-      const followed = (callee.type === 'Identifier' && functions.has(callee.name))
-        || (callee.type === 'MemberExpression' && callee.object.type === 'ThisExpression' && callee.property.type === 'Identifier' && inheritedMember(own, callee.property.name) !== undefined);
-      if (!followed) uses.escapes = true;
-    } else if (node.type === 'MemberExpression' && isTuner(node.object)) {
-      if (['call', 'asOpenAI', 'baseURL', 'apiKey', 'model'].includes(keyName({ key: node.property, computed: node.computed }) ?? '')) uses.asModel.push(node.object);
-    } else if ((node.type === 'VariableDeclarator' && isTuner(node.init)) || (node.type === 'AssignmentExpression' && isTuner(node.right)) || (node.type === 'SpreadElement' && isTuner(node.argument))
-      || (node.type === 'ReturnStatement' && isTuner(node.argument)) || (node.type === 'ArrayExpression' && node.elements.some((element) => isTuner(element)))) {
-      uses.escapes = true;
-    }
-  });
-  return uses;
-}
-
-function functionsOf({ program }: SourceModule): Set<string> {
-  const names = new Set<string>();
-  visit(program, (node) => {
-    if (node.type === 'FunctionDeclaration' && node.id) names.add(node.id.name);
-    if (node.type === 'VariableDeclarator' && node.id.type === 'Identifier' && /Function/.test(node.init?.type ?? '')) names.add(node.id.name);
-  });
-  return names;
 }
 
 function withComma(list: t.ArrayExpression, index: number): Span {

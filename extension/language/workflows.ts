@@ -1,8 +1,9 @@
 /** What the rest of the extension wants to know of a file. */
 import type * as t from '@babel/types';
 import type { FoundWorkflow } from '../discovery/discovery.ts';
-import { importedName, inheritedMember, memberOf, methodOf, readModule, textOf, visitCode, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
-import { bare, keyName, type Node } from '../../runtime/contracts/syntax.ts';
+import { importedName, memberOf, methodOf, readModule, visitCode, type OwnClass, type SourceModule } from '../../runtime/contracts/module.ts';
+import { keyName } from '../../runtime/contracts/syntax.ts';
+import { roleCalls, targetsOf } from '../../runtime/contracts/roles.ts';
 import { tunedFunctions, type TunedFunction } from '../../runtime/contracts/tuned.ts';
 
 export interface FoundClasses {
@@ -41,36 +42,6 @@ function foundWorkflow(module: SourceModule, own: OwnClass, file: string): Found
 function foundFunction({ name, node, calls }: TunedFunction, file: string): FoundWorkflow {
   const line = lineOf(node);
   return { file, className: name, exported: true, line, executeLine: line, trainableTargets: undefined, roles: [], outputs: [line], tuned: calls };
-}
-
-/** `trainableTargets` where it is written as a list; an element that can't be read is undefined. */
-export function targetsOf(module: SourceModule, own: OwnClass): (string | undefined)[] | undefined {
-  const value = targetsValue(own);
-  return value?.type === 'ArrayExpression' ? value.elements.map((element) => element ? textOf(element, module.texts) : undefined) : undefined;
-}
-
-export function targetsValue(own: OwnClass): Node | undefined {
-  const member = inheritedMember(own, 'trainableTargets');
-  return member?.type === 'ClassProperty' && member.value ? bare(member.value) : undefined;
-}
-
-export interface RoleCall {
-  method: 'registerModel' | 'getModel';
-  /** Undefined where it is not written out. */
-  role: string | undefined;
-  argument: Node;
-  call: t.CallExpression | t.OptionalCallExpression;
-}
-
-export function roleCalls(module: SourceModule, own: OwnClass): RoleCall[] {
-  const calls: RoleCall[] = [];
-  visitCode(module, own, (node) => {
-    if ((node.type !== 'CallExpression' && node.type !== 'OptionalCallExpression') || node.arguments[0] === undefined) return;
-    const { callee } = node;
-    const method = callee.type === 'MemberExpression' || callee.type === 'OptionalMemberExpression' ? keyName({ key: callee.property, computed: callee.computed }) : undefined;
-    if (method === 'registerModel' || method === 'getModel') calls.push({ method, role: textOf(node.arguments[0], module.texts), argument: bare(node.arguments[0]), call: node });
-  });
-  return calls;
 }
 
 export function outputsOf(module: SourceModule, own: OwnClass): (t.NewExpression & { start: number; end: number })[] {

@@ -30,6 +30,7 @@ import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
 import { sourceHashes } from './sources.ts';
 import { stampOf } from './stamp.ts';
+import { checkTrainedRoles } from './trained-roles.ts';
 
 /** Importing the user's files takes less than a second; the packages of some take a few. */
 const LONGEST_IMPORT_MS = 60_000;
@@ -75,6 +76,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
   const spec = sampledFrom(request, config);
   const load = workerLoad(config, judge, request, project);
   await checkFunctions(load);
+  await checkTrainedRoles(load, request.train === undefined ? config.place('trainable_targets') : undefined);
 
   const info: NewRun = {
     project: config.config.project_name, experiment: config.config.experiment_name, kind: request.kind,

@@ -147,6 +147,17 @@ export function inheritedMember(own: OwnClass, name: string): Member | undefined
   return memberOf(own, name) ?? (own.base && inheritedMember(own.base, name));
 }
 
+/** A method, or the function a property holds: what has parameters and a body. */
+export type Callable = (t.ClassMethod | t.ArrowFunctionExpression | t.FunctionExpression) & { start: number; end: number };
+
+/** The function that runs, if the class has one of its own. */
+export function callableOf(own: OwnClass): Callable | undefined {
+  const member = memberOf(own, methodOf(own));
+  if (member?.type === 'ClassMethod') return member;
+  const value = member?.type === 'ClassProperty' ? member.value : undefined;
+  return value?.type === 'ArrowFunctionExpression' || value?.type === 'FunctionExpression' ? value as Callable : undefined;
+}
+
 /** The code that runs for a class: its own, that of its bases here, and what stands outside of all classes of ours. */
 export function visitCode(module: SourceModule, own: OwnClass, enter: (node: Node) => boolean | void): void {
   const mine = new Set<t.Node>();
