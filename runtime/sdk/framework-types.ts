@@ -3,13 +3,13 @@
  * Their interfaces rather than their classes, so that a second copy of a framework in a project still fits.
  */
 // oxlint-disable typescript/ban-ts-comment, typescript/prefer-ts-expect-error
-// @ts-ignore
+/** @ts-ignore */
 import type { Model } from '@openai/agents';
-// @ts-ignore
+/** @ts-ignore */
 import type { LanguageModel } from 'ai';
-// @ts-ignore
+/** @ts-ignore */
 import type { OpenAIModel } from '@strands-agents/sdk/models/openai';
-// @ts-ignore
+/** @ts-ignore */
 import type { ChatOpenAI } from '@langchain/openai';
 
 export type OpenAIAgentsModel = Model;

@@ -1,6 +1,6 @@
 /** The OpenAI Agents SDK in Osmosis' contract (`tuning-fork/osmosis/openai-agents`). */
 // oxlint-disable typescript/ban-ts-comment, typescript/prefer-ts-expect-error
-// @ts-ignore: any, where it is not installed
+/** @ts-ignore: any, where it is not installed */
 import type { Agent, AgentOptions, MemorySession } from '@openai/agents';
 import { RolloutContext } from './context.ts';
 import { installedClass } from './framework.ts';

@@ -1,6 +1,6 @@
 /** Strands Agents in Osmosis' contract (`tuning-fork/osmosis/strands`). */
 // oxlint-disable typescript/ban-ts-comment, typescript/prefer-ts-expect-error
-// @ts-ignore: any, where it is not installed
+/** @ts-ignore: any, where it is not installed */
 import type { Agent, AgentConfig, AgentResult } from '@strands-agents/sdk';
 import { RolloutContext } from './context.ts';
 import { installedClass } from './framework.ts';
