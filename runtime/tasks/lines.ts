@@ -8,7 +8,7 @@ export interface Line {
 }
 
 /** A line longer than this is no task but a file of another kind. */
-export const LONGEST_LINE = 256 * 1024 * 1024;
+const LONGEST_LINE = 256 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

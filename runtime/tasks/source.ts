@@ -1,6 +1,5 @@
-import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import type { ErrorInfo } from '../protocol/errors.ts';
 import type { Task } from '../protocol/task.ts';
-import { nearest } from '../protocol/suggest.ts';
 
 /** The tasks of one split, in an order that never changes. */
 export interface TaskSource {
@@ -15,17 +14,4 @@ export interface TaskSource {
   /** Rows that were left out, the first thousand of them with their causes. */
   readonly badRows: readonly ErrorInfo[];
   readonly badRowCount: number;
-}
-
-/** The task of `--task <id>`. */
-export async function findTask(source: TaskSource, taskId: string): Promise<{ task: Task; index: number }> {
-  const ids: string[] = [];
-  for await (const task of source.tasks()) {
-    if (task.taskId === taskId) return { task, index: ids.length };
-    ids.push(task.taskId);
-  }
-  const near = nearest(taskId, ids);
-  throw new TuningForkError('data', `There is no task ${taskId} in ${source.name}.`, {
-    next: near === undefined ? `Its tasks are called ${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}.` : `Did you mean ${near}?`,
-  });
 }

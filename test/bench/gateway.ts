@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startGateway, type Gateway } from '../../runtime/gateway/server.ts';
-import { scriptedPolicy } from '../../runtime/policy/scripted.ts';
 import { TRACE_VERSION, type CallRecord, type RolloutPlace } from '../../runtime/protocol/trace.ts';
 import { createRun, type RunWriter } from '../../runtime/trace/writer.ts';
 import type { Figure } from './figure.ts';
 import { rolloutName, type Load, type LoadResult } from './gateway-load.ts';
+import { ScriptedPolicy } from './scripted.ts';
 
 /** Prompts of 2, 4, ... 18 messages: 10 on average. */
 const TURNS = 9;
@@ -121,7 +121,7 @@ class Rollouts {
   readonly #gateway: Gateway;
   readonly #writer: RunWriter;
   readonly #turns: number;
-  readonly #policy = scriptedPolicy('bench', () => ANSWER);
+  readonly #policy = new ScriptedPolicy(ANSWER);
   readonly #open = new Map<string, RolloutPlace>();
   /** Names in the trace are unique, those in the paths begin anew with each load. */
   #count = 0;

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { TuningForkError } from '../../../runtime/protocol/errors.ts';
 import type { Task } from '../../../runtime/protocol/task.ts';
 import { jsonlTasks, type JsonlOptions } from '../../../runtime/tasks/jsonl.ts';
-import { findTask, type TaskSource } from '../../../runtime/tasks/source.ts';
+import type { TaskSource } from '../../../runtime/tasks/source.ts';
 
 let dir = '';
 let files = 0;
@@ -162,12 +162,4 @@ test('a hostile row is plain data', async () => {
   const [task] = await all(await source('{"__proto__":{"polluted":1},"constructor":1}\n'));
   assert.equal(({} as { polluted?: number }).polluted, undefined);
   assert.equal(task?.metadata.polluted, undefined);
-});
-
-test('a task is found by its id, or the near one named', async () => {
-  const from = await source('{"task_id":"lake-1"}\n{"task_id":"lake-2"}\n');
-  const { task, index } = await findTask(from, 'lake-2');
-  assert.deepEqual([task.taskId, index], ['lake-2', 1]);
-  await assert.rejects(findTask(from, 'lakes-2'), { code: 'data', message: 'There is no task lakes-2 in data.jsonl.', next: 'Did you mean lake-2?' });
-  await assert.rejects(findTask(from, 'zzz'), { next: 'Its tasks are called lake-1, lake-2.' });
 });
