@@ -19,7 +19,8 @@ export async function endOfTraining(view: TrainView, { status, state, error }: F
   if (error !== undefined) noteError(error);
   const name = await nameOfRun(status);
   if (view.report !== undefined) printReport(view.report.report, status);
-  if (state !== 'finished') printResume(name);
+  // Before its first step there is nothing to go on with; what is wrong has to be mended first.
+  if (state !== 'finished' && (error === undefined || view.stepped)) printResume(name);
 }
 
 /** One that is over, later on; false where it came to no report. */

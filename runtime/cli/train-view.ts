@@ -26,6 +26,10 @@ export class TrainView extends LiveView {
   /** Rollouts that had ended and were planned when the present phase began. */
   #before = { done: 0, planned: 0 };
 
+  get stepped(): boolean {
+    return this.#steps.length > 0;
+  }
+
   override begin(status: RunStatus): void {
     super.begin(status);
     this.#began = performance.now() - status.elapsed;
