@@ -2,9 +2,8 @@
 import type { TuningForkConfig } from '../protocol/config.ts';
 import type { TrainerInfo } from '../protocol/trainer.ts';
 import type { StepRow, TrainingEstimate } from '../protocol/training.ts';
-import { scheduleOf, validationTasks } from './schedule.ts';
+import { scheduleOf, totalSteps, validationTasks } from './schedule.ts';
 import { stepSettings } from './settings.ts';
-import { totalSteps } from './loop.ts';
 
 /** From some rollouts and a step that were really made. */
 export interface Measurement {

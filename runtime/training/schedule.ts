@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { TokenRandom } from '../policy/random.ts';
 import type { Sampling } from '../protocol/chat.ts';
+import type { TuningForkConfig } from '../protocol/config.ts';
 import type { Task } from '../protocol/task.ts';
 import type { RolloutPlace } from '../protocol/trace.ts';
 
@@ -39,6 +40,10 @@ export interface Schedule {
 export function scheduleOf(tasks: number, batch: number): Schedule {
   const tasksPerStep = Math.min(tasks, batch);
   return { tasksPerStep, stepsPerEpoch: Math.floor(tasks / tasksPerStep) };
+}
+
+export function totalSteps({ trainer_common: trainer }: TuningForkConfig, { stepsPerEpoch }: Schedule): number {
+  return trainer.total_training_steps ?? trainer.total_epochs * stepsPerEpoch;
 }
 
 /** Steps and epochs count from 1. */

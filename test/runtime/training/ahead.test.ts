@@ -46,7 +46,7 @@ test('what fails ahead is told by whoever takes it, and by nobody else', async (
 
 test('time at work is counted once, however much goes on at once, and cut where it is asked for', async () => {
   let now = 0;
-  const busy = new Busy(() => now);
+  const busy = new Busy({ now: () => now });
   const ends = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const works = ends.map(({ promise }) => busy.during(() => promise));
   now = 10;
