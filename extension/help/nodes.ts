@@ -28,7 +28,7 @@ export async function foundNodes(asked: string): Promise<FoundNode[]> {
 async function probe(path: string): Promise<Pick<FoundNode, 'version' | 'usable'>> {
   try {
     const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1', NODE_OPTIONS: '' };
-    const { stdout } = await run(path, ['-p', 'process.version + " " + process.features.typescript'], { timeout: PATIENCE_MS, env });
+    const { stdout } = await run(path, ['-p', 'process.version + " " + process.features.typescript'], { timeout: PATIENCE_MS, windowsHide: true, env });
     const [version, typescript] = stdout.trim().split(' ');
     return { version, usable: isEnough(version!) && (typescript === 'strip' || typescript === 'transform') };
   } catch {
@@ -40,7 +40,7 @@ async function probe(path: string): Promise<Pick<FoundNode, 'version' | 'usable'
 export async function loadOnnx(node: string, root: string): Promise<string | undefined> {
   try {
     const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1', NODE_OPTIONS: '' };
-    await run(node, ['-e', 'require("onnxruntime-node").InferenceSession'], { cwd: root, timeout: 4 * PATIENCE_MS, env });
+    await run(node, ['-e', 'require("onnxruntime-node").InferenceSession'], { cwd: root, timeout: 4 * PATIENCE_MS, windowsHide: true, env });
     return undefined;
   } catch (error) {
     const { stderr = '', message } = error as { stderr?: string; message: string };

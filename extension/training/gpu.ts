@@ -32,7 +32,7 @@ function run({ context, log }: Studio, progress: vscode.Progress<{ message?: str
   const python = setting('gpu.python');
   const words = ['gpu', 'setup', '--json', ...(python === '' ? [] : ['--python', python])];
   const child = spawn(nodeForRuns(), ['--disable-warning=ExperimentalWarning', join(context.extensionPath, 'runtime/cli/bin.mjs'), ...words], {
-    env: { ...env, ELECTRON_RUN_AS_NODE: '1', TUNING_FORK_LANG: vscode.env.language }, stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...env, ELECTRON_RUN_AS_NODE: '1', TUNING_FORK_LANG: vscode.env.language }, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true,
   });
   const steps = new SetupSteps((told) => progress.report(told));
   let last = '';

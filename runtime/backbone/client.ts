@@ -1,6 +1,6 @@
 /** The one way to a backbone: find it or start it, then call it. The CLI and the extension both stand on this. */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, realpathSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PROTOCOL_VERSION, type BackboneLine, type BackboneMethod, type BackboneRequests, type RunEvent } from '../protocol/backbone.ts';
 import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
+import { realPath, smallDrive } from '../protocol/paths.ts';
 import { onJsonLines, sendLine } from './lines.ts';
 import { Location, type Address } from './location.ts';
 import { killStamped } from './stamp.ts';
@@ -105,7 +106,7 @@ export class BackboneClient {
 }
 
 export async function connectBackbone(options: ConnectOptions): Promise<BackboneClient | undefined> {
-  const project = realpathSync(options.project);
+  const project = realPath(options.project);
   const location = new Location(project);
   const deadline = Date.now() + (options.timeout ?? 20_000);
   let starting: Promise<Started> | undefined;
@@ -160,7 +161,8 @@ type Started = 'listening' | 'locked';
 /** Detached: it outlives whoever started it. */
 function startBackbone(location: Location, project: string, node = process.execPath): Promise<Started> {
   const log = openSync(location.log, 'a', 0o600);
-  const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
+  // As it will name user code: what both import is one module then.
+  const entry = smallDrive(fileURLToPath(new URL('./main.ts', import.meta.url)));
   const child = spawn(node, [entry, project, VERSION], {
     cwd: project, detached: true, stdio: ['ignore', log, log, 'ipc'], windowsHide: true, env: cleanEnvironment(node),
   });

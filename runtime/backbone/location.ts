@@ -1,11 +1,12 @@
 /** Where the backbone of a project listens, and the lock that lets only one be there. */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
+import { realPath } from '../protocol/paths.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
-import { isAlive, stampOf } from './stamp.ts';
+import { isAlive, isStill, stampOf } from './stamp.ts';
 
 /** What macOS takes; Linux takes four more. */
 const LONGEST_SOCKET = 103;
@@ -20,9 +21,10 @@ export interface Address {
 
 /** The folder a person means by "this project": the nearest one upwards with a package.json or a .git. */
 export function projectFolder(from: string): string {
-  for (let dir = realpathSync(from); ; dir = dirname(dir)) {
+  const real = realPath(from);
+  for (let dir = real; ; dir = dirname(dir)) {
     if (existsSync(join(dir, 'package.json')) || existsSync(join(dir, '.git'))) return dir;
-    if (dirname(dir) === dir) return realpathSync(from);
+    if (dirname(dir) === dir) return real;
   }
 }
 
@@ -32,9 +34,19 @@ export function hasBackbone(project: string): boolean {
 }
 
 function folderOf(project: string): string {
-  const base = resolve(process.env.TUNING_FORK_RUNTIME_DIR ?? join(tmpdir(), `tuning-fork-${userInfo().username.replace(/[^\w-]/g, '_')}`));
   // The path must stay short, so the project is named by a few letters of a hash.
-  return join(base, createHash('sha256').update(project).digest('hex').slice(0, 12));
+  return join(process.env.TUNING_FORK_RUNTIME_DIR ? resolve(process.env.TUNING_FORK_RUNTIME_DIR) : ownFolder(), createHash('sha256').update(project).digest('hex').slice(0, 12));
+}
+
+/** In the temporary folder; where that lies too deep, as some environments have it, in the one that every Unix has. */
+function ownFolder(): string {
+  if (process.getuid === undefined) return join(tmpdir(), `tuning-fork-${userInfo().username.replace(/[^\w-]/g, '_')}`);
+  const name = `tuning-fork-${process.getuid()}`;
+  return isTooDeep(join(tmpdir(), name)) ? join('/tmp', name) : join(tmpdir(), name);
+}
+
+function isTooDeep(base: string): boolean {
+  return process.platform !== 'win32' && Buffer.byteLength(join(base, '0123456789ab', '00000000.sock')) > LONGEST_SOCKET;
 }
 
 export class Location {
@@ -47,7 +59,7 @@ export class Location {
     const base = dirname(this.dir);
     this.addressFile = join(this.dir, ADDRESS);
     this.lockFile = join(this.dir, 'lock');
-    if (process.platform !== 'win32' && join(this.dir, '00000000.sock').length > LONGEST_SOCKET) {
+    if (isTooDeep(base)) {
       throw new TuningForkError('backbone', `${base} is too long a path for a socket.`, { next: 'Set TUNING_FORK_RUNTIME_DIR to a short one of your own.' });
     }
     privateFolder(base);
@@ -140,7 +152,7 @@ function linked(from: string, to: string): boolean {
 function livingHolder(lockFile: string): ProcessStamp | undefined {
   try {
     const stamp = JSON.parse(readFileSync(lockFile, 'utf8')) as ProcessStamp;
-    return isAlive(stamp) ? stamp : undefined;
+    return isStill(stamp) ? stamp : undefined;
   } catch {
     return undefined;
   }
@@ -151,7 +163,7 @@ function privateFolder(dir: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   if (process.platform === 'win32') return;
   const stat = lstatSync(dir);
-  if (!stat.isDirectory() || stat.uid !== userInfo().uid) {
+  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) {
     throw new TuningForkError('backbone', `${dir} belongs to somebody else.`, { next: 'Set TUNING_FORK_RUNTIME_DIR to a folder of your own.' });
   }
   if ((stat.mode & 0o077) !== 0) chmodSync(dir, 0o700);

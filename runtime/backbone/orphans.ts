@@ -1,6 +1,6 @@
 import { readRunInfo, runFolders } from '../trace/index.ts';
 import { openRun } from '../trace/writer.ts';
-import { isAlive, killStamped } from './stamp.ts';
+import { isStill, killStamped } from './stamp.ts';
 
 const looked = new Map<string, Promise<void>>();
 
@@ -21,7 +21,7 @@ export function endOrphans(root: string): Promise<void> {
 
 async function endOrphan(dir: string): Promise<void> {
   const info = await readRunInfo(dir).catch(() => undefined);
-  if (info === undefined || info.state !== 'running' || (info.backbone !== undefined && isAlive(info.backbone))) return;
+  if (info === undefined || info.state !== 'running' || (info.backbone !== undefined && isStill(info.backbone))) return;
   for (const worker of info.workers ?? []) killStamped(worker);
   const writer = await openRun(dir);
   await writer.updateRun({

@@ -5,7 +5,7 @@ import type { ProcessStamp } from '../protocol/trace.ts';
 import type { BlockedReport, FromWorker, LoadedWorkflow, ToWorker, WorkerLoad } from '../protocol/worker.ts';
 import { cleanEnvironment } from './client.ts';
 import { waitsForDebugger } from './inspector.ts';
-import { stampOf } from './stamp.ts';
+import { startedStamp } from './stamp.ts';
 
 export interface WorkerEvents {
   message(message: FromWorker): void;
@@ -39,7 +39,7 @@ export class WorkerProcess {
     this.child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--stack-trace-limit=50', `--max-old-space-size=${memory}`, entry], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'], serialization: 'advanced', windowsHide: true, env: cleanEnvironment(),
     });
-    this.stamp = (this.child.pid === undefined ? undefined : stampOf(this.child.pid)) ?? { pid: this.child.pid ?? 0, started: 'unknown' };
+    this.stamp = startedStamp(this.child);
     this.ready = new Promise((resolve, reject) => {
       this.child.on('error', (error) => reject(new TuningForkError('worker', `A worker could not be started: ${error.message}`)));
       this.child.on('message', (message: FromWorker | null) => {

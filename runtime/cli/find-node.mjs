@@ -24,7 +24,7 @@ export function findNode(asked = process.env.TUNING_FORK_NODE) {
 export function stripsTypes(path) {
   try {
     const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1' };
-    return /strip|transform/.test(execFileSync(path, ['-p', 'process.features.typescript'], { encoding: 'utf8', timeout: 5_000, env, stdio: ['ignore', 'pipe', 'ignore'] }));
+    return /strip|transform/.test(execFileSync(path, ['-p', 'process.features.typescript'], { encoding: 'utf8', timeout: 5_000, windowsHide: true, env, stdio: ['ignore', 'pipe', 'ignore'] }));
   } catch {
     return false;
   }
@@ -32,7 +32,7 @@ export function stripsTypes(path) {
 
 function works(path) {
   try {
-    return isEnough(execFileSync(path, ['--version'], { encoding: 'utf8', timeout: 5_000, stdio: ['ignore', 'pipe', 'ignore'] }).trim());
+    return isEnough(execFileSync(path, ['--version'], { encoding: 'utf8', timeout: 5_000, windowsHide: true, stdio: ['ignore', 'pipe', 'ignore'] }).trim());
   } catch {
     return false;
   }

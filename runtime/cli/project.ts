@@ -1,14 +1,15 @@
-import { realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectFolder } from '../backbone/location.ts';
 import { TuningForkError } from '../protocol/errors.ts';
+import { realPath } from '../protocol/paths.ts';
 import type { Args } from './args.ts';
 import { t } from './l10n.ts';
 
 export function projectOf(args: Args): string {
   const asked = args.text('project');
   if (asked === undefined) return projectFolder(process.cwd());
-  if (statSync(asked, { throwIfNoEntry: false })?.isDirectory()) return realpathSync(asked);
+  if (statSync(asked, { throwIfNoEntry: false })?.isDirectory()) return realPath(asked);
   throw new TuningForkError('usage', t('There is no folder {0}.', asked), { next: t('--project takes the folder whose runs/ is meant.') });
 }
 

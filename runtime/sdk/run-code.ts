@@ -47,7 +47,7 @@ async function runLimited(code: string, limits: Required<RunCodeOptions>, signal
   try {
     return await runChild(code, dir, limits, signal);
   } finally {
-    await rm(dir, { recursive: true, force: true });
+    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -61,7 +61,7 @@ function runChild(code: string, cwd: string, limits: Required<RunCodeOptions>, s
     const child = spawn(
       process.execPath,
       ['--permission', '--no-warnings', `--max-old-space-size=${limits.memoryMB}`, '--import', prelude, '-'],
-      { cwd, env: {}, stdio: ['pipe', 'pipe', 'pipe'] },
+      { cwd, env: {}, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true },
     );
     let killed: string | undefined;
     const kill = (because: string): void => {

@@ -59,7 +59,7 @@ async function keepToken(file: string): Promise<void> {
 }
 
 async function run(python: string, words: string[], { token, json }: { token: string; json: boolean }): Promise<number> {
-  const child = spawn(python, words, { env: pythonEnvironment(process.env), stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(python, words, { env: pythonEnvironment(process.env), stdio: ['pipe', 'pipe', 'inherit'], windowsHide: true });
   let ending = false;
   using _interrupt = onInterrupt(() => {
     if (ending) process.exit(EXIT.cancelled);

@@ -72,12 +72,12 @@ function dashboardOf(dir: string, openRollout: (id: string) => void): Dashboard 
 /** The page is bundled in what is published; in a clone it is made when it is first asked for. */
 async function build(): Promise<void> {
   if (existsSync(`${assets}/viewer.js`) && existsSync(`${assets}/dashboard.js`)) return;
-  await promisify(execFile)(process.execPath, ['esbuild.mjs'], { cwd: root });
+  await promisify(execFile)(process.execPath, ['esbuild.mjs'], { cwd: root, windowsHide: true });
 }
 
 function openBrowser(url: string): void {
-  const [command, ...more] = process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['cmd', '/c', 'start', ''] : ['xdg-open'];
-  const child = spawn(command!, [...more, url], { stdio: 'ignore', detached: true });
+  const [command, ...more] = process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['rundll32', 'url.dll,FileProtocolHandler'] : ['xdg-open'];
+  const child = spawn(command!, [...more, url], { stdio: 'ignore', detached: true, windowsHide: true });
   // No browser here: the address is printed.
   child.on('error', () => {});
   child.unref();

@@ -1,8 +1,8 @@
 /** Starts the embedded trainer as a process of its own, and watches it. */
-import { fork, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { resolve as absolute } from 'node:path';
-import { stampOf } from '../../backbone/stamp.ts';
+import { startedStamp } from '../../backbone/stamp.ts';
 import { fromErrorInfo, TuningForkError } from '../../protocol/errors.ts';
 import type { ProcessStamp } from '../../protocol/trace.ts';
 import type { TrainerAddress } from '../../protocol/trainer.ts';
@@ -50,14 +50,15 @@ export async function startEmbeddedTrainer({ model, node = process.execPath, onL
   const start: TrainerStart = { directory: absolute(model), ...more };
   // What editors put into the environment of their children would reach Node here too.
   const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, ...env } = process.env;
-  const child = fork(entry, [JSON.stringify(start)], { execPath: node, execArgv: ['--disable-warning=ExperimentalWarning'], stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env });
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry, JSON.stringify(start)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], windowsHide: true, env });
+  const stamp = startedStamp(child);
   const exited = watch(child, onLog);
   const address = await new Promise<TrainerAddress>((resolve, reject) => {
     child.once('error', (error) => reject(new TuningForkError('trainer', `The trainer could not be started: ${error.message}.`, { where: { file: node }, cause: error })));
     child.once('message', (news: TrainerNews) => 'address' in news ? resolve(news.address) : reject(fromErrorInfo(news.error)));
     void exited.then(({ code, signal, told }) => reject(new TuningForkError('trainer-gone', `The trainer ended while it was starting (${signal ?? `exit code ${code}`}).${told && ` It said: ${told}`}`)));
   });
-  return new RunningTrainer(child, address, exited);
+  return new RunningTrainer(child, stamp, address, exited);
 }
 
 class RunningTrainer implements TrainerProcess {
@@ -67,11 +68,11 @@ class RunningTrainer implements TrainerProcess {
   readonly exited: Promise<TrainerExit>;
   readonly #child: ChildProcess;
 
-  constructor(child: ChildProcess, address: TrainerAddress, exited: Promise<TrainerExit>) {
+  constructor(child: ChildProcess, stamp: ProcessStamp, address: TrainerAddress, exited: Promise<TrainerExit>) {
     this.#child = child;
     this.address = address;
     this.exited = exited;
-    this.stamp = stampOf(child.pid!) ?? { pid: child.pid!, started: 'unknown' };
+    this.stamp = stamp;
     this.client = new TrainerClient(address);
     void exited.then(() => this.client.close());
   }

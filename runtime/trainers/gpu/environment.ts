@@ -81,7 +81,7 @@ print(json.dumps({"python": platform.python_version(), "torch": torch.__version_
 /** Imports what it needs, and says what that is. Throws with the last line of what Python says. */
 export async function askInstalled(python: string): Promise<Installed> {
   try {
-    const { stdout } = await run(python, ['-c', ASK], { timeout: PATIENCE_MS, env: pythonEnvironment(process.env) });
+    const { stdout } = await run(python, ['-c', ASK], { timeout: PATIENCE_MS, windowsHide: true, env: pythonEnvironment(process.env) });
     return JSON.parse(stdout.trim().split('\n').at(-1)!) as Installed;
   } catch (cause) {
     const { stderr = '', message } = cause as { stderr?: string; message: string };

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { stampOf } from '../../backbone/stamp.ts';
+import { startedStamp } from '../../backbone/stamp.ts';
 import { fromErrorInfo, TuningForkError } from '../../protocol/errors.ts';
 import type { ProcessStamp } from '../../protocol/trace.ts';
 import type { ServeLine, TrainerAddress } from '../../protocol/trainer.ts';
@@ -27,13 +27,14 @@ export async function startGpuProcess(python: string, settings: Omit<GpuSettings
   const tokenFile = join(folder, 'token');
   try {
     const child = spawn(python, serveArguments({ ...settings, host: '127.0.0.1', port: 0, tokenFile, withParent: true }), {
-      env: pythonEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'],
+      env: pythonEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true,
     });
+    const stamp = startedStamp(child);
     // Who writes to one that is gone hears of it by its exit.
     child.stdin.on('error', () => {});
     const exited = watch(child, (text) => listener.now.log?.(text));
     const url = await listen(child, python, exited, listener);
-    return new LocalGpu(child, { url, token: (await readFile(tokenFile, 'utf8')).trim() }, exited, listener);
+    return new LocalGpu(child, stamp, { url, token: (await readFile(tokenFile, 'utf8')).trim() }, exited, listener);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -76,13 +77,13 @@ class LocalGpu implements GpuProcess {
   readonly #child: ChildProcess;
   readonly #listener: { now: TrainerListener };
 
-  constructor(child: ChildProcess, address: TrainerAddress, exited: GpuProcess['exited'], listener: { now: TrainerListener }) {
+  constructor(child: ChildProcess, stamp: ProcessStamp, address: TrainerAddress, exited: GpuProcess['exited'], listener: { now: TrainerListener }) {
     this.#child = child;
     this.#listener = listener;
     this.address = address;
     this.exited = exited;
     this.client = new TrainerClient(address);
-    this.stamps = [stampOf(child.pid!) ?? { pid: child.pid!, started: 'unknown' }];
+    this.stamps = [stamp];
     void exited.then(() => this.client.close());
   }
 

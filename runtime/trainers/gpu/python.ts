@@ -37,7 +37,7 @@ export async function findPython(asked?: string): Promise<FoundPython | undefine
 export async function probePython(path: string): Promise<FoundPython | undefined> {
   try {
     const code = 'import sys, importlib.util as u; print(*sys.version_info[:3], int(u.find_spec("venv") is not None and u.find_spec("ensurepip") is not None), sys.executable)';
-    const { stdout } = await run(path, ['-c', code], { timeout: PATIENCE_MS });
+    const { stdout } = await run(path, ['-c', code], { timeout: PATIENCE_MS, windowsHide: true });
     const [major, minor, patch, venv, ...executable] = stdout.trim().split(' ');
     const enough = Number(major) === LEAST_PYTHON[0] && Number(minor) >= LEAST_PYTHON[1];
     return { path: executable.join(' ') || path, version: `${major}.${minor}.${patch}`, enough, venv: venv === '1' };

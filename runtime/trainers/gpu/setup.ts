@@ -146,7 +146,7 @@ async function installPackages(python: string, options: SetupOptions): Promise<v
 function command(program: string, words: string[], { signal, detail }: Pick<SetupOptions, 'signal' | 'detail'>, problem: string): Promise<void> {
   const { PYTHONPATH: _path, ...env } = pythonEnvironment(process.env);
   return new Promise((resolve, reject) => {
-    const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'], signal });
+    const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true, signal });
     let last = '';
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {

@@ -3,7 +3,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { stampOf } from '../../backbone/stamp.ts';
+import { startedStamp } from '../../backbone/stamp.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { ProcessStamp } from '../../protocol/trace.ts';
 import { lastLine } from './process.ts';
@@ -25,13 +25,14 @@ export interface Tunnel {
 
 export async function openTunnel(host: string, to: { host: string; port: number }): Promise<Tunnel> {
   const port = await freePort();
-  const child = spawn('ssh', ['-N', '-o', 'ExitOnForwardFailure=yes', ...OPTIONS, '-L', `127.0.0.1:${port}:${to.host}:${to.port}`, host], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('ssh', ['-N', '-o', 'ExitOnForwardFailure=yes', ...OPTIONS, '-L', `127.0.0.1:${port}:${to.host}:${to.port}`, host], { stdio: ['ignore', 'ignore', 'pipe'], windowsHide: true });
+  const stamp = startedStamp(child);
   const closed = watch(child);
   let gone: string | undefined;
   void closed.then((told) => void (gone = told));
   for (const deadline = performance.now() + OPEN_MS; performance.now() < deadline; await sleep(TRY_MS)) {
     if (gone !== undefined) throw failed(host, gone);
-    if (await reaches(port)) return { port, closed, stamp: stampOf(child.pid!) ?? { pid: child.pid!, started: 'unknown' }, close: () => void child.kill() };
+    if (await reaches(port)) return { port, closed, stamp, close: () => void child.kill() };
   }
   child.kill();
   throw failed(host, `no connection within ${OPEN_MS / 1_000} seconds`);
@@ -42,7 +43,7 @@ export async function readOver(host: string, path: string): Promise<string> {
   try {
     // The shell there expands ~; quotes would keep it from that, so only what needs none is let through.
     if (!/^[\w./~@+=-]+$/.test(path)) throw new Error(`${path} has characters that are not passed on`);
-    const { stdout } = await run('ssh', [...OPTIONS, host, 'cat', path], { timeout: OPEN_MS });
+    const { stdout } = await run('ssh', [...OPTIONS, host, 'cat', path], { timeout: OPEN_MS, windowsHide: true });
     return stdout.trim();
   } catch (cause) {
     const { stderr = '', message } = cause as { stderr?: string; message: string };

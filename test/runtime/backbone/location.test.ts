@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Location, projectFolder } from '../../../runtime/backbone/location.ts';
-import { isAlive, killStamped, stampOf } from '../../../runtime/backbone/stamp.ts';
+import { isAlive, isStillOnWindows, killStamped, stampOf, startTimeByPs, timeOfFileTime } from '../../../runtime/backbone/stamp.ts';
 import { Project, until } from './project.ts';
 
 const module = (name: string): string => JSON.stringify(new URL(`../../../runtime/backbone/${name}`, import.meta.url).href);
@@ -65,6 +66,30 @@ describe('where a backbone is found', () => {
     assert.throws(() => new Location('/p'), { code: 'backbone', message: /too long a path for a socket/ });
   });
 
+  it('is elsewhere where the temporary folder lies too deep for a socket', { skip: process.platform === 'win32' }, (t) => {
+    const { TMPDIR: temporary, TUNING_FORK_RUNTIME_DIR: asked } = process.env;
+    t.after(() => {
+      process.env.TUNING_FORK_RUNTIME_DIR = asked;
+      if (temporary === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = temporary;
+    });
+    delete process.env.TUNING_FORK_RUNTIME_DIR;
+    process.env.TMPDIR = join('/var/folders', 'x'.repeat(80));
+    const { dir } = new Location('/p');
+    assert.equal(dirname(dir), `/tmp/tuning-fork-${process.getuid!()}`);
+    rmSync(dir, { recursive: true });
+  });
+
+  it('is the same for a project however it is typed', (t) => {
+    const dir = realpathSync(mkdtempSync(join(tmpdir(), 'tf-typed-')));
+    t.after(() => rmSync(dir, { recursive: true }));
+    mkdirSync(join(dir, 'project'));
+    writeFileSync(join(dir, 'project/package.json'), '{}');
+    symlinkSync(join(dir, 'project'), join(dir, 'link'), 'junction');
+    assert.equal(projectFolder(join(dir, 'link')), join(dir, 'project'));
+    assert.equal(projectFolder(join(dir, 'project/.')), join(dir, 'project'));
+  });
+
   it('is the nearest folder upwards that is a project', async () => {
     const { dir } = await Project.make();
     const below = join(dir, 'a', 'b');
@@ -85,5 +110,38 @@ describe('a process and its start', () => {
     await until(() => !isAlive(stamp));
     assert.equal(killStamped(stamp), false);
     assert.equal(stampOf(2 ** 22 + 1), undefined);
+  });
+
+  it('are told alike by macOS in every language and time zone', { skip: process.platform === 'win32' }, (t) => {
+    const { LC_ALL: language, TZ: zone } = process.env;
+    t.after(() => {
+      for (const [name, value] of [['LC_ALL', language], ['TZ', zone]] as const) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    });
+    const seen = ['C UTC', 'zh_CN.UTF-8 Asia/Shanghai', 'de_DE.UTF-8 America/New_York'].map((where) => {
+      [process.env.LC_ALL, process.env.TZ] = where.split(' ');
+      return startTimeByPs(process.pid);
+    });
+    assert.match(seen[0]!, /^\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}$/);
+    assert.equal(new Set(seen).size, 1, seen.join());
+  });
+
+  it('are asked for on Windows only where its pid is in use, and seldom', () => {
+    const started = Date.parse('2026-11-20T12:00:00.000Z');
+    assert.equal(timeOfFileTime('134396496000000000\r\n'), started);
+    let asked = 0;
+    const tells = (time: number | undefined) => (): number | undefined => (asked++, time);
+    const stamp = { pid: process.ppid, started: String(started) };
+    assert.equal(isStillOnWindows({ pid: 2 ** 22 + 1, started: String(started) }, tells(started)), false);
+    assert.equal(asked, 0, 'nobody has this pid');
+    assert.equal(isStillOnWindows(stamp, tells(started + 60_000)), false, 'a later process');
+    assert.equal(isStillOnWindows(stamp, tells(undefined)), false, 'one of somebody else');
+    assert.equal(isStillOnWindows({ ...stamp, started: 'unknown' }, tells(started)), false);
+    assert.equal(isStillOnWindows(stamp, tells(started - 900)), true);
+    asked = 0;
+    assert.equal(isStillOnWindows(stamp, tells(undefined)), true);
+    assert.equal(asked, 0, 'it was asked a moment ago');
   });
 });
