@@ -17,7 +17,12 @@ if (node === undefined) {
 
 if (node === process.execPath) {
   module.enableCompileCache?.();
-  await import('./main.ts');
+  await import('./main.ts').catch((error) => {
+    if (error.code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') throw error;
+    console.error('This is the source of Tuning Fork in a folder node_modules, where Node.js runs no TypeScript.');
+    console.error('  → In a clone run "npm run package -- --target npm" and install the file it makes, or install the folder of the clone: npm install ../tuning-fork');
+    process.exit(2);
+  });
 } else {
   // It need not look again: what was asked for may be a link or a wrapper, and would be asked for without end.
   const { TUNING_FORK_NODE: _asked, ...env } = process.env;

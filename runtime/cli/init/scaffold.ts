@@ -72,7 +72,7 @@ const tsconfig = {
 };
 
 async function packageJson(dir: string, scripts: Record<string, string>): Promise<object> {
-  const { engines } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as { engines: { node: string } };
+  const { engines } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as Manifest;
   return {
     name: basename(dir).toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[._-]+|[._-]+$/g, '') || 'agent',
     private: true,
@@ -83,8 +83,23 @@ async function packageJson(dir: string, scripts: Record<string, string>): Promis
   };
 }
 
+interface Manifest {
+  version: string;
+  engines: { node: string };
+  dependencies?: Record<string, string>;
+}
+
+/** Of a clone its folder; of what npm installed the version, or the archive that was named to it. */
 async function dependency(dir: string): Promise<string> {
-  return `file:${relative(await realpath(dir), packageRoot).split(sep).join('/')}`;
+  const from = await realpath(dir);
+  const file = (path: string): string => `file:${relative(from, path).split(sep).join('/')}`;
+  const installed = packageRoot.indexOf(`${sep}node_modules${sep}`);
+  if (installed === -1) return file(packageRoot);
+  const project = packageRoot.slice(0, installed);
+  const read = async (folder: string): Promise<Manifest> => JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Manifest;
+  // Installed for the whole machine, it lies in no project.
+  const asked = await read(project).then(({ dependencies }) => dependencies?.['tuning-fork'], () => undefined);
+  return asked?.startsWith('file:') ? file(resolve(project, asked.slice('file:'.length))) : `^${(await read(packageRoot)).version}`;
 }
 
 /** For a project that lacks the package, or names a copy that is gone: this one takes its place. */
