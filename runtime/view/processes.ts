@@ -51,7 +51,8 @@ async function look(pid: number): Promise<Look | undefined> {
       return { command, memory: Number(fields[21]) * PAGE, used: (Number(fields[11]) + Number(fields[12])) / TICKS };
     }
     if (process.platform === 'win32') return undefined;
-    const { stdout } = await run('ps', ['-o', 'rss=,time=,args=', '-p', String(pid)]);
+    // Else a German says 0:01,5.
+    const { stdout } = await run('ps', ['-o', 'rss=,time=,args=', '-p', String(pid)], { env: { ...process.env, LC_ALL: 'C' } });
     const [rss = '', time = '', ...command] = stdout.trim().split(/\s+/);
     const used = time.split(/[-:]/).reduce((sum, part) => sum * 60 + Number(part), 0);
     return { command: command.join(' '), memory: Number(rss) * 1024, used };
