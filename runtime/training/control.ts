@@ -3,10 +3,9 @@ import { TuningForkError } from '../protocol/errors.ts';
 
 export class TrainingControl {
   readonly #onStill: (still: boolean) => void;
-  /** Set while it is paused, or about to be. */
-  #resumed: PromiseWithResolvers<void> | undefined;
+  #paused = false;
   #asked: PromiseWithResolvers<void> | undefined;
-  /** Wakes one that stands still, for it is asked for something. */
+  /** Wakes one that stands still, for something has changed. */
   #wake: () => void = () => {};
   #lost = 0;
   #ended = false;
@@ -18,16 +17,16 @@ export class TrainingControl {
 
   /** Also while it is on its way to a safe point. */
   get paused(): boolean {
-    return this.#resumed !== undefined;
+    return this.#paused;
   }
 
   pause(): void {
-    this.#resumed ??= Promise.withResolvers();
+    this.#paused = true;
   }
 
   resume(): void {
-    this.#resumed?.resolve();
-    this.#resumed = undefined;
+    this.#paused = false;
+    this.#wake();
   }
 
   /** Resolves once the weights are saved as they are after the present step; at once where there are some already. */
@@ -46,18 +45,14 @@ export class TrainingControl {
 
   /** Nothing is half done here: it may stand still. `save` makes the checkpoint that was asked for; undefined where there is nothing to save yet. */
   async safePoint(save: (() => Promise<void>) | undefined, signal: AbortSignal): Promise<void> {
-    await this.#save(save);
-    if (this.#resumed === undefined || signal.aborted) return;
+    if (save !== undefined) await this.#save(save);
+    if (!this.#paused || signal.aborted) return;
     const began = performance.now();
     this.#onStill(true);
-    while (this.#resumed !== undefined && !signal.aborted) {
-      if (this.#asked !== undefined && save === undefined) this.#refuse();
-      await this.#save(save);
-      const woken = Promise.withResolvers<void>();
-      this.#wake = woken.resolve;
-      signal.addEventListener('abort', this.#wake, { once: true });
-      await Promise.race([this.#resumed.promise, woken.promise]);
-      signal.removeEventListener('abort', this.#wake);
+    while (this.#paused && !signal.aborted) {
+      if (this.#asked === undefined) await this.#change(signal);
+      else if (save === undefined) this.#refuse();
+      else await this.#save(save);
     }
     this.#lost += performance.now() - began;
     this.#onStill(false);
@@ -70,9 +65,17 @@ export class TrainingControl {
     else this.#asked?.reject(new TuningForkError('usage', 'The training ended before there was anything to save.', { next: 'Its report and its log say why.' }));
   }
 
-  async #save(save: (() => Promise<void>) | undefined): Promise<void> {
+  async #change(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    signal.addEventListener('abort', this.#wake, { once: true });
+    await promise;
+    signal.removeEventListener('abort', this.#wake);
+  }
+
+  async #save(save: () => Promise<void>): Promise<void> {
     const asked = this.#asked;
-    if (asked === undefined || save === undefined) return;
+    if (asked === undefined) return;
     this.#asked = undefined;
     try {
       await save();

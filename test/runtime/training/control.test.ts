@@ -129,3 +129,23 @@ test('a checkpoint is not promised for nothing', async (t) => {
   assert.equal((await training.run()).state, 'stopped');
   await assert.rejects(asked!, { code: 'usage', message: /before there was anything to save/ });
 });
+
+test('what is asked for while a checkpoint is made is heard: another one, and to stop', { timeout: 10_000 }, async () => {
+  const control = new TrainingControl();
+  const abort = new AbortController();
+  const made: PromiseWithResolvers<void>[] = [];
+  control.pause();
+  const still = control.safePoint(() => {
+    made.push(Promise.withResolvers<void>());
+    return made.at(-1)!.promise;
+  }, abort.signal);
+  const first = control.checkpoint();
+  await until(() => made.length === 1);
+  const second = control.checkpoint();
+  made[0]!.resolve();
+  await first;
+  await until(() => made.length === 2);
+  abort.abort();
+  made[1]!.resolve();
+  await Promise.all([second, still]);
+});
