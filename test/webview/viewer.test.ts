@@ -319,6 +319,31 @@ describe('the trace viewer in Chromium', () => {
     assert.deepEqual(said, []);
   });
 
+  test('of two rollouts asked for one after the other the second stays, whichever is read first; what cannot be had is told', async () => {
+    const writer = await writeRun(join(pages.dir, 'late'), [0, 1].map((n) => conversation(`s0t0n${n}`, [{ sent: begin, answer: encodeText(`Hello ${n}`) }])));
+    await writer.close();
+    const { page, said } = await open(writer.dir);
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    await page.route('**/rpc/timeline', async (route) => {
+      if (route.request().postDataJSON().rollout === 's0t0n0') await released;
+      await route.continue();
+    });
+    await page.locator('.table-row').nth(1).waitFor();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.locator('.rollout-bar', { hasText: 's0t0n1' }).waitFor();
+    const late = page.waitForResponse((response) => response.url().endsWith('rpc/timeline'));
+    release();
+    await (await late).finished();
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+    assert.match(await page.locator('.rollout-bar').innerText(), /s0t0n1/);
+    await page.route('**/rpc/conversation', (route) => route.fulfill({ status: 500, json: { error: { code: 'trace-torn', message: 'The trace ends here.' } } }));
+    await page.keyboard.press('3');
+    await page.getByText('The trace ends here.').waitFor();
+    assert.ok(said.every((line) => line.includes('500')), said.join('\n'));
+  });
+
   test('other weights: ratios are coloured and inspected; the group of a task under them', async () => {
     const writer = await writeRun(join(pages.dir, 'score'), [0, 1].map((n) => conversation(`s0t0n${n}`, [{ sent: begin, answer: encodeText(`Hello world ${n}`) }])));
     await writer.close();

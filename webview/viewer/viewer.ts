@@ -145,18 +145,24 @@ export class Viewer {
     this.#notices.say(text);
   }
 
+  /** How often one was asked for: what comes late, after another, opens nothing. */
+  #opened = 0;
+  #slow: ReturnType<typeof setTimeout> | undefined;
+
   /** Opens a rollout in the view asked for, in the tokens from the table. */
   async open(rollout: string, { view, token, call }: { view?: ViewName; token?: number; call?: number | undefined } = {}): Promise<void> {
-    const slow = setTimeout(() => this.#busy(t('reading', rollout)), SLOW_MS);
-    try {
-      this.#timeline = await this.timeline(rollout);
-    } catch (error) {
-      this.#notices.error(errorOf(error), () => void this.open(rollout, { ...(view !== undefined && { view }) }));
+    const mine = (this.#opened += 1);
+    clearTimeout(this.#slow);
+    this.#slow = setTimeout(() => this.#busy(t('reading', rollout)), SLOW_MS);
+    const timeline = await this.timeline(rollout).catch(errorOf);
+    if (mine !== this.#opened) return;
+    clearTimeout(this.#slow);
+    this.#busy(undefined);
+    if ('code' in timeline) {
+      this.#notices.error(timeline, () => void this.open(rollout, { ...(view !== undefined && { view }) }));
       return;
-    } finally {
-      clearTimeout(slow);
-      this.#busy(undefined);
     }
+    this.#timeline = timeline;
     const at = beginIn(this.#timeline, call, token);
     this.#conversation = undefined;
     this.#segment = this.#timeline.segment[at] ?? null;
@@ -232,8 +238,12 @@ export class Viewer {
     } else if (view === 'messages') {
       const { rollout } = timeline;
       if (this.#conversation === undefined) {
-        const conversation = await this.host.request('conversation', { rollout });
+        const conversation = await this.host.request('conversation', { rollout }).catch(errorOf);
         if (this.#timeline?.rollout !== rollout) return;
+        if ('code' in conversation) {
+          this.#notices.error(conversation, () => void this.#fill(view, anew));
+          return;
+        }
         this.#conversation = conversation;
         this.#messages.show(conversation, this.#timeline, this.#segment);
         this.#drawBar();
