@@ -1,6 +1,7 @@
 import { readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
+import { smallDrive } from '../protocol/paths.ts';
 import type { RolloutStatus, RunInfo } from '../protocol/trace.ts';
 import { Catalog } from './catalog.ts';
 import { STATUSES } from './checks.ts';
@@ -62,7 +63,7 @@ export async function listRuns(root: string): Promise<{ runs: RunSummary[]; prob
  * of that from behind, or the beginning of its time where only one run fits.
  */
 export async function findRun(root: string, nameOrPrefix: string, kinds?: readonly RunInfo['kind'][]): Promise<RunPlace> {
-  const asFolder = resolve(nameOrPrefix);
+  const asFolder = smallDrive(resolve(nameOrPrefix));
   if (nameOrPrefix !== '' && await isRun(asFolder)) return { dir: asFolder, info: await readRunInfo(asFolder) };
   const { places } = await findRuns(root);
   if (nameOrPrefix === 'latest') {
@@ -126,7 +127,7 @@ function countRun({ columns }: Catalog): RunCounts {
 
 /** All runs below `root`, newest first, without a look into them. */
 export async function findRuns(root: string): Promise<{ places: RunPlace[]; problems: TuningForkError[] }> {
-  const base = resolve(root);
+  const base = smallDrive(resolve(root));
   const places: RunPlace[] = [];
   const problems: TuningForkError[] = [];
   for (const project of await folders(base)) {
@@ -147,7 +148,7 @@ export async function findRuns(root: string): Promise<{ places: RunPlace[]; prob
 
 /** `<root>/<project>/<experiment>/<time>`: where runs lie, without a look into them. What can't be read is passed over. */
 export async function runFolders(root: string): Promise<string[]> {
-  let level = [resolve(root)];
+  let level = [smallDrive(resolve(root))];
   for (let depth = 0; depth < 3; depth++) level = (await Promise.all(level.map((dir) => folders(dir).catch(() => [])))).flat();
   return level;
 }

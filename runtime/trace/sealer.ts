@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { FileHandle } from 'node:fs/promises';
 import type { IndexEntry, RolloutRecord } from '../protocol/trace.ts';
@@ -11,6 +11,7 @@ import { fileError } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { MAX_TRACE_FILE, traceFile } from './layout.ts';
 import type { TraceFile } from './layout.ts';
+import { replaceFile } from './replace.ts';
 
 /** Entries that are read from the index line by line at most, because no block of columns has them yet. */
 const BLOCK = 1024;
@@ -150,14 +151,7 @@ async function rewriteIndex(series: Series, all: Columns): Promise<void> {
   const bytes = Buffer.from(lines.join(''));
   try {
     await rm(file.columns, { force: true });
-    const handle = await open(`${file.index}.tmp`, 'w');
-    try {
-      await writeAll(handle, bytes, 0);
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
-    await rename(`${file.index}.tmp`, file.index);
+    await replaceFile(file.index, bytes);
   } catch (error) {
     throw fileError('write', file.index, error);
   }

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { ErrorInfo } from '../protocol/errors.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import type { EvaluationRow, MetricsRow, ReportTask, TrainingReport, Transcript } from '../protocol/training.ts';
+import { replaceFile } from '../trace/replace.ts';
 import { messagesOf } from '../trace/resolve.ts';
 import { reportPage } from '../view/report-page.ts';
 import { evaluationOf, type EvaluatedTask } from './evaluate.ts';
-import { replaceFile } from './state.ts';
 import { gainEstimate, mean } from './statistics.ts';
 
 export const REPORT = { json: 'report.json', html: 'report.html' } as const;
@@ -51,8 +51,8 @@ export function makeReport({ run, workflow, model, rows, sides, best, last, noti
 
 export async function writeReport(dir: string, report: TrainingReport): Promise<{ json: string; html: string }> {
   const files = { json: join(dir, REPORT.json), html: join(dir, REPORT.html) };
-  await replaceFile(files.json, Buffer.from(`${JSON.stringify(report, null, 2)}\n`));
-  await replaceFile(files.html, Buffer.from(reportPage(report)));
+  await replaceFile(files.json, `${JSON.stringify(report, null, 2)}\n`);
+  await replaceFile(files.html, reportPage(report));
   return files;
 }
 

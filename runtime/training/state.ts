@@ -5,11 +5,12 @@
  * A body is on the disk before it is sent, and `training.json` is replaced after the answer: whenever the process ends, the checkpoint and
  * the bodies up to `step` give the weights of `step`, and whatever was under way behind it is done again, with the same result.
  */
-import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { KeptCheckpoint, KeptTraining, MetricsRow } from '../protocol/training.ts';
 import { ADVANTAGES_FILE, METRICS_FILE } from '../trace/layout.ts';
+import { replaceFile } from '../trace/replace.ts';
 import { differences, type Fingerprint } from './fingerprint.ts';
 
 export const STATE_FILE = 'training.json';
@@ -88,7 +89,7 @@ export class TrainingStore {
 
   /** On the disk before the trainer sees it. */
   async keepBody(step: number, body: Uint8Array): Promise<void> {
-    await replaceFile(this.#body(step), body);
+    await keepFile(this.#body(step), body);
   }
 
   async readBody(step: number): Promise<Uint8Array> {
@@ -144,7 +145,7 @@ export class TrainingStore {
 
   async #save(patch: Partial<TrainingState>): Promise<void> {
     this.#state = { ...this.#state, ...patch };
-    await replaceFile(join(this.dir, STATE_FILE), Buffer.from(`${JSON.stringify(this.#state, null, 2)}\n`));
+    await keepFile(join(this.dir, STATE_FILE), `${JSON.stringify(this.#state, null, 2)}\n`);
   }
 
   /** Bodies and checkpoints that nothing needs any more, and those that were written and never acknowledged. */
@@ -197,17 +198,9 @@ async function readRows(path: string, bytes: number): Promise<MetricsRow[]> {
   return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as MetricsRow);
 }
 
-/** Whole or not at all, whenever the machine stops. */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w');
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
+/** On the disk, its name too, before anything that says so. */
+async function keepFile(path: string, content: string | Uint8Array): Promise<void> {
+  await replaceFile(path, content);
   await syncFolder(dirname(path));
 }
 
