@@ -2,6 +2,7 @@
 import { isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 import { DEBUG_TYPE } from '../../runtime/protocol/debug.ts';
+import { smallDrive } from '../../runtime/protocol/paths.ts';
 import type { Studio } from '../studio.ts';
 
 export function rolloutConfigurations(studio: Studio): vscode.DebugConfigurationProvider {
@@ -31,7 +32,7 @@ async function configurations({ discovery }: Studio, folder: vscode.WorkspaceFol
   }));
 }
 
-/** A path of a launch.json is meant from its folder. */
+/** A path of a launch.json is meant from its folder. Of those VS Code fills in, `${workspaceFolder}` has the drive as a capital, unlike its documents. */
 export function absolute(path: string, folder: vscode.WorkspaceFolder | undefined): string {
-  return isAbsolute(path) || folder === undefined ? path : join(folder.uri.fsPath, path);
+  return smallDrive(isAbsolute(path) || folder === undefined ? path : join(folder.uri.fsPath, path));
 }

@@ -1,8 +1,8 @@
 /** Rewards and calls beside the code of every visible editor, and what their hovers tell. */
-import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { localize } from '../../runtime/protocol/localize.ts';
+import { realPath as onDisk } from '../../runtime/protocol/paths.ts';
 import { windowLanguage } from '../errors.ts';
 import { Code } from '../results/code.ts';
 import type { RunFigures } from '../results/figures.ts';
@@ -229,7 +229,7 @@ export function realPath(path: string): string {
   const known = real.get(path);
   if (known !== undefined) return known;
   try {
-    const found = realpathSync.native(path);
+    const found = onDisk(path);
     real.set(path, found);
     return found;
   } catch {

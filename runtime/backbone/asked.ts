@@ -5,13 +5,14 @@ import { loadConfig, type LoadedConfig } from '../config/load.ts';
 import { HIDDEN } from '../config/secrets.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import type { Json, JsonObject } from '../protocol/json.ts';
+import { smallDrive } from '../protocol/paths.ts';
 import type { RunInfo } from '../protocol/trace.ts';
 import { readRunInfo } from '../trace/index.ts';
 
 /** The YAML with what the client asked for instead; and what it asked for when the run was made that is now replayed. */
 export function loadRunConfig(request: StartRun, replayed?: RunInfo): Promise<LoadedConfig> {
   const { conf, env, cwd } = request;
-  const then = replayed?.conf === resolve(cwd, conf) ? replayed.config : {};
+  const then = replayed?.conf === smallDrive(resolve(cwd, conf)) ? replayed.config : {};
   const overrides = Object.fromEntries(Object.entries(askedFor(request)).map(([key, value]) => [key, value ?? at(then, key)]));
   return loadConfig(conf, overrides, { env, cwd });
 }

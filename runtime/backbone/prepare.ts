@@ -14,6 +14,7 @@ import { recordedPolicy } from '../policy/recorded.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
+import { smallDrive } from '../protocol/paths.ts';
 import { TRACE_VERSION, type Replay, type RolloutRecord, type RunInfo } from '../protocol/trace.ts';
 import type { DefaultModel, WorkerLoad } from '../protocol/worker.ts';
 import { openTasks } from '../tasks/open.ts';
@@ -60,7 +61,7 @@ export interface Prepared {
 
 /** `check` sees the configuration before anything is made of it. */
 export async function prepareRun(request: StartRun, project: string, check: (config: LoadedConfig) => void = () => {}): Promise<Prepared> {
-  const stored = request.replay && await storedRollout(resolve(request.cwd, request.replay.dir), request.replay.rollout);
+  const stored = request.replay && await storedRollout(smallDrive(resolve(request.cwd, request.replay.dir)), request.replay.rollout);
   const tests = request.test && await Promise.all(request.test.files.map((file) => readRolloutTest(resolve(request.cwd, file))));
   const config = await loadRunConfig(request, stored?.info);
   check(config);
@@ -123,7 +124,7 @@ export function claimName(name: string): boolean {
 
 export function runsRoot(project: string, config: LoadedConfig): string {
   const { experiment_dir: dir } = config.config;
-  return dir === 'auto' ? join(project, 'runs') : resolve(config.dir, dir);
+  return dir === 'auto' ? join(project, 'runs') : smallDrive(resolve(config.dir, dir));
 }
 
 /** A `--model` is meant from where the command was typed, the YAML's from where the YAML lies. */

@@ -4,6 +4,7 @@ import { splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
 import type { RunProgress, RunStatus, RunEvent, StartRun } from '../protocol/backbone.ts';
 import { errorInfo, fromErrorInfo, type ErrorCode, type ErrorInfo } from '../protocol/errors.ts';
+import { smallDrive } from '../protocol/paths.ts';
 import type { OutputData } from '../protocol/task.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import { openRunReader, type RunReader } from '../trace/index.ts';
@@ -56,7 +57,7 @@ export class Rejudge implements BackboneRun {
 
   static async prepare(request: StartRun, backbone: Backbone): Promise<Rejudge> {
     const config = await loadRunConfig(request);
-    const reader = await openRunReader(resolve(request.cwd, request.rejudge!.dir));
+    const reader = await openRunReader(smallDrive(resolve(request.cwd, request.rejudge!.dir)));
     const judge = judgeOf(config, splitTarget(config.config.rollout.user_workflow).className);
     const { project_name: project, experiment_name: experiment, rollout: { timeout, worker_memory: memory } } = config.config;
     const load = judge.kind === 'user' ? workerLoad(config, judge, request, backbone.project) : undefined;

@@ -1,5 +1,5 @@
 /** The code of a run as hashes, so that an editor can tell whether what a run says still holds for the code at hand. */
-import { realpath } from 'node:fs/promises';
+import { realPath } from '../protocol/paths.ts';
 import type { RunInfo } from '../protocol/trace.ts';
 import type { WorkerLoad } from '../protocol/worker.ts';
 import { hashProjectFiles } from '../training/fingerprint.ts';
@@ -17,5 +17,5 @@ export async function rejudgedHashes(source: RunInfo, { workflow, judge }: Pick<
 }
 
 async function hashed(entries: readonly string[]): Promise<Record<string, string>> {
-  return hashProjectFiles(await Promise.all(entries.map((entry) => realpath(entry))));
+  return hashProjectFiles(entries.map(realPath));
 }

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
+import { smallDrive } from '../protocol/paths.ts';
 import type { LoadedConfig } from './load.ts';
 
 /** A path of the YAML: meant from the YAML's folder first, then from where the command was started. */
 export function findPath(loaded: Pick<LoadedConfig, 'dir' | 'cwd'>, path: string): string | undefined {
-  return [resolve(loaded.dir, path), resolve(loaded.cwd, path)].find((candidate) => statSync(candidate, { throwIfNoEntry: false }) !== undefined);
+  return [resolve(loaded.dir, path), resolve(loaded.cwd, path)].map((candidate) => smallDrive(candidate)).find((candidate) => statSync(candidate, { throwIfNoEntry: false }) !== undefined);
 }
 
 /** The same for a file that must be there; `key` is where the YAML names it. */

@@ -3,6 +3,7 @@ import { basename, dirname, extname, resolve } from 'node:path';
 import { configSchema, KEPT_TREES, RENAMED, type TuningForkConfig } from '../protocol/config.ts';
 import { errorInfo, type ErrorInfo, type Place } from '../protocol/errors.ts';
 import type { Json, JsonObject } from '../protocol/json.ts';
+import { smallDrive } from '../protocol/paths.ts';
 import { nearest } from '../protocol/suggest.ts';
 import { fillVariables, plainScalar, type Environment, type Filled } from './environment.ts';
 import { ConfigError } from './errors.ts';
@@ -46,8 +47,8 @@ export interface Caller {
 
 /** Reads a YAML; throws one `ConfigError` with everything that is wrong in it. */
 export async function loadConfig(path: string, overrides: Overrides = {}, caller: Caller = { env: process.env, cwd: process.cwd() }): Promise<LoadedConfig> {
-  const file = resolve(caller.cwd, path);
-  return parseConfig(await readText(file), file, overrides, caller);
+  const file = smallDrive(resolve(caller.cwd, path));
+  return parseConfig(await readText(file), file, overrides, { ...caller, cwd: smallDrive(caller.cwd) });
 }
 
 /** The same for a text that stands in an editor. */

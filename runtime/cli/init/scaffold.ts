@@ -2,6 +2,7 @@ import { cp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuningForkError } from '../../protocol/errors.ts';
+import { smallDrive } from '../../protocol/paths.ts';
 import { didYouMean } from '../../protocol/suggest.ts';
 import { reasonOf } from '../../trace/errors.ts';
 import { makeFolders } from '../../trace/folders.ts';
@@ -12,7 +13,7 @@ export type Template = (typeof TEMPLATES)[number];
 /** The YAML of every template. */
 const CONF = 'tuning-fork.yaml';
 
-export const packageRoot = fileURLToPath(new URL('../../..', import.meta.url));
+export const packageRoot = smallDrive(fileURLToPath(new URL('../../..', import.meta.url)));
 
 /** Writes a project that runs and type-checks as it is, without network. Its files are named from where `dir` is. */
 export async function scaffold(dir: string, template: string): Promise<{ files: string[]; conf: string }> {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { smallDrive, withPaths } from '../../../runtime/protocol/paths.ts';
+import { realPath, smallDrive, withPaths } from '../../../runtime/protocol/paths.ts';
 
 test('a drive is written small on Windows, and nothing else is changed', () => {
   assert.equal(smallDrive('C:\\Users\\Me\\Agent', 'win32'), 'c:\\Users\\Me\\Agent');
@@ -27,4 +30,13 @@ test('the addresses in a stack become paths: blanks, drives, frames with and wit
 
 test('what is no path of this system stays as it is', () => {
   assert.equal(withPaths('    at file://server/share/x.ts:1:2', 'linux'), '    at file://server/share/x.ts:1:2');
+});
+
+test('what is there has one name, whichever link led to it', (t) => {
+  const dir = smallDrive(realpathSync.native(mkdtempSync(join(tmpdir(), 'tf-paths-'))));
+  t.after(() => rmSync(dir, { recursive: true }));
+  mkdirSync(join(dir, 'project'));
+  symlinkSync(join(dir, 'project'), join(dir, 'link'), 'junction');
+  assert.equal(realPath(join(dir, 'link')), join(dir, 'project'));
+  assert.throws(() => realPath(join(dir, 'nothing')), { code: 'ENOENT' });
 });
