@@ -2,10 +2,10 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { localize } from '../../runtime/protocol/localize.ts';
-import { realPath as onDisk } from '../../runtime/protocol/paths.ts';
 import { windowLanguage } from '../errors.ts';
 import { Code } from '../results/code.ts';
 import type { RunFigures } from '../results/figures.ts';
+import { realPath } from '../real-path.ts';
 import { targetOf, type Target } from '../results/results.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
@@ -220,19 +220,4 @@ function nearest(document: vscode.TextDocument, line: number, word: string): num
 
 function openText(path: string): vscode.TextDocument | undefined {
   return vscode.workspace.textDocuments.find(({ uri, isClosed }) => uri.scheme === 'file' && !isClosed && realPath(uri.fsPath) === path);
-}
-
-const real = new Map<string, string>();
-
-/** Traces tell real paths, editors the ones that were opened. */
-export function realPath(path: string): string {
-  const known = real.get(path);
-  if (known !== undefined) return known;
-  try {
-    const found = onDisk(path);
-    real.set(path, found);
-    return found;
-  } catch {
-    return path;
-  }
 }

@@ -1,11 +1,12 @@
 /** From what was clicked to what is run: one configuration, and the project whose backbone runs it. */
-import { dirname } from 'node:path';
+import { dirname, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { requireTrust } from '../backbone/backbones.ts';
 import { execute, type RunTarget } from '../commands/table.ts';
 import type { FoundConfig, FoundWorkflow, Given } from '../discovery/discovery.ts';
+import { realPath } from '../real-path.ts';
 import type { Studio } from '../studio.ts';
 
 export interface ResolvedTarget {
@@ -34,8 +35,7 @@ export async function resolveTarget(studio: Studio, target: RunTarget | vscode.U
 
 /** What a run reads from the disk is what the person sees. */
 export async function saveDirty(project: string): Promise<void> {
-  const within = `${project}/`;
-  const dirty = vscode.workspace.textDocuments.filter(({ isDirty, uri }) => isDirty && uri.scheme === 'file' && uri.fsPath.replaceAll('\\', '/').startsWith(within.replaceAll('\\', '/')));
+  const dirty = vscode.workspace.textDocuments.filter(({ isDirty, uri }) => isDirty && uri.scheme === 'file' && realPath(uri.fsPath).startsWith(project + sep));
   await Promise.all(dirty.map((document) => document.save()));
 }
 
