@@ -2,10 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { posix, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-const executable = process.platform === 'win32' ? 'node.exe' : 'node';
 
 /** Type stripping is what we need; it is on by default from 22.18 on. */
 export function isEnough(version) {
@@ -38,16 +36,59 @@ function works(path) {
   }
 }
 
-/** Where a Node may be; not every path is one. */
-export function candidates() {
+/** Where a Node may be; not every path is one. An editor that was not started from a terminal knows little of PATH, so the usual places follow. */
+export function candidates({ env = process.env, home = homedir(), platform = process.platform, list = names } = {}) {
+  const { delimiter, join } = platform === 'win32' ? win32 : posix;
   const own = fileURLToPath(new URL('../../node_modules/node/bin/', import.meta.url));
-  const path = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
-  const managers = [
-    [join(process.env.NVM_DIR ?? join(homedir(), '.nvm'), 'versions/node'), 'bin'],
-    [join(process.env.FNM_DIR ?? join(homedir(), '.local/share/fnm'), 'node-versions'), 'installation/bin'],
-    [join(process.env.VOLTA_HOME ?? join(homedir(), '.volta'), 'tools/image/node'), 'bin'],
-    [join(homedir(), '.asdf/installs/nodejs'), 'bin'],
-    [join(homedir(), '.local/share/mise/installs/node'), 'bin'],
-  ].flatMap(([root, bin]) => (existsSync(root) ? readdirSync(root).sort().reverse().map((version) => join(root, version, bin)) : []));
-  return [own, ...path, ...managers].map((dir) => join(dir, executable));
+  const path = (env.PATH ?? '').split(delimiter).map((dir) => dir.replace(/^"(.*)"$/, '$1')).filter(Boolean);
+  const [managers, places] = platform === 'win32' ? onWindows(env, home) : onUnix(env, home, platform);
+  const managed = managers.flatMap(([root, bin]) => list(root).sort(newestFirst).map((version) => join(root, version, bin)));
+  return [own, ...path, ...managed, ...places].map((dir) => join(dir, platform === 'win32' ? 'node.exe' : 'node'));
+}
+
+/** Folders with one of each version, and where in it the program is; then folders with the program. */
+function onUnix(env, home, platform) {
+  const { join } = posix;
+  const brewed = (root) => ['bin', 'opt/node/bin', 'opt/node@24/bin', 'opt/node@22/bin'].map((dir) => join(root, dir));
+  const fnm = platform === 'darwin' ? 'Library/Application Support/fnm' : '.local/share/fnm';
+  return [
+    [
+      [join(env.NVM_DIR ?? join(home, '.nvm'), 'versions/node'), 'bin'],
+      [join(env.FNM_DIR ?? join(home, fnm), 'node-versions'), 'installation/bin'],
+      [join(env.VOLTA_HOME ?? join(home, '.volta'), 'tools/image/node'), 'bin'],
+      [join(env.ASDF_DATA_DIR ?? join(home, '.asdf'), 'installs/nodejs'), 'bin'],
+      [join(env.MISE_DATA_DIR ?? join(home, '.local/share/mise'), 'installs/node'), 'bin'],
+      [join(env.N_PREFIX ?? '/usr/local', 'n/versions/node'), 'bin'],
+      [join(home, '.nodenv/versions'), 'bin'],
+    ],
+    [...brewed('/opt/homebrew'), ...brewed('/usr/local'), ...brewed('/home/linuxbrew/.linuxbrew'), '/opt/local/bin', '/usr/bin', '/snap/bin'],
+  ];
+}
+
+function onWindows(env, home) {
+  const { join } = win32;
+  const roaming = env.APPDATA ?? join(home, 'AppData/Roaming');
+  const local = env.LOCALAPPDATA ?? join(home, 'AppData/Local');
+  return [
+    [
+      [env.NVM_HOME ?? join(roaming, 'nvm'), ''],
+      [join(env.FNM_DIR ?? join(roaming, 'fnm'), 'node-versions'), 'installation'],
+      [join(env.VOLTA_HOME ?? join(local, 'Volta'), 'tools/image/node'), ''],
+      [join(env.MISE_DATA_DIR ?? join(local, 'mise'), 'installs/node'), ''],
+    ],
+    [join(env.ProgramFiles ?? 'C:\\Program Files', 'nodejs'), join(local, 'Programs/nodejs'), ...['nodejs', 'nodejs-lts'].map((app) => join(env.SCOOP ?? join(home, 'scoop'), 'apps', app, 'current'))],
+  ];
+}
+
+function names(dir) {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
+/** 24 before 9. */
+function newestFirst(a, b) {
+  return b.localeCompare(a, 'en', { numeric: true });
 }
