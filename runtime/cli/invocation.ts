@@ -11,3 +11,9 @@ export const COMMAND = installed ? 'tuning-fork' : 'npx tuning-fork';
 export function asTyped(text: string): string {
   return text.replace(/(?<!npx )\btuning-fork(?= (?:init|rollout|train|replay|rejudge|check|serve|eval|gpu|runs|view|test|migrate|export-policy|status|stop|-))/g, COMMAND);
 }
+
+/** A word to type: in quotes where a shell would take it apart. */
+export function asWord(word: string, windows = process.platform === 'win32'): string {
+  if (/^[\p{L}\p{N}_@%+=:,./\\-]+$/u.test(word) && (windows || !word.includes('\\'))) return word;
+  return windows ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`;
+}

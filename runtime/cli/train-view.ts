@@ -134,6 +134,7 @@ function phaseText(phase: Extract<TrainingEvent, { type: 'phase' }>['phase']): s
 }
 
 function planLine({ steps, tasksPerStep, repeats, trainingTasks, from }: TrainingPlan): string {
+  if (from >= steps) return `${errPaint.dim('·')} ${t('All its {0} have been made; --steps makes more.', plural(steps, '{0} step', '{0} steps'))}`;
   const what = t('{0} of {1} tasks × {2} rollouts, from {3} tasks', plural(steps, '{0} step', '{0} steps'), count(tasksPerStep), count(repeats), count(trainingTasks));
   return `${errPaint.dim('·')} ${what}${from > 0 ? ` ${errPaint.dim(t('(going on after step {0})', from))}` : ''}`;
 }

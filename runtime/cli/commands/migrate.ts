@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { TuningForkError } from '../../protocol/errors.ts';
+import { dirname, resolve } from 'node:path';
+import { errorInfo, TuningForkError } from '../../protocol/errors.ts';
 import type { Command } from '../args.ts';
-import { COMMAND } from '../invocation.ts';
+import { asWord, COMMAND } from '../invocation.ts';
 import { EXIT, out, paint, print, printJson } from '../io.ts';
 import { plural, t } from '../l10n.ts';
+import { inOurWords } from '../report.ts';
+import { reasonOf } from '../../trace/errors.ts';
 import type { Migration, Verdict } from '../migrate/migrate.ts';
 import { padEnd, widthOf, wrap } from '../terminal.ts';
 
@@ -27,8 +30,9 @@ export const migrate: Command = {
   run: async (args) => {
     const { migrate: read } = await import('../migrate/migrate.ts');
     const file = args.words[0]!;
-    const migration = read(await text(file), file, { workflow: args.text('workflow') });
     const to = args.text('to');
+    const move = to === undefined ? undefined : { from: resolve(dirname(file)), to: resolve(dirname(to)), cwd: process.cwd() };
+    const migration = read(await text(file), file, { workflow: args.text('workflow'), move });
     if (to !== undefined) await write(to, migration.yaml);
     if (args.on('json')) printJson({ type: 'migration', ...migration, ...(to !== undefined && { to }) });
     else tell(migration, file, to);
@@ -48,7 +52,7 @@ function tell({ from, keys, yaml }: Migration, file: string, to: string | undefi
   const count = (...verdicts: Verdict[]): number => keys.filter(({ verdict }) => verdicts.includes(verdict)).length;
   print();
   print(t('{0}: {1} that count, {2} to decide, {3} without effect here, {4} unknown.', plural(keys.length, '{0} key', '{0} keys'), count('same', 'renamed'), count('by-hand'), count('no-effect'), count('unknown')));
-  if (to !== undefined) print(t('Written to {0}. Next: {1}', to, `${COMMAND} check --conf ${to}`));
+  if (to !== undefined) print(t('Written to {0}. Next: {1}', to, `${COMMAND} check --conf ${asWord(to)}`));
   else print(paint.dim(t('Write it ({0} lines) with --to <yaml>.', yaml.split('\n').length - 1)));
 }
 
@@ -65,8 +69,8 @@ async function write(to: string, yaml: string): Promise<void> {
     await writeFile(to, yaml, { flag: 'wx' });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw new TuningForkError('usage', t('There is no folder {0}.', dirname(to)));
-    if (code !== 'EEXIST') throw error;
+    if (code === 'ENOENT' && !existsSync(dirname(to))) throw new TuningForkError('usage', t('There is no folder {0}.', dirname(to)));
+    if (code !== 'EEXIST') throw new TuningForkError('usage', t('{0} can’t be written: {1}.', to, inOurWords(errorInfo(reasonOf(error))).message), { cause: error });
     throw new TuningForkError('usage', t('{0} is there already.', to), { next: t('Name another file, or delete it first.') });
   }
 }

@@ -14,6 +14,7 @@ import { TuningForkError } from '../../protocol/errors.ts';
 import type { Json, JsonObject } from '../../protocol/json.ts';
 import { didYouMean } from '../../protocol/suggest.ts';
 import { t } from '../l10n.ts';
+import { moveFiles, type Move } from './move.ts';
 
 /** `same`, `renamed`: it counts. `no-effect`: it is for another engine. `by-hand`: somebody has to decide. `unknown`: nobody knows it. */
 export type Verdict = 'same' | 'renamed' | 'no-effect' | 'by-hand' | 'unknown';
@@ -37,18 +38,28 @@ export interface Migration {
 export interface MigrateOptions {
   /** The TypeScript class or function that takes the place of the Python one. */
   workflow?: string | undefined;
+  /** Where the file will lie: files are named from there. */
+  move?: Move | undefined;
 }
 
 const WORKFLOW = 'workflow.ts->MyWorkflow';
 
-export function migrate(text: string, file: string, { workflow = WORKFLOW }: MigrateOptions = {}): Migration {
+export function migrate(text: string, file: string, { workflow = WORKFLOW, move }: MigrateOptions = {}): Migration {
   const tree = readYaml(text, file);
   if (tree.problems.length > 0) throw new ConfigError(tree.problems);
   const trinity = readTrinity(tree);
-  return trinity === undefined ? fromAgentJet(tree, text, workflow) : fromTrinity(tree, trinity, workflow);
+  const { doc, ...migration } = trinity === undefined ? fromAgentJet(tree, text, workflow) : fromTrinity(tree, trinity, workflow);
+  const moved = move === undefined ? new Map<string, string>() : moveFiles(doc, move);
+  const keys = migration.keys.map((key) => {
+    const path = moved.get(key.verdict === 'renamed' && moved.has(key.to ?? '') ? key.to! : key.key);
+    return path === undefined ? key : { ...key, to: key.verdict === 'same' ? path : `${key.to}: ${path}` };
+  });
+  return { ...migration, keys, yaml: doc.toString({ lineWidth: 0 }) };
 }
 
-function fromAgentJet(tree: YamlTree, text: string, workflow: string): Migration {
+type Migrated = Omit<Migration, 'yaml'> & { doc: Document };
+
+function fromAgentJet(tree: YamlTree, text: string, workflow: string): Migrated {
   const { whole, root } = takeRoot(tree);
   const places = new Places(tree, root);
   const body = whole[root] as JsonObject;
@@ -73,7 +84,7 @@ function fromAgentJet(tree: YamlTree, text: string, workflow: string): Migration
   if (doc.getIn([root, 'rollout', 'user_workflow']) === undefined) doc.setIn([root, 'rollout', 'user_workflow'], workflow);
   prune(doc, [root]);
   if (root !== 'tuning_fork') rename(doc, [], root, 'tuning_fork');
-  return { from: root === 'tuning_fork' ? 'Tuning Fork' : 'AgentJet', keys, yaml: doc.toString({ lineWidth: 0 }) };
+  return { from: root === 'tuning_fork' ? 'Tuning Fork' : 'AgentJet', keys, doc };
 }
 
 function renamed(path: string): string | undefined {
@@ -139,7 +150,7 @@ function isModel(path: string): boolean {
   return path === 'embedded' || path.includes('${') || /^[\w-]+:/.test(path) || /^\.{1,2}[\\/]/.test(path);
 }
 
-function fromTrinity(tree: YamlTree, { tree: ours, keys: sources, warnings }: TrinityTree, workflow: string): Migration {
+function fromTrinity(tree: YamlTree, { tree: ours, keys: sources, warnings }: TrinityTree, workflow: string): Migrated {
   if (ours.problems.length > 0) throw new ConfigError(ours.problems);
   const body = (ours.data as JsonObject).tuning_fork as JsonObject;
   const names = new Map([...sources].map(([mine, theirs]) => [theirs, mine]));
@@ -156,7 +167,7 @@ function fromTrinity(tree: YamlTree, { tree: ours, keys: sources, warnings }: Tr
   const doc = new Document({ tuning_fork: body });
   if (keys.some(({ verdict, to }) => verdict === 'by-hand' && to === 'model.path: embedded')) doc.setIn(['tuning_fork', 'model', 'path'], 'embedded');
   doc.setIn(['tuning_fork', 'rollout', 'user_workflow'], workflow);
-  return { from: 'Trinity-RFT', keys, yaml: doc.toString({ lineWidth: 0 }) };
+  return { from: 'Trinity-RFT', keys, doc };
 }
 
 function leavesOf(value: JsonObject, path: readonly string[] = []): [path: string, value: Json][] {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { readFileSync } from 'node:fs';
 import { parseConfig } from '../../../runtime/config/load.ts';
+import { findPath } from '../../../runtime/config/files.ts';
 import { migrate, type MigratedKey } from '../../../runtime/cli/migrate/migrate.ts';
+import { folder } from '../trace/samples.ts';
 
 const caller = { env: {}, cwd: '/project' };
 const agentjet = readFileSync(new URL('../../fixtures/migrate/agentjet.yaml', import.meta.url), 'utf8');
@@ -75,4 +79,33 @@ test('an empty root, names that every object has, an old name beside the new one
   const both = migrate('ajet:\n  rollout: { agentscope_workflow: a.b->C, user_workflow: c.ts->D }\n', 'x.yaml');
   assert.deepEqual(fateOf(both.keys, 'rollout.agentscope_workflow'), ['no-effect', 'rollout.user_workflow']);
   assert.equal(parseConfig(both.yaml, '/project/new.yaml', {}, caller).config.rollout.user_workflow, 'c.ts->D');
+});
+
+test('written to another folder, it names the same files from there; what isn’t there yet stays', async (context) => {
+  const root = await folder(context);
+  const [from, to, cwd] = ['old/conf', 'new/conf', '.'].map((path) => join(root, path)) as [string, string, string];
+  await mkdir(join(from, 'data'), { recursive: true });
+  await mkdir(to, { recursive: true });
+  await writeFile(join(from, 'data/tasks 任务.jsonl'), '{}\n');
+  await writeFile(join(root, 'validation.jsonl'), '{}\n');
+  await writeFile(join(from, 'judge.ts'), '');
+  const text = `ajet:
+  task_reader:
+    jsonl_dataset_file:
+      training: { file_path: data/tasks 任务.jsonl }
+      validation: { file_path: validation.jsonl }
+  task_judge: { judge_protocol: judge.ts->Mine }
+  rollout: { user_workflow: soon.ts->Agent }
+`;
+  const { keys, yaml } = migrate(text, join(from, 'a.yaml'), { move: { from, to, cwd } });
+  const { config } = parseConfig(yaml, join(to, 'a.yaml'), {}, { env: {}, cwd: to });
+  const { training, validation } = config.task_reader.jsonl_dataset_file;
+  assert.deepEqual([training.file_path, validation.file_path, config.task_judge.judge_protocol, config.rollout.user_workflow], ['../../old/conf/data/tasks 任务.jsonl', '../../validation.jsonl', '../../old/conf/judge.ts->Mine', 'soon.ts->Agent']);
+  assert.equal(findPath({ dir: to, cwd: to }, training.file_path!), join(from, 'data/tasks 任务.jsonl'));
+  assert.deepEqual(fateOf(keys, 'task_reader.jsonl_dataset_file.training.file_path'), ['same', '../../old/conf/data/tasks 任务.jsonl']);
+
+  const trinity = 'buffer: { explorer_input: { taskset: { storage_type: file, path: data/tasks 任务.jsonl } } }\nalgorithm: { algorithm_type: grpo }\n';
+  const other = migrate(trinity, join(from, 'b.yaml'), { move: { from, to, cwd } });
+  assert.match(other.yaml, /file_path: \.\.\/\.\.\/old\/conf\/data\/tasks 任务\.jsonl/);
+  assert.match(migrate(text, join(from, 'a.yaml'), { move: { from, to: from, cwd } }).yaml, /file_path: data\/tasks/);
 });
