@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { comparePasses, figuresOf, type Pass, type PassComparison, type PassFigures } from '../training/passes.ts';
 import { estimate } from '../view/report-page.ts';
 import { count, decimal, percent } from './format.ts';
-import { COMMAND } from './invocation.ts';
+import { asWord, COMMAND } from './invocation.ts';
 import { out, paint, print, printJson } from './io.ts';
 import { plural, t } from './l10n.ts';
 import { printTable, type Column } from './table.ts';
@@ -41,7 +41,7 @@ export function printEvaluation(evaluated: readonly EvaluatedPass[], json: boole
   }
   print(paint.dim(t('One of its rollouts, token by token:')));
   const { dir, records: [first] } = results[0]!.pass;
-  print(`  ${COMMAND} runs show ${relative(process.cwd(), dir) || dir} --rollout ${first!.rollout} --tokens`);
+  print(`  ${COMMAND} runs show ${asWord(relative(process.cwd(), dir) || dir)} --rollout ${first!.rollout} --tokens`);
 }
 
 function title({ temperature }: Pass, { tasks, repeats }: PassFigures): string {

@@ -6,7 +6,7 @@ import type { IndexEntry } from '../protocol/trace.ts';
 import { findRun, openRunReader, type RunReader } from '../trace/index.ts';
 import type { Followed } from './follow.ts';
 import { count, decimal, duration, percent } from './format.ts';
-import { COMMAND } from './invocation.ts';
+import { asWord, COMMAND } from './invocation.ts';
 import { err, errPaint, note, out, paint, print } from './io.ts';
 import { plural, t } from './l10n.ts';
 import { inOurWords, noteError } from './report.ts';
@@ -137,7 +137,7 @@ export function inOrder(a: string, b: string): number {
 function printNext(entries: IndexEntry[], dir: string, run: string): void {
   const [best] = entries.filter((entry) => entry.status === 'finished').toSorted((a, b) => (b.reward ?? -Infinity) - (a.reward ?? -Infinity));
   const failed = entries.find((entry) => entry.status === 'failed');
-  const show = `${COMMAND} runs show ${run}`;
+  const show = `${COMMAND} runs show ${asWord(run)}`;
   print();
   print(`${paint.dim(t('Stored in'))} ${relative(process.cwd(), dir) || dir}`);
   if (best !== undefined) {

@@ -7,7 +7,7 @@ import type { RunInfo } from '../protocol/trace.ts';
 import type { TrainingReport } from '../protocol/training.ts';
 import { REPORT } from '../training/report.ts';
 import type { Followed } from './follow.ts';
-import { COMMAND } from './invocation.ts';
+import { asWord, COMMAND } from './invocation.ts';
 import { paint, print } from './io.ts';
 import { t } from './l10n.ts';
 import { noteError } from './report.ts';
@@ -40,21 +40,21 @@ function printReport(report: TrainingReport, { dir, info }: { dir: string; info:
   print(`${paint.dim(t('report'))}  ${shown(join(dir, REPORT.html))}`);
   const weights = report.checkpoints.best ?? report.checkpoints.last;
   if (weights === null) return;
-  const folder = shown(join(dir, weights));
+  const folder = asWord(shown(join(dir, weights)));
   print(`\n${t('Use what it has learned:')}`);
   const gpu = existsSync(join(dir, weights, 'onnx')) ? '' : ' --set backbone=gpu';
-  print(`  ${COMMAND} rollout --conf ${shown(info.conf)}${workflowOption(info)}${gpu} --split validation --model ${folder}`);
+  print(`  ${COMMAND} rollout --conf ${asWord(shown(info.conf))}${workflowOption(info)}${gpu} --split validation --model ${folder}`);
   print(`  ${COMMAND} serve ${folder}`);
 }
 
 function printResume(name: string): void {
-  print(`\n${t('Go on with it:')}\n  ${COMMAND} train --resume --run ${name}`);
+  print(`\n${t('Go on with it:')}\n  ${COMMAND} train --resume --run ${asWord(name)}`);
 }
 
 /** Where the workflow came from the command line, and so isn't in the configuration: its file is absolute then. */
 function workflowOption({ config }: RunInfo): string {
   const [file = '', name] = (config as unknown as TuningForkConfig).rollout.user_workflow.split('->');
-  return isAbsolute(file) ? ` --workflow '${shown(file)}->${name}'` : '';
+  return isAbsolute(file) ? ` --workflow ${asWord(`${shown(file)}->${name}`)}` : '';
 }
 
 function shown(path: string): string {

@@ -7,7 +7,7 @@ import { environmentState } from '../../trainers/gpu/environment.ts';
 import { pythonFolder } from '../../trainers/gpu/home.ts';
 import { pythonOf } from '../../trainers/gpu/python.ts';
 import type { Command } from '../args.ts';
-import { COMMAND } from '../invocation.ts';
+import { asWord, COMMAND } from '../invocation.ts';
 import { EXIT, note, paint, print, printJson } from '../io.ts';
 import { t } from '../l10n.ts';
 import { warn } from '../report.ts';
@@ -45,7 +45,7 @@ export const exportPolicy: Command = {
       return EXIT.ok;
     }
     if (args.on('json')) printJson({ type: 'exported', dir });
-    else print(`${paint.green('✓')} ${t('Exported {0}.', join(dir, 'onnx'))}\n  ${COMMAND} rollout --conf <yaml> --model ${dir === asked ? args.words[0] : dir}`);
+    else print(`${paint.green('✓')} ${t('Exported {0}.', join(dir, 'onnx'))}\n  ${COMMAND} rollout --conf <yaml> --model ${asWord(dir === asked ? args.words[0]! : dir)}`);
     return EXIT.ok;
   },
 };

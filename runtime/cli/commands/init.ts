@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { Command } from '../args.ts';
 import { scaffold, TEMPLATES } from '../init/scaffold.ts';
+import { asWord } from '../invocation.ts';
 import { EXIT, paint, print, printJson } from '../io.ts';
 import { t } from '../l10n.ts';
 
@@ -22,7 +23,7 @@ export const init: Command = {
     print(t('Made {0}:', paint.bold(dir)));
     for (const file of files) print(`  ${relative(dir, file)}`);
     print(`\n${t('Next:')}`);
-    if (relative(process.cwd(), dir) !== '') print(`  cd ${/[^\w@%+=:,./-]/.test(dir) ? JSON.stringify(dir) : dir}`);
+    if (relative(process.cwd(), dir) !== '') print(`  cd ${asWord(dir)}`);
     print(`  npx tuning-fork rollout --conf ${conf}`);
     return EXIT.ok;
   },

@@ -5,7 +5,7 @@ import { wholeNumber, type Command } from '../args.ts';
 import { storedRollout } from '../find-run.ts';
 import { startAndFollow } from '../follow.ts';
 import { decimal } from '../format.ts';
-import { COMMAND } from '../invocation.ts';
+import { asWord, COMMAND } from '../invocation.ts';
 import { out, paint, print } from '../io.ts';
 import { plural, t } from '../l10n.ts';
 import { inOurWords, noteError } from '../report.ts';
@@ -80,5 +80,5 @@ function reportForks(parent: RolloutRecord, forks: RolloutRecord[], run: string)
   if (shown === undefined) return;
   print();
   print(paint.dim(t('One of them, token by token:')));
-  print(`  ${COMMAND} runs show ${run} --rollout ${shown.rollout} --tokens`);
+  print(`  ${COMMAND} runs show ${asWord(run)} --rollout ${shown.rollout} --tokens`);
 }
