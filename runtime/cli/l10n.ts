@@ -1,15 +1,8 @@
 /** Texts a person reads go through `t`. The English text is its own key, as in VS Code's l10n, so bundles can be shared. */
 import { readFileSync } from 'node:fs';
+import { languageOf, type Language } from '../protocol/localize.ts';
 
-export type Language = 'en' | 'zh-cn';
-
-/** The first of them that says anything decides, as in POSIX. */
-function languageOf({ TUNING_FORK_LANG, LC_ALL, LC_MESSAGES, LANG }: NodeJS.ProcessEnv): Language {
-  const asked = TUNING_FORK_LANG || LC_ALL || LC_MESSAGES || LANG || '';
-  return asked.toLowerCase().startsWith('zh') ? 'zh-cn' : 'en';
-}
-
-export const language = languageOf(process.env);
+export const language: Language = languageOf(process.env);
 
 const bundle: Record<string, string> = language === 'en' ? {} : readBundle();
 

@@ -6,6 +6,12 @@ import { readFileSync } from 'node:fs';
 import type { ErrorInfo } from './errors.ts';
 
 export type Language = 'en' | 'zh-cn';
+/** Of whoever has this environment. The first that says anything decides, as in POSIX. */
+export function languageOf({ TUNING_FORK_LANG, LC_ALL, LC_MESSAGES, LANG }: Readonly<Record<string, string | undefined>>): Language {
+  const asked = TUNING_FORK_LANG || LC_ALL || LC_MESSAGES || LANG || '';
+  return asked.toLowerCase().startsWith('zh') ? 'zh-cn' : 'en';
+}
+
 export type Localize = (text: string, language: Language) => string;
 
 interface Sentence {

@@ -69,7 +69,7 @@ async function refuseToReplace(file: string, { overwrite = false }: ExportOption
     if (isMissing(error)) return;
     throw fileError('write', file, error);
   }
-  throw new TuningForkError('usage', `${file} is there already.`, { next: 'Choose another name, or say that it may be replaced.', where: { file } });
+  throw new TuningForkError('usage', `${file} is there already.`, { next: 'Choose another name, or say that it may be replaced (--force).', where: { file } });
 }
 
 /** Each record as the store has it: one line of JSON. */

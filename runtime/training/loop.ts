@@ -10,6 +10,7 @@ import { signsOf, type Sign } from './collapse.ts';
 import { TrainingControl } from './control.ts';
 import { gather, type Gathering } from './gather.ts';
 import type { TrainingEnd, TrainOptions } from './options.ts';
+import { checkHope } from './hope.ts';
 import { makeReport, writeReport } from './report.ts';
 import { nothingLearned, rowOf, type Stepped } from './row.ts';
 import { Saving } from './saving.ts';
@@ -58,6 +59,7 @@ class Training {
   readonly #schedule: Schedule;
   readonly #total: number;
   readonly #batch: Omit<BatchOptions, 'version'>;
+  /** Earlier sittings of it count too. */
   readonly #started: number;
   readonly #sampling: Busy;
   readonly #learning: Busy;
@@ -74,7 +76,7 @@ class Training {
     this.#info = info;
     this.#events = events;
     this.#control = control;
-    this.#started = control.now();
+    this.#started = control.now() - store.rows.reduce((sum, { time }) => sum + time.total, 0);
     this.#trainer = new Reviving(options.trainer, store, options.revive);
     this.#schedule = scheduleOf(tasks.training.length, config.data.train_batch_size);
     this.#total = totalSteps(config, this.#schedule);
@@ -150,6 +152,7 @@ class Training {
     const { records, milliseconds } = await this.#ahead.take(step);
     await this.#safePoint('paused');
     watch.lap('collect');
+    if (step === 1) checkHope(records, this.#options.run);
     const batch = makeBatch(records, { ...this.#batch, version });
     await this.#store.keepAdvantages(step, batch.advantages);
     watch.lap('prepare');
@@ -246,7 +249,7 @@ class Training {
       best: best?.directory ?? null, last: durable?.directory ?? null,
       notices: [...this.#told.values()], duration: this.#control.now() - this.#started,
     });
-    const files = await writeReport(dir, report);
+    const files = await writeReport(dir, report, this.#options.language);
     const pathOf = (checkpoint: KeptCheckpoint | undefined): string | null => checkpoint === undefined ? null : this.#store.directoryOf(checkpoint);
     if (!signal.aborted && (state.step === this.#total || config.trainer_common.val_only)) await this.#store.finish();
     return { state: signal.aborted ? 'stopped' : 'finished', step: state.step, best: pathOf(best), last: pathOf(durable), report, files };

@@ -1,5 +1,6 @@
 /** What a training is given, and what it comes to. */
 import type { TuningForkConfig } from '../protocol/config.ts';
+import type { Language } from '../protocol/localize.ts';
 import type { Task } from '../protocol/task.ts';
 import type { RolloutRecord, Split } from '../protocol/trace.ts';
 import type { TrainingEvent, TrainingReport } from '../protocol/training.ts';
@@ -22,6 +23,8 @@ export interface TrainOptions {
   trainer: Trainer;
   /** Starts another one, at those same weights, after `trainer` is gone. Absent: then the training fails. */
   revive?(): Promise<Trainer>;
+  /** Of its report, for whoever reads the file itself. */
+  language?: Language;
   /** Runs rollouts, each to its sealed record. */
   collect(batch: CollectBatch): Promise<RolloutRecord[]>;
   /** Those of these rollouts that are sealed already. */

@@ -1,6 +1,7 @@
 /** What a training changed: before and after, which tasks turned, and how both go about the same task. */
 import { join } from 'node:path';
 import type { ErrorInfo } from '../protocol/errors.ts';
+import type { Language } from '../protocol/localize.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import type { EvaluationRow, MetricsRow, ReportTask, TrainingReport, Transcript } from '../protocol/training.ts';
 import { replaceFile } from '../trace/replace.ts';
@@ -49,10 +50,10 @@ export function makeReport({ run, workflow, model, rows, sides, best, last, noti
   };
 }
 
-export async function writeReport(dir: string, report: TrainingReport): Promise<{ json: string; html: string }> {
+export async function writeReport(dir: string, report: TrainingReport, language?: Language): Promise<{ json: string; html: string }> {
   const files = { json: join(dir, REPORT.json), html: join(dir, REPORT.html) };
   await replaceFile(files.json, `${JSON.stringify(report, null, 2)}\n`);
-  await replaceFile(files.html, reportPage(report));
+  await replaceFile(files.html, reportPage(report, language));
   return files;
 }
 

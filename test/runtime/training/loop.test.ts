@@ -4,6 +4,7 @@ import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { TuningForkError } from '../../../runtime/protocol/errors.ts';
+import type { RolloutRecord } from '../../../runtime/protocol/trace.ts';
 import type { StepRow } from '../../../runtime/protocol/training.ts';
 import { checkpointNamed, readTrainingState, train } from '../../../runtime/training/index.ts';
 import { folder } from '../trace/samples.ts';
@@ -198,6 +199,20 @@ test('a step in which nothing can be learned leaves the weights alone, says why,
   assert.equal(notices.filter((message) => /last 5 steps all rollouts of a task got the same reward/.test(message)).length, 1, 'told once');
 });
 
+test('a first step in which everything fails, or no trained role is asked for, ends the training with the reason', async (t) => {
+  const ends = async (change: (record: RolloutRecord) => RolloutRecord): Promise<Error & { next?: string }> => {
+    const { options } = await world(await disk(t));
+    return train({ ...options, collect: async (batch) => (await options.collect(batch)).map(change) }).then(() => assert.fail('it went on'), (error: Error) => error);
+  };
+  const failed = await ends((record) => ({ ...record, status: 'failed', reward: null, success: null, error: { code: 'workflow', message: 'no such tool' } }));
+  assert.match(failed.message, /^All \d+ rollouts of the first step failed, .* The first: no such tool$/);
+  assert.match(failed.next!, /runs show \S+ --rollout s1t\d+n\d+"/);
+  const elsewhere = await ends((record) => ({ ...record, calls: record.calls.map((call) => ({ ...call, target: false, role: 'critic' })) }));
+  assert.match(elsewhere.message, /Models were called in critic\.$/);
+  assert.match(elsewhere.next!, /--train critic/);
+  assert.match((await ends((record) => ({ ...record, calls: [] }))).message, /^No rollout of the first step called the model/);
+});
+
 test('what would make every step useless is refused before the first', async (t) => {
   const at = await disk(t);
   for (const [rollout, message] of [[{ temperature: 0 }, /Greedy/], [{ top_p: 0.9 }, /top_p/], [{ num_repeat: 1 }, /no other/]] as const) {
@@ -211,6 +226,8 @@ test('without validation tasks, and with val_only, it does what is left', async 
   const end = await train((await world(bare, { tasks: { ...TASKS, validation: [] } })).options);
   assert.deepEqual([end.state, end.report.before, end.report.after], ['finished', null, null]);
   assert.match(await readFile(end.files.html, 'utf8'), /No validation was made/);
+  const chinese = await train({ ...(await world(await disk(t), { tasks: { ...TASKS, validation: [] } })).options, language: 'zh-cn' });
+  assert.match(await readFile(chinese.files.html, 'utf8'), /<html lang="zh-cn">[^]*没有做过验证/);
   const only = await disk(t);
   const made = await world(only, { config: configOf({ val_only: true }) });
   assert.deepEqual([(await train(made.options)).step, made.trainer().steps], [0, 0]);
