@@ -1,7 +1,7 @@
 // Bundles what runs inside VS Code. The runtime is not bundled: it runs in the user's Node, as TypeScript.
 //   node esbuild.mjs [--watch] [--minify] [--sizes]
 import { build, context } from 'esbuild';
-import { globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -104,7 +104,7 @@ function sizesOf(outdir, built) {
   return Object.fromEntries(files.map(({ path, contents }) => [relative(outdir, path).replaceAll('\\', '/'), contents.length]));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const asked = (flag) => process.argv.includes(flag);
   const minify = asked('--minify');
   if (asked('--watch')) {

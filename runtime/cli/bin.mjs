@@ -27,7 +27,9 @@ if (node === process.execPath) {
   // It need not look again: what was asked for may be a link or a wrapper, and would be asked for without end.
   const { TUNING_FORK_NODE: _asked, ...env } = process.env;
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit', env });
-  // A terminal sends Ctrl-C to both of us, a supervisor only to this one; the child takes two at once for one.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // A terminal sends Ctrl-C to both of us, a supervisor only to this one; the child takes two at once for one. On Windows there are
+  // terminals alone, and to pass it on would end the child before it has said and saved anything.
+  const passOn = process.platform === 'win32' ? () => {} : (signal) => child.kill(signal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, passOn);
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
 }

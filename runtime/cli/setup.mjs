@@ -9,8 +9,8 @@ const wanted = `${root}package-lock.json`;
 
 if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(wanted).mtimeMs) {
   console.error('Installing what Tuning Fork needs (once)…');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const result = spawnSync(npm, ['ci', '--no-fund', '--no-audit', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+  // By the shell, as one text: on Windows npm is a script, which nothing else runs.
+  const result = spawnSync('npm ci --no-fund --no-audit --loglevel=error', { cwd: root, stdio: ['ignore', 2, 2], shell: true });
   if (result.status !== 0) {
     console.error('\nThe packages could not be installed.\n  → Check the connection to your npm registry, then run the same command again.');
     process.exit(1);

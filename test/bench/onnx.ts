@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { exec, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -152,7 +152,7 @@ async function openPeers(): Promise<{ list: Peer[]; problem?: string }> {
   const list: Peer[] = [];
   try {
     if (!existsSync(`${peers}/node_modules/@huggingface/transformers`)) {
-      await promisify(execFile)('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: peers, shell: process.platform === 'win32' });
+      await promisify(exec)('npm ci --ignore-scripts --no-audit --no-fund', { cwd: peers });
     }
     for (const threads of [0, 1]) {
       const peer = new Peer(threads);

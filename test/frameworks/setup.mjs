@@ -1,6 +1,6 @@
 // Installs the agent frameworks that the examples and the tests use, once. Plain JavaScript for the Node that is there. Prints nothing when they are there.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -23,13 +23,12 @@ function install(dir, size) {
   const wanted = readFileSync(join(dir, 'package-lock.json'), 'utf8');
   if (existsSync(ready) && readFileSync(ready, 'utf8') === wanted) return;
   console.error(`Installing the agent frameworks for the tests (once, about ${size})…`);
-  const windows = process.platform === 'win32';
-  const { status } = spawnSync(windows ? 'npm.cmd' : 'npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'], { cwd: dir, stdio: ['ignore', 2, 2], shell: windows });
+  const { status } = spawnSync('npm ci --ignore-scripts --no-fund --no-audit --loglevel=error', { cwd: dir, stdio: ['ignore', 2, 2], shell: true });
   if (status !== 0) throw new Error('The agent frameworks could not be installed.\n  → Check the connection to your npm registry, then run the same command again.');
   writeFileSync(ready, wanted);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
     setUpFrameworks();
   } catch (error) {

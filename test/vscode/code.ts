@@ -10,13 +10,13 @@ import { repository, startServer } from './launch.ts';
 
 const args = process.argv.slice(2);
 const asked = args.find((arg) => !arg.startsWith('--'));
-const shell = process.platform === 'win32';
-const desktop = !args.includes('--browser') && spawnSync('code', ['--version'], { shell, stdio: 'ignore' }).status === 0;
+const desktop = !args.includes('--browser') && spawnSync('code --version', { shell: true, stdio: 'ignore' }).status === 0;
 
 if (desktop) {
   await bundle();
   const folder = asked === undefined ? examples() : resolve(asked);
-  process.exit(spawnSync('code', ['--new-window', `--extensionDevelopmentPath=${repository}`, folder], { shell, stdio: 'inherit' }).status ?? 1);
+  // By the shell: on Windows it is a script. A backslash before the quote would be taken for part of the path.
+  process.exit(spawnSync(`code --new-window "--extensionDevelopmentPath=${resolve(repository)}" "${folder}"`, { shell: true, stdio: 'inherit' }).status ?? 1);
 }
 
 const server = await startServer({ ...(asked === undefined ? { workspace: { from: join(repository, 'examples') } } : { folder: resolve(asked) }), port: Number(process.env.PORT ?? 8421) });

@@ -1,7 +1,7 @@
 // Makes the test host ready, once: VS Code's server from the npm package code-server, and a Chromium to look at it.
 // Plain JavaScript for the Node that is there. Prints nothing when all is there already.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -46,7 +46,7 @@ function installServer() {
 }
 
 function npm(args, cwd) {
-  const { status } = spawnSync(process.platform === 'win32' ? 'npm.cmd' : 'npm', [...args, '--no-fund', '--no-audit', '--loglevel=error'], { cwd, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+  const { status } = spawnSync(['npm', ...args, '--no-fund', '--no-audit', '--loglevel=error'].join(' '), { cwd, stdio: ['ignore', 2, 2], shell: true });
   if (status !== 0) throw new Error('VS Code for the tests could not be installed.\n  → Check the connection to your npm registry, then run the same command again.');
 }
 
@@ -73,7 +73,7 @@ function installChromium() {
   throw new Error('The tests in VS Code need Chromium or Chrome.\n  → Install one (Debian: apt-get install chromium), or set TUNING_FORK_CHROMIUM to its path.');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
     setUpHost();
   } catch (error) {
