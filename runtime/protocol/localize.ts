@@ -6,10 +6,15 @@ import { readFileSync } from 'node:fs';
 import type { ErrorInfo } from './errors.ts';
 
 export type Language = 'en' | 'zh-cn';
-/** Of whoever has this environment. The first that says anything decides, as in POSIX. */
-export function languageOf({ TUNING_FORK_LANG, LC_ALL, LC_MESSAGES, LANG }: Readonly<Record<string, string | undefined>>): Language {
-  const asked = TUNING_FORK_LANG || LC_ALL || LC_MESSAGES || LANG || '';
+
+/** Of whoever has this environment. The first that says anything decides, as in POSIX; Windows has none of them, and there the system is asked. */
+export function languageOf({ TUNING_FORK_LANG, LC_ALL, LC_MESSAGES, LANG }: Readonly<Record<string, string | undefined>>, ofSystem = process.platform === 'win32' ? ofWindows : () => ''): Language {
+  const asked = TUNING_FORK_LANG || LC_ALL || LC_MESSAGES || LANG || ofSystem();
   return asked.toLowerCase().startsWith('zh') ? 'zh-cn' : 'en';
+}
+
+function ofWindows(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().locale;
 }
 
 export type Localize = (text: string, language: Language) => string;

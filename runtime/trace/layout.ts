@@ -53,8 +53,9 @@ export function journalNumbers(names: readonly string[]): number[] {
 
 /** A name of a project or an experiment as a folder name that every system takes. */
 export function safeName(name: string): string {
-  const safe = name.normalize('NFC').replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[.-]+|[.-]+$/g, '').slice(0, 80);
-  return safe === '' ? 'default' : safe;
+  const safe = name.normalize('NFC').replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 80).replace(/^[.-]+|[.-]+$/g, '');
+  // Windows keeps the names of its devices for itself, with any ending.
+  return safe === '' ? 'default' : safe.replace(/^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i, '$1_');
 }
 
 /** `2026-11-20_09-05-12`, local time: sorts as it reads, and has no colon (Windows). */

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { errorInfo, TuningForkError } from '../../protocol/errors.ts';
 import { environmentState } from '../../trainers/gpu/environment.ts';
 import { pythonFolder } from '../../trainers/gpu/home.ts';
-import { pythonOf } from '../../trainers/gpu/python.ts';
+import { findPython, pythonEnvironment, pythonOf } from '../../trainers/gpu/python.ts';
 import type { Command } from '../args.ts';
 import { asWord, COMMAND } from '../invocation.ts';
 import { EXIT, note, paint, print, printJson } from '../io.ts';
@@ -29,7 +29,7 @@ export const exportPolicy: Command = {
   options: { python: { value: 'path', help: 'Which Python (default: .venv of this installation, what "gpu setup" made, python3)' } },
   words: { least: 1, most: 1 },
   run: async (args) => {
-    const python = args.text('python') ?? ownPython();
+    const python = args.text('python') ?? await ownPython();
     const asked = resolve(args.words[0]!);
     const dir = existsSync(join(asked, 'adapter_config.json')) ? await merged(python, asked) : asked;
     try {
@@ -57,11 +57,12 @@ async function makeGraphs(python: string, dir: string): Promise<void> {
   for (const exporter of EXPORTERS) await run(python, exporter, [dir]);
 }
 
-function ownPython(): string {
+async function ownPython(): Promise<string> {
   const own = pythonOf(join(root, '.venv'));
   if (existsSync(own)) return own;
   const gpu = pythonFolder();
-  return environmentState(gpu).state === 'ready' ? pythonOf(gpu) : 'python3';
+  if (environmentState(gpu).state === 'ready') return pythonOf(gpu);
+  return (await findPython())?.path ?? 'python3';
 }
 
 /** A checkpoint of LoRA holds an adapter alone; with its model it becomes one, beside it. */
@@ -73,14 +74,14 @@ async function merged(python: string, adapter: string): Promise<string> {
 
 function run(python: string, module: string, args: readonly string[]): Promise<void> {
   const path = [join(root, 'runtime/gpu'), process.env.PYTHONPATH].filter(Boolean).join(delimiter);
-  const child = spawn(python, ['-m', `tuning_fork_gpu.${module}`, ...args], { env: { ...process.env, PYTHONPATH: path }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(python, ['-m', `tuning_fork_gpu.${module}`, ...args], { env: { ...pythonEnvironment(process.env), PYTHONPATH: path }, stdio: ['ignore', 'pipe', 'pipe'] });
   let told = '';
   child.stdout.on('data', (text: Buffer) => note(text.toString().trimEnd()));
   child.stderr.on('data', (text: Buffer) => void (told = (told + text.toString()).slice(-4_000)));
   const next = t('"tuning-fork gpu setup" makes a Python that can; or name another with --python.');
   return new Promise((resolve, reject) => {
     child.once('error', () => reject(new TuningForkError('usage', t('There is no Python at {0}.', python), { next })));
-    child.once('exit', (code) => {
+    child.once('close', (code) => {
       if (code === 0) return resolve();
       reject(new TuningForkError('policy', t('{0} failed: {1}', module, told.trim().split('\n').at(-1) ?? String(code)), { next }));
     });

@@ -43,7 +43,7 @@ function placeOf(gpu: TuningForkConfig['gpu'], dir: string, env: Environment): G
   const host = written ? gpu.ssh : orUndefined(env[GPU_ENV.ssh]);
   const url = written ? gpu.url : orUndefined(env[GPU_ENV.url]);
   if (host !== undefined) return { kind: 'ssh', host, url, token, tokenFile };
-  const here = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(dir, path.replace(/^~(?=[/\\])/, env.HOME ?? '~')));
+  const here = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(dir, path.replace(/^~(?=[/\\])/, env.HOME ?? env.USERPROFILE ?? '~')));
   if (url !== undefined) return { kind: 'url', url: url.replace(/\/+$/, ''), token, tokenFile: here(tokenFile), certificate: here(gpu.certificate) };
   return { kind: 'here', python: gpu.python ?? orUndefined(env[GPU_ENV.python]) };
 }

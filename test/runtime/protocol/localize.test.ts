@@ -7,7 +7,7 @@ import { parse } from '@babel/parser';
 import { allKeyPaths, schemaAt } from '../../../runtime/config/schema.ts';
 import { loadConfig, parseConfig } from '../../../runtime/config/load.ts';
 import { errorInfo, type ErrorInfo } from '../../../runtime/protocol/errors.ts';
-import { localize, localizeError } from '../../../runtime/protocol/localize.ts';
+import { languageOf, localize, localizeError } from '../../../runtime/protocol/localize.ts';
 
 const root = fileURLToPath(new URL('../../../runtime', import.meta.url));
 const read = (file: string): Record<string, string> => JSON.parse(readFileSync(join(root, file), 'utf8')) as Record<string, string>;
@@ -105,4 +105,12 @@ test('what a person wrote is put in as it is; what has no translation, and Engli
   assert.equal(localize('The workflow threw TypeError: text', 'zh-cn'), '工作流抛出 TypeError：text');
   assert.equal(localize('Error: socket hang up', 'zh-cn'), 'Error: socket hang up');
   assert.equal(localize('There is no model "x".', 'en'), 'There is no model "x".');
+});
+
+test('the language of an environment; of the system where there is none, as on Windows', () => {
+  const chinese = (): string => 'zh-CN';
+  assert.equal(languageOf({ LANG: 'zh_CN.UTF-8' }), 'zh-cn');
+  assert.equal(languageOf({ TUNING_FORK_LANG: 'en', LANG: 'zh_CN.UTF-8' }), 'en');
+  assert.equal(languageOf({}, chinese), 'zh-cn');
+  assert.equal(languageOf({ LC_ALL: 'C' }, chinese), 'en');
 });

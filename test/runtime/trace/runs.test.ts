@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { deleteRun, findRun, listRuns } from '../../../runtime/trace/index.ts';
 import { writeRunInfo } from '../../../runtime/trace/run-file.ts';
+import { safeName } from '../../../runtime/trace/layout.ts';
 import { createRun } from '../../../runtime/trace/writer.ts';
 import { folder, newRun, rollout } from './samples.ts';
 
@@ -72,4 +73,10 @@ test('deleting takes one run and nothing beside it', async (context) => {
   await assert.rejects(deleteRun(root, dirs[2]!), /is running, or its process died/);
   await deleteRun(root, dirs[2]!, { evenIfRunning: true });
   assert.equal((await listRuns(root)).runs.length, 1);
+});
+
+test('a name becomes that of a folder, on every system', () => {
+  const names = { 'my agent/v2': 'my-agent-v2', '数学 Agent': '数学-Agent', '..': 'default', 'end.': 'end', con: 'con_', 'NUL.v2': 'NUL_.v2', lpt1: 'lpt1_', console: 'console', com: 'com' };
+  for (const [name, folderName] of Object.entries(names)) assert.equal(safeName(name), folderName, name);
+  assert.equal(safeName(`${'a'.repeat(79)}. b`), 'a'.repeat(79));
 });
