@@ -16,7 +16,8 @@ const words = process.argv.slice(2).filter((word) => word !== '--if-there');
 
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
   console.error('Setting up Python in .venv (once)…');
-  const base = ['python3.13', 'python3.12', 'python3.11', 'python3', 'python'].find((name) => newEnough(name));
+  const names = process.platform === 'win32' ? ['py', 'python'] : ['python3.13', 'python3.12', 'python3.11', 'python3', 'python'];
+  const base = names.find((name) => newEnough(name));
   if (base === undefined && ifThere) {
     console.error('The Python tests are skipped: Python 3.11 or newer was not found.');
     process.exit(0);

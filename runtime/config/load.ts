@@ -173,8 +173,9 @@ function unset(body: JsonObject, path: string): void {
 }
 
 async function readText(file: string): Promise<string> {
+  let bytes: Buffer;
   try {
-    return await readFile(file, 'utf8');
+    bytes = await readFile(file);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const message = code === 'ENOENT' || code === 'ENOTDIR' ? 'There is no such configuration file.'
@@ -188,4 +189,7 @@ async function readText(file: string): Promise<string> {
       : 'Make a project with `tuning-fork init <dir>`.';
     throw new ConfigError([{ code: 'config', message, next, where: { file } }]);
   }
+  // What `>` of Windows PowerShell writes.
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) throw new ConfigError([{ code: 'config', message: 'This file is UTF-16 text, and YAML here is UTF-8.', next: 'Save it again as UTF-8.', where: { file } }]);
+  return bytes.toString();
 }

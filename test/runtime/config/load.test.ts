@@ -277,6 +277,12 @@ test('BOM and CRLF leave places right', async () => {
   assert.equal(first.where?.column, 1);
 });
 
+test('what PowerShell writes with > is told as what it is', async () => {
+  const file = join(dir, 'powershell.yaml');
+  await writeFile(file, Buffer.from(`\uFEFF${SMALL}`, 'utf16le'));
+  await assert.rejects(loadConfig(file), ({ errors: [error] }: ConfigError) => /is UTF-16 text/.test(error!.message) && error!.where!.file === file);
+});
+
 test('a file that isn’t there, a folder, a name nearly right', async () => {
   await load(SMALL, {}, {}, 'countdown.yaml');
   const caller = { env: {}, cwd: dir };
