@@ -8,20 +8,19 @@ import { findNode } from './find-node.mjs';
 const node = findNode();
 if (node === undefined) {
   const asked = process.env.TUNING_FORK_NODE;
-  console.error(asked
+  end(asked
     ? `TUNING_FORK_NODE is ${asked}, which is not a Node.js of version 22.18 or newer.`
-    : `Tuning Fork needs Node.js 22.18 or newer; this is ${process.version} and no other was found.`);
-  console.error('  → Install one (https://nodejs.org), or set TUNING_FORK_NODE to its path.');
-  process.exit(2);
+    : `Tuning Fork needs Node.js 22.18 or newer; this is ${process.version} and no other was found.`,
+  'Install one (https://nodejs.org), or set TUNING_FORK_NODE to its path.');
 }
 
 if (node === process.execPath) {
+  if (!isInstalled('yaml')) end('The packages that Tuning Fork needs are not installed.', `Run "npm ci" in ${fileURLToPath(new URL('../../', import.meta.url))}`);
   module.enableCompileCache?.();
   await import('./main.ts').catch((error) => {
     if (error.code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') throw error;
-    console.error('This is the source of Tuning Fork in a folder node_modules, where Node.js runs no TypeScript.');
-    console.error('  → In a clone run "npm run package -- --target npm" and install the file it makes, or install the folder of the clone: npm install ../tuning-fork');
-    process.exit(2);
+    end('This is the source of Tuning Fork in a folder node_modules, where Node.js runs no TypeScript.',
+      'In a clone run "npm run package -- --target npm" and install the file it makes, or install the folder of the clone: npm install ../tuning-fork');
   });
 } else {
   // It need not look again: what was asked for may be a link or a wrapper, and would be asked for without end.
@@ -32,4 +31,17 @@ if (node === process.execPath) {
   const passOn = process.platform === 'win32' ? () => {} : (signal) => child.kill(signal);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, passOn);
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+}
+
+function isInstalled(name) {
+  try {
+    return import.meta.resolve(name) !== '';
+  } catch {
+    return false;
+  }
+}
+
+function end(problem, next) {
+  console.error(`${problem}\n  → ${next}`);
+  process.exit(2);
 }
