@@ -14,6 +14,7 @@ export interface SetupFailure {
 type Line =
   | { type: 'step'; index: number; of: number; title: string; done?: string }
   | { type: 'detail'; text: string }
+  | { type: 'notice'; notice: SetupFailure }
   | { type: 'gpu' | 'cancelled' }
   | { type: 'error'; error: SetupFailure };
 
@@ -37,6 +38,8 @@ export class SetupSteps {
         return this.#report({ message: line.title, increment: line.done === undefined ? 0 : 100 / line.of });
       case 'detail':
         return this.#report({ message: `${this.#title}: ${line.text}`, increment: 0 });
+      case 'notice':
+        return this.#report({ message: `${this.#title}: ${line.notice.message}`, increment: 0 });
       case 'gpu':
         this.done = true;
         return;

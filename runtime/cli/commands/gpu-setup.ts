@@ -1,19 +1,22 @@
 import { resolve } from 'node:path';
-import { TuningForkError } from '../../protocol/errors.ts';
+import { TuningForkError, type ErrorInfo } from '../../protocol/errors.ts';
 import { pythonFolder } from '../../trainers/gpu/home.ts';
 import { pythonOf } from '../../trainers/gpu/python.ts';
 import { SETUP_STEPS, setUpGpu, type SetupStep } from '../../trainers/gpu/setup.ts';
 import type { Args } from '../args.ts';
-import { duration } from '../format.ts';
+import { clock, duration } from '../format.ts';
 import { spinner } from '../frame.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { COMMAND } from '../invocation.ts';
 import { err, errPaint, EXIT, note, paint, print, printJson } from '../io.ts';
 import { t } from '../l10n.ts';
 import { LiveRegion } from '../live-region.ts';
+import { describeError, inOurWords } from '../report.ts';
 import { clip, visible } from '../terminal.ts';
 
 const FRAME_MS = 100;
+/** In a log: names of forty packages on a line help nobody. */
+const DETAIL_WIDTH = 110;
 
 /** Steps on stderr while they go on, what was made on stdout. */
 export async function setUp(args: Args): Promise<number> {
@@ -26,7 +29,7 @@ export async function setUp(args: Args): Promise<number> {
   try {
     const installed = await setUpGpu({
       folder, build: args.on('cuda') ? 'cuda' : args.on('cpu') ? 'cpu' : undefined, python: args.text('python'), fresh: args.on('fresh'), signal: stop.signal,
-      step: (step, done) => view.step(step, done), detail: (text) => view.detail(text),
+      step: (step, done) => view.step(step, done), detail: (text) => view.detail(text), notice: (notice) => view.notice(notice),
     });
     view.end();
     if (args.on('json')) printJson({ type: 'gpu', folder, ...installed });
@@ -47,6 +50,7 @@ export async function setUp(args: Args): Promise<number> {
 interface StepsView {
   step(step: SetupStep, done: string | undefined): void;
   detail(text: string): void;
+  notice(notice: ErrorInfo): void;
   end(): void;
 }
 
@@ -57,6 +61,10 @@ class JsonSteps implements StepsView {
 
   detail(text: string): void {
     printJson({ type: 'detail', text });
+  }
+
+  notice(notice: ErrorInfo): void {
+    printJson({ type: 'notice', notice: inOurWords(notice) });
   }
 
   end(): void {}
@@ -79,14 +87,21 @@ class Steps implements StepsView {
       this.#timer ??= setInterval(() => this.#draw(), FRAME_MS);
       return this.#draw();
     }
-    const line = `${errPaint.green('✓')} ${titleOf(step)} ${errPaint.dim(`${visible(done)}  ${duration(performance.now() - this.#stepBegan)}`)}`;
-    if (this.#live === undefined) note(line);
-    else this.#live.print(line);
+    this.#say(`${errPaint.green('✓')} ${titleOf(step)} ${errPaint.dim(`${visible(done)}  ${duration(performance.now() - this.#stepBegan)}`)}`);
   }
 
   detail(text: string): void {
     this.#detail = text;
-    if (this.#live === undefined) note(`  ${visible(text)}`);
+    if (this.#live === undefined) note(`  ${clip(visible(text), DETAIL_WIDTH)}`);
+  }
+
+  notice(notice: ErrorInfo): void {
+    this.#say(`${errPaint.yellow('!')} ${describeError(notice, errPaint)}`);
+  }
+
+  #say(text: string): void {
+    if (this.#live === undefined) note(text);
+    else this.#live.print(text);
   }
 
   end(): void {
@@ -95,7 +110,9 @@ class Steps implements StepsView {
   }
 
   #draw(): void {
-    this.#live!.draw([clip(`${errPaint.cyan(spinner(performance.now() - this.#began))} ${this.#title} ${errPaint.dim(visible(this.#detail))}`, err.width - 1)]);
+    const now = performance.now();
+    // A large download says nothing for minutes.
+    this.#live!.draw([clip(`${errPaint.cyan(spinner(now - this.#began))} ${this.#title} ${errPaint.dim(`${clock(now - this.#stepBegan)}  ${visible(this.#detail)}`)}`, err.width - 1)]);
   }
 }
 

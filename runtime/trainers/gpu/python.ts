@@ -21,7 +21,7 @@ export interface FoundPython {
   venv: boolean;
 }
 
-const NAMES = process.platform === 'win32' ? ['py', 'python', 'python3'] : ['python3.13', 'python3.12', 'python3.11', 'python3', 'python'];
+const NAMES = process.platform === 'win32' ? ['py', 'python', 'python3'] : ['python3.13', 'python3.12', 'python3.11', 'python3.14', 'python3', 'python'];
 
 /** The first that is new enough, else the newest there is; undefined: none. `asked`: only this one. */
 export async function findPython(asked?: string): Promise<FoundPython | undefined> {

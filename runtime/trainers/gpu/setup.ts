@@ -1,10 +1,10 @@
 /** Makes the environment of the GPU runtime, step by step. Cut off at any point, the next call goes on where it was. */
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
-import { TuningForkError } from '../../protocol/errors.ts';
+import { TuningForkError, type ErrorInfo } from '../../protocol/errors.ts';
 import { findGpus } from './driver.ts';
 import { askInstalled, environmentState, STAMP, wantedPackages, type EnvironmentStamp, type Installed } from './environment.ts';
 import { findPython, hasPython, LEAST_PYTHON, packageFolder, pythonEnvironment, pythonOf } from './python.ts';
@@ -24,6 +24,8 @@ export interface SetupOptions {
   signal?: AbortSignal;
   /** A step begins, or is done: with what. */
   step(step: SetupStep, done?: string): void;
+  /** What a person should know of, though it goes on. */
+  notice(notice: ErrorInfo): void;
   /** What it does just now. */
   detail(text: string): void;
 }
@@ -33,8 +35,11 @@ export const NEEDED: Record<Build, number> = { cpu: 4e9, cuda: 16e9 };
 
 export async function setUpGpu(options: SetupOptions): Promise<Installed> {
   const { folder, step, signal } = options;
+  await needOwnFolder(folder);
   if (options.fresh) await rm(folder, { recursive: true, force: true });
-  const build = options.build ?? ((await findGpus()).length > 0 ? 'cuda' : 'cpu');
+  const driver = (await findGpus()).length > 0;
+  const build = options.build ?? (driver ? 'cuda' : 'cpu');
+  if (build === 'cuda' && !driver) options.notice({ code: 'usage', message: 'No NVIDIA driver answers on this machine, and PyTorch for a GPU was asked for.', next: 'It is installed all the same, and needs the driver before it trains.' });
   const state = environmentState(folder);
   const ready = state.state === 'ready' && state.stamp.torch === build;
   if (!ready) {
@@ -48,7 +53,7 @@ export async function setUpGpu(options: SetupOptions): Promise<Installed> {
     step('environment', folder);
     const python = pythonOf(folder);
     step('torch');
-    await installTorch(python, build, options);
+    await installTorch(python, build, driver, options);
     step('torch', build);
     step('packages');
     await installPackages(python, options);
@@ -57,7 +62,7 @@ export async function setUpGpu(options: SetupOptions): Promise<Installed> {
   signal?.throwIfAborted();
   step('check');
   const installed = await askInstalled(pythonOf(folder));
-  if (build === 'cuda' && installed.devices.length === 0) throw noDevice(installed);
+  if (build === 'cuda' && installed.devices.length === 0 && (driver || installed.cuda === null)) throw noDevice(installed);
   if (!ready) await writeFile(join(folder, STAMP), JSON.stringify({ packages: wantedPackages(), torch: build, made: new Date().toISOString() } satisfies EnvironmentStamp));
   step('check', `torch ${installed.torch}, transformers ${installed.transformers}`);
   return installed;
@@ -67,14 +72,31 @@ async function basePython(asked: string | undefined): Promise<string> {
   const least = LEAST_PYTHON.join('.');
   const found = await findPython(asked);
   if (found?.enough && found.venv) return found.path;
-  if (found === undefined) throw new TuningForkError('usage', asked === undefined ? 'There is no Python on this machine.' : `There is no Python at ${asked}.`, { next: `Install Python ${least} or newer, then run the same command again.` });
+  if (found === undefined && asked !== undefined) throw new TuningForkError('usage', `There is no Python at ${asked}.`, { next: 'Name its program with --python, or leave that out: it is looked for.' });
+  if (found === undefined) throw new TuningForkError('usage', 'There is no Python on this machine.', { next: `Install Python ${least} or newer, then run the same command again.` });
   throw found.enough
     ? new TuningForkError('usage', `Python ${found.version} (${found.path}) cannot make environments: its module venv is missing.`, { next: 'Install it (on Debian and Ubuntu: the package python3-venv), then run the same command again.' })
     : new TuningForkError('usage', `The newest Python here is ${found.version} (${found.path}); ${least} is needed.`, { next: `Install Python ${least} or newer, or name one with --python, then run the same command again.` });
 }
 
+/** Of an environment that was cut off before it said what it is. */
+const BEGINNINGS: ReadonlySet<string> = new Set(['bin', 'include', 'lib', 'lib64', 'Include', 'Lib', 'Scripts']);
+
+/** Nothing is written or deleted where somebody else keeps something. */
+async function needOwnFolder(folder: string): Promise<void> {
+  const inside = await readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
+    throw new TuningForkError('usage', `${folder} cannot be the folder of an environment: ${error.code === 'ENOTDIR' ? 'there is a file' : error.message}.`, { cause: error, next: 'Name another place with --dir.' });
+  });
+  const others = inside.includes('pyvenv.cfg') || inside.includes(STAMP) ? [] : inside.filter((name) => !BEGINNINGS.has(name));
+  if (others.length === 0) return;
+  throw new TuningForkError('usage', `${folder} holds ${others[0]} and is no environment of Python, so nothing was touched.`, { next: 'Name a folder with --dir that is empty or not there yet.' });
+}
+
 async function enoughDisk(folder: string, build: Build): Promise<number> {
-  await mkdir(dirname(folder), { recursive: true });
+  await mkdir(dirname(folder), { recursive: true }).catch((cause: Error) => {
+    throw new TuningForkError('usage', `The folder ${dirname(folder)} can't be made: ${cause.message}`, { cause, next: 'Name another place with --dir.' });
+  });
   const { bavail, bsize } = await statfs(dirname(folder));
   const free = bavail * bsize;
   if (free >= NEEDED[build]) return free;
@@ -90,20 +112,21 @@ async function makeEnvironment(base: string, folder: string, options: SetupOptio
  * Of torch there is a build for each CUDA, and one for the CPU that is a tenth of their size. uv knows where they are; where it can't get one,
  * the one of the package index of this machine has to do.
  */
-async function installTorch(python: string, build: Build, options: SetupOptions): Promise<void> {
+async function installTorch(python: string, build: Build, driver: boolean, options: SetupOptions): Promise<void> {
   const torch = await torchRequirement();
   if (await hasTorch(python, build)) return;
-  if (process.platform !== 'darwin') {
+  // Without a driver uv would take the one for the CPU; the package index has one for a CUDA.
+  if (process.platform !== 'darwin' && (build === 'cpu' || driver)) {
     try {
       const uv = await findUv(python, options);
-      await command(uv[0]!, [...uv.slice(1), 'pip', 'install', '--python', python, torch, `--torch-backend=${build === 'cpu' ? 'cpu' : 'auto'}`], options, 'That build of PyTorch could not be installed.');
+      await command(uv[0]!, [...uv.slice(1), 'pip', 'install', '--python', python, torch, '--reinstall-package', 'torch', `--torch-backend=${build === 'cpu' ? 'cpu' : 'auto'}`], options, 'That build of PyTorch could not be installed.');
       return;
     } catch (error) {
       options.signal?.throwIfAborted();
-      options.detail(`${(error as Error).message} Taking the one of the package index.`);
+      options.notice({ code: 'usage', message: (error as Error).message, next: 'The build of the package index is taken instead.' });
     }
   }
-  await command(python, ['-m', 'pip', 'install', '--disable-pip-version-check', torch], options, 'PyTorch could not be installed.');
+  await command(python, ['-m', 'pip', 'install', '--disable-pip-version-check', ...(build === 'cuda' ? ['--force-reinstall'] : []), torch], options, 'PyTorch could not be installed.');
 }
 
 async function torchRequirement(): Promise<string> {
@@ -131,28 +154,41 @@ async function findUv(python: string, options: SetupOptions): Promise<string[]> 
   }
 }
 
+/** What tools of those who work on it leave there. */
+const LEFT_BEHIND = /(^|[\\/])(__pycache__|\.[^\\/]+|[^\\/]+\.egg-info|build)$/;
+
 /** From a copy: the folder of ours may not be written to. */
 async function installPackages(python: string, options: SetupOptions): Promise<void> {
   const copy = await mkdtemp(join(tmpdir(), 'tuning-fork-gpu-'));
   try {
-    await cp(packageFolder, copy, { recursive: true, filter: (path) => !/__pycache__|\.egg-info|[\\/]build$/.test(path) });
+    await cp(packageFolder, copy, { recursive: true, filter: (path) => !LEFT_BEHIND.test(relative(packageFolder, path)) });
     await command(python, ['-m', 'pip', 'install', '--disable-pip-version-check', `${copy}[serve]`], options, 'The packages could not be installed.');
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ENOSPC' ? diskFull('The packages could not be installed.') : error;
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
 }
 
+/** What stands between a machine and its package index; the last line only says what came of it. */
+const UNREACHED = /Temporary failure in name resolution|Name or service not known|nodename nor servname provided|getaddrinfo failed|Network is unreachable|Connection refused|Connection reset by peer|timed out|certificate verify failed/i;
+const FULL = /No space left on device|ENOSPC|not enough space on the disk/i;
+
 /** Its lines become details; what it said last becomes the error. */
 function command(program: string, words: string[], { signal, detail }: Pick<SetupOptions, 'signal' | 'detail'>, problem: string): Promise<void> {
   const { PYTHONPATH: _path, ...env } = pythonEnvironment(process.env);
   return new Promise((resolve, reject) => {
-    const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true, signal });
+    const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'], signal, windowsHide: true });
     let last = '';
+    let unreached: string | undefined;
+    let full = false;
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         const text = line.trim();
         if (text === '') return;
-        if (/error|fail|no matching|could not/i.test(text) || last === '') last = text;
+        unreached = UNREACHED.exec(text)?.[0] ?? unreached;
+        full ||= FULL.test(text);
+        if (/error|fail|no matching|could not/i.test(text) || last === '') last = text.replace(/^ERROR: /, '');
         const told = /^(Collecting|Downloading|Using cached|Installing|Building|Prepared|Resolved|Successfully)\b.*/.exec(text)?.[0];
         if (told !== undefined) detail(told);
       });
@@ -160,9 +196,16 @@ function command(program: string, words: string[], { signal, detail }: Pick<Setu
     child.once('error', (cause) => reject(signal?.aborted ? signal.reason : new TuningForkError('usage', `${problem} ${cause.message}`, { cause })));
     child.once('close', (code) => {
       if (code === 0) return resolve();
-      reject(signal?.aborted ? signal.reason : new TuningForkError('usage', `${problem} It said: ${(last || `exit code ${code}`).replace(/\.$/, '')}.`, { next: 'Look at the connection and the package index of this machine, then run the same command again: it goes on where it was.' }));
+      if (signal?.aborted) return reject(signal.reason);
+      if (full) return reject(diskFull(problem));
+      if (unreached !== undefined) return reject(new TuningForkError('usage', `${problem} The package index does not answer: ${unreached}.`, { next: 'Look at the connection of this machine, its proxy and the index that pip uses; then run the same command again: it goes on where it was.' }));
+      reject(new TuningForkError('usage', `${problem} It said: ${(last || `exit code ${code}`).replace(/\.$/, '')}.`, { next: 'Look at the connection and the package index of this machine; then run the same command again: it goes on where it was.' }));
     });
   });
+}
+
+function diskFull(problem: string): TuningForkError {
+  return new TuningForkError('usage', `${problem} The disk is full.`, { next: `Free some space there and in ${tmpdir()}, then run the same command again: it goes on where it was.` });
 }
 
 function noDevice({ cuda }: Installed): TuningForkError {

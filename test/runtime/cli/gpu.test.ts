@@ -33,10 +33,10 @@ echo "$(basename "$(dirname "$(dirname "$0")")") $*" | head -1 >> "$LOG"
 case "$*" in
   *sys.version_info*) echo "${version} ${venv} $0" ;;
   *"import torch, sys"*) test -e "$(dirname "$0")/torch" ;;
-  *"import transformers"*) echo '{"python":"3.12.1","torch":"2.13.0","cuda":null,"devices":[],"transformers":"5.23.0","peft":"0.20.0","vllm":null}' ;;
+  *"import transformers"*) echo '{"python":"3.12.1","torch":"2.13.0","cuda":'"\${CUDA:-null}"',"devices":[],"transformers":"5.23.0","peft":"0.20.0","vllm":null}' ;;
   "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   "-m uv "*) echo "error: no index"; exit 2 ;;
-  *"pip install"*torch==*) echo "Collecting torch"; test -z "$SLOW" || sleep 30; touch "$(dirname "$0")/torch" ;;
+  *"pip install"*torch==*) echo "Collecting torch"; test -z "$NO_NETWORK" || { echo "WARNING: broken by 'x: Failed to establish a new connection: [Errno -3] Temporary failure in name resolution'"; echo "ERROR: No matching distribution found"; exit 1; }; test -z "$SLOW" || sleep 30; touch "$(dirname "$0")/torch" ;;
   *"pip install"*) echo "Installing collected packages: transformers" ;;
   *" serve "*) echo '{"progress":"Loading weights"}'; echo "a library prints this"; echo '{"address":{"url":"http://127.0.0.1:4242"}}'; exec cat ;;
 esac`);
@@ -53,6 +53,35 @@ test('what is missing is told in one sentence, with the next step', { skip }, as
   assert.match((await person.type('gpu setup --cuda --cpu', own)).err, /exclude each other/);
   assert.match((await person.type('gpu setpu', own)).err, /There is no "gpu setpu"\.\n {2}→ Did you mean "(npx )?tuning-fork gpu setup"\?/);
   assert.equal(existsSync(join(home, 'gpu')), false, 'nothing is left behind');
+});
+
+test('nothing of somebody else is touched, and what keeps it from being made is told by its cause', { skip }, async () => {
+  python('3 12 1');
+  const theirs = join(person.home, 'thesis');
+  mkdirSync(theirs, { recursive: true });
+  writeFileSync(join(theirs, 'chapter-1.txt'), 'x');
+  for (const more of ['', ' --fresh']) {
+    const refused = await person.type(`gpu setup --dir ${theirs}${more}`, own);
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /thesis holds chapter-1\.txt and is no environment of Python, so nothing was touched\.\n {2}→ Name a folder with --dir/);
+  }
+  assert.ok(existsSync(join(theirs, 'chapter-1.txt')));
+  assert.match((await person.type(`gpu setup --dir ${join(theirs, 'chapter-1.txt')}`, own)).err, /cannot be the folder of an environment: there is a file\./);
+  assert.match((await person.type('gpu setup --python /nowhere/python', own)).err, /There is no Python at \/nowhere\/python\.\n {2}→ Name its program with --python, or leave that out/);
+
+  const offline = await person.type('gpu setup', { ...own, NO_NETWORK: '1' });
+  assert.match(offline.err, /! That build of PyTorch could not be installed\. It said: error: no index\.\n {2}→ The build of the package index is taken instead\./);
+  assert.match(offline.err, /Error: PyTorch could not be installed\. The package index does not answer: Temporary failure in name resolution\.\n {2}→ Look at the connection/);
+});
+
+test('for a GPU that is not there yet it is told before anything is fetched, and set up', { skip }, async () => {
+  python('3 12 1');
+  const { err } = await person.type('gpu setup --cuda', { ...own, CUDA: '"13.0"' });
+  assert.match(err, /^! No NVIDIA driver answers on this machine, and PyTorch for a GPU was asked for\./);
+  assert.doesNotMatch(readFileSync(log, 'utf8'), /-m uv/, 'without a driver it would take the build for the CPU');
+  assert.match((await person.type('gpu doctor', own)).out, /✓ environment/);
+  const without = await person.type(`gpu setup --cuda --dir ${join(person.home, 'cpu-only')}`, own);
+  assert.match(without.err, /Error: The package index of this machine has PyTorch for the CPU only/);
 });
 
 test('cut off, the next call goes on where it was; then it is there', { skip }, async () => {
