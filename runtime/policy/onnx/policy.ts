@@ -8,6 +8,7 @@ import { loadTokenizer } from '../tokenizer.ts';
 import type { EngineNews, EngineOptions, EngineStats, SampledToken } from './engine.ts';
 import type { Layout } from './graph.ts';
 import { findModel, type ModelFiles, type Precision } from './model-files.ts';
+import { explainLoading } from './native.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.ts';
 
 export interface OnnxOptions extends Partial<EngineOptions> {
@@ -244,6 +245,6 @@ async function startThread(files: ModelFiles, options: OnnxOptions): Promise<{ w
       reject(fromErrorInfo(message.type === 'broken' ? message.error : errorInfo(new Error('The sampler\'s thread did not start.'))));
       void worker.terminate();
     });
-    worker.once('error', reject);
+    worker.once('error', (error) => reject(explainLoading(error)));
   });
 }

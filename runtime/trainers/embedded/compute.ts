@@ -1,5 +1,6 @@
 /** The thread that owns the weights, as the rest of the process sees it. A run of a graph blocks its thread, so it has one of its own. */
 import { Worker } from 'node:worker_threads';
+import { explainLoading } from '../../policy/onnx/native.ts';
 import { fromErrorInfo, TuningForkError, type ErrorInfo } from '../../protocol/errors.ts';
 import type { StepMetrics, StepRequest } from '../../protocol/trainer.ts';
 import type { PackScores, WirePack } from '../packs.ts';
@@ -44,9 +45,10 @@ export class Compute {
   static open(data: ComputeData, onBroken: (error: Error) => void): Promise<Compute> {
     const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: data, name: 'tuning-fork training' });
     return new Promise((resolve, reject) => {
-      worker.once('error', reject);
+      const failed = (error: unknown): void => reject(explainLoading(error));
+      worker.once('error', failed);
       worker.once('message', (message: FromCompute) => {
-        worker.off('error', reject);
+        worker.off('error', failed);
         if ('ready' in message) return resolve(new Compute(worker, message.ready.parameters, onBroken));
         if ('broken' in message) reject(fromErrorInfo(message.broken));
       });
