@@ -5,8 +5,9 @@ import { readRolloutTest } from '../../runtime/trace/index.ts';
 import { execute } from '../commands/table.ts';
 import type { Studio } from '../studio.ts';
 import type { TestItems } from './items.ts';
+import { givenOf } from './saved-groups.ts';
 
-export async function debugChosen(_studio: Studio, tests: TestItems, chosen: readonly vscode.TestItem[]): Promise<void> {
+export async function debugChosen(studio: Studio, tests: TestItems, chosen: readonly vscode.TestItem[]): Promise<void> {
   const [first] = chosen.flatMap((item) => (tests.subject(item)?.kind === 'saved' ? [...item.children].map(([, child]) => child) : [item]));
   const subject = first && tests.subject(first);
   switch (subject?.kind) {
@@ -14,8 +15,10 @@ export async function debugChosen(_studio: Studio, tests: TestItems, chosen: rea
     case 'config': return void await execute('tuningFork.debugRollouts', { conf: subject.config.file, workflow: subject.workflow });
     case 'task': return void await execute('tuningFork.debugRollouts', { conf: subject.config.file, workflow: subject.workflow, tasks: [subject.task] });
     case 'file': {
-      const { conf } = await readRolloutTest(subject.file);
-      await vscode.debug.startDebugging(vscode.workspace.getWorkspaceFolder(vscode.Uri.file(conf)), { type: DEBUG_TYPE, request: 'launch', name: first!.label, conf, test: subject.file });
+      const test = await readRolloutTest(subject.file);
+      const { conf } = test;
+      await studio.discovery.ready;
+      await vscode.debug.startDebugging(vscode.workspace.getWorkspaceFolder(vscode.Uri.file(conf)), { type: DEBUG_TYPE, request: 'launch', name: first!.label, conf, workflow: givenOf(test, studio.discovery.configs)?.workflow, test: subject.file });
     }
   }
 }

@@ -11,6 +11,7 @@ import { saveDirty } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
 import { located, messageOf } from './messages.ts';
 import { print, type Results } from './results.ts';
+import type { SavedGroup } from './saved-groups.ts';
 
 export interface SavedTest {
   item: vscode.TestItem;
@@ -18,30 +19,29 @@ export interface SavedTest {
   test: RolloutTest;
 }
 
-/** One run for each configuration. Files that can't be read fail at once. */
-export async function byConfiguration(run: vscode.TestRun, items: readonly vscode.TestItem[]): Promise<Map<string, SavedTest[]>> {
-  const groups = new Map<string, SavedTest[]>();
+/** Those that can't be read fail at once. */
+export async function readSaved(run: vscode.TestRun, items: readonly vscode.TestItem[]): Promise<SavedTest[]> {
+  const saved: SavedTest[] = [];
   for (const item of items) {
     const file = item.uri!.fsPath;
     try {
-      const test = await readRolloutTest(file);
-      groups.set(test.conf, [...groups.get(test.conf) ?? [], { item, file, test }]);
+      saved.push({ item, file, test: await readRolloutTest(file) });
     } catch (error) {
       const info = errorInfo(error);
       run.errored(item, located(messageOf(info), info.where));
     }
   }
-  return groups;
+  return saved;
 }
 
-export async function runSaved(studio: Studio, conf: string, group: readonly SavedTest[], results: Results, token: vscode.CancellationToken): Promise<void> {
+export async function runSaved(studio: Studio, { conf, given, tests: group }: SavedGroup<SavedTest>, results: Results, token: vscode.CancellationToken): Promise<void> {
   const { run } = results;
   for (const { item } of group) run.started(item);
   try {
     const project = projectFolder(dirname(conf));
     await saveDirty(project);
     const { live: { dir }, error } = await launch(studio, {
-      project, quiet: true, token, title: conf, request: { kind: 'test', conf, test: { files: group.map(({ file }) => file) } },
+      project, quiet: true, token, title: conf, request: { kind: 'test', conf, workflow: given?.workflow, test: { files: group.map(({ file }) => file) } },
       onEvent: (event) => print(run, event),
     });
     if (error !== undefined) return group.forEach(({ item }) => run.errored(item, located(messageOf(error), error.where)));

@@ -6,8 +6,9 @@ import type { Studio } from '../studio.ts';
 import type { TestItems } from './items.ts';
 import { messageOf } from './messages.ts';
 import { Results } from './results.ts';
-import { byConfiguration, runSaved } from './run-saved.ts';
+import { readSaved, runSaved } from './run-saved.ts';
 import { runTasks, type ChosenTasks } from './run-tasks.ts';
+import { groupsOf } from './saved-groups.ts';
 
 export async function runChosen(studio: Studio, tests: TestItems, run: vscode.TestRun, chosen: readonly vscode.TestItem[], token: vscode.CancellationToken): Promise<void> {
   const results = new Results(run);
@@ -15,7 +16,7 @@ export async function runChosen(studio: Studio, tests: TestItems, run: vscode.Te
     requireTrust();
     const { tasks, files } = await plan(tests, chosen);
     for (const one of tasks) if (!token.isCancellationRequested) await runTasks(studio, tests, one, results, token);
-    for (const [conf, group] of await byConfiguration(run, files)) if (!token.isCancellationRequested) await runSaved(studio, conf, group, results, token);
+    for (const group of groupsOf(await readSaved(run, files), studio.discovery.configs)) if (!token.isCancellationRequested) await runSaved(studio, group, results, token);
   } catch (error) {
     for (const item of chosen) run.errored(item, messageOf(errorInfo(error)));
   } finally {
