@@ -1,11 +1,21 @@
 /** Errors as a person sees them: a sentence, the next step, and what can be done about it one click away. */
 import * as vscode from 'vscode';
-import { errorInfo, type ErrorInfo, type Place } from '../runtime/protocol/errors.ts';
-import { localizeError, type Language } from '../runtime/protocol/localize.ts';
+import { errorInfo, TuningForkError, type ErrorInfo, type Place } from '../runtime/protocol/errors.ts';
+import { languageOfTag, localizeError, type Language } from '../runtime/protocol/localize.ts';
 import { missingKey } from '../runtime/protocol/providers.ts';
 import { NoNodeError } from './backbone/node.ts';
 import { execute } from './commands/table.ts';
 import type { Studio } from './studio.ts';
+
+/** There is none of its kind yet; a click makes the first. */
+export class NothingYetError extends TuningForkError {
+  readonly lacking: 'workflow' | 'rollout' | 'training';
+
+  constructor(lacking: NothingYetError['lacking'], sentence: string, next: string) {
+    super('usage', sentence, { next });
+    this.lacking = lacking;
+  }
+}
 
 /** A button under an error. What it gives is what `showError` gives. */
 export interface Fix<T = unknown> {
@@ -30,13 +40,17 @@ export function inOurWords<T extends ErrorInfo>(info: T): T {
 }
 
 export function windowLanguage(): Language {
-  return vscode.env.language === 'zh-cn' ? 'zh-cn' : 'en';
+  return languageOfTag(vscode.env.language);
 }
 
 /** The sentence and the next step. */
 export function sentenceOf(info: ErrorInfo): string {
   const { message, next } = inOurWords(info);
-  return [message, next].filter(Boolean).join(windowLanguage() === 'en' ? ' ' : '');
+  if (!next) return message;
+  const chinese = windowLanguage() === 'zh-cn';
+  // What others say may end anyhow.
+  const end = /[\p{P}\p{S}]$/u.test(message) ? '' : chinese ? '。' : '.';
+  return `${message}${end}${chinese ? '' : ' '}${next}`;
 }
 
 function usualFixes(studio: Studio, error: unknown, info: ErrorInfo): Fix[] {
@@ -46,6 +60,7 @@ function usualFixes(studio: Studio, error: unknown, info: ErrorInfo): Fix[] {
     ...(where === undefined ? [] : [{ title: vscode.l10n.t('Show the Place'), run: () => showPlace(where) }]),
     ...(key === undefined ? [] : [{ title: vscode.l10n.t('Set API Key'), run: () => execute('tuningFork.setApiKey', key) }]),
     ...(error instanceof NoNodeError ? nodeFixes() : []),
+    ...(error instanceof NothingYetError ? firstOf(error.lacking) : []),
     ...(info.code === 'internal' || info.code === 'backbone' ? [{ title: vscode.l10n.t('Show the Log'), run: () => studio.log.show() }] : []),
   ];
 }
@@ -56,6 +71,17 @@ function nodeFixes(): Fix[] {
     { title: vscode.l10n.t('Choose Node.js'), run: () => vscode.commands.executeCommand('workbench.action.openSettings', 'tuningFork.node.path') },
     { title: vscode.l10n.t('Doctor'), run: () => execute('tuningFork.doctor') },
   ];
+}
+
+function firstOf(lacking: NothingYetError['lacking']): Fix[] {
+  switch (lacking) {
+    case 'workflow': return [
+      { title: vscode.l10n.t('New Workflow…'), run: () => execute('tuningFork.newWorkflow') },
+      { title: vscode.l10n.t('Open Example…'), run: () => execute('tuningFork.openExample') },
+    ];
+    case 'rollout': return [{ title: vscode.l10n.t('Run Rollouts'), run: () => execute('tuningFork.runRollouts') }];
+    case 'training': return [{ title: vscode.l10n.t('Start Training'), run: () => execute('tuningFork.startTraining') }];
+  }
 }
 
 export async function showPlace({ file, line = 1, column = 1 }: Place, options: vscode.TextDocumentShowOptions = {}): Promise<void> {

@@ -4,11 +4,11 @@ import { basename, join, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { checkDashboardParams } from '../../runtime/protocol/dashboard-requests.ts';
 import type { DashboardAction, DashboardEvent, TrainingLive } from '../../runtime/protocol/dashboard.ts';
-import { errorInfo, TuningForkError } from '../../runtime/protocol/errors.ts';
+import { errorInfo } from '../../runtime/protocol/errors.ts';
 import { readRunInfo } from '../../runtime/trace/index.ts';
 import { Dashboard } from '../../runtime/view/dashboard.ts';
 import { execute, type RunPlace } from '../commands/table.ts';
-import { showError, showPlace } from '../errors.ts';
+import { inOurWords, NothingYetError, showError, showPlace } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { storedTrainings } from '../training/choose.ts';
 import type { Trainings } from '../training/trainings.ts';
@@ -20,7 +20,7 @@ const open = new Map<string, { panel: vscode.WebviewPanel; focus(dir: string): v
 export async function openDashboard(studio: Studio, trainings: Trainings, viewType: string, place: RunPlace | undefined, quietly: boolean): Promise<void> {
   const meant = place ?? trainings.under.at(-1) ?? (await storedTrainings(studio))[0];
   const project = meant?.project ?? (await projectsOf(studio))[0];
-  if (project === undefined) throw new TuningForkError('usage', vscode.l10n.t('There is no project here.'), { next: vscode.l10n.t('"New Workflow" makes one.') });
+  if (project === undefined) throw new NothingYetError('workflow', vscode.l10n.t('There is no project here.'), vscode.l10n.t('Make one, or look at an example.'));
   const shown = open.get(project);
   if (shown !== undefined) {
     shown.panel.reveal(undefined, quietly);
@@ -69,7 +69,7 @@ function fill(studio: Studio, trainings: Trainings, panel: vscode.WebviewPanel, 
         await webview.postMessage({ id, result: await ask(question.params) });
       }
     } catch (error) {
-      await webview.postMessage({ id, error: errorInfo(error) });
+      await webview.postMessage({ id, error: inOurWords(errorInfo(error)) });
     }
   });
   // What is hidden is told nothing: its page is gone, and asks anew when it comes back.

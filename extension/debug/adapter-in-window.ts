@@ -1,5 +1,6 @@
 /** The adapter inside the extension host, with the window's own connection to the backbone. */
 import * as vscode from 'vscode';
+import { inOurWords } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { translateWith } from './adapter/l10n.ts';
 import type { ConnectRuns } from './adapter/runs.ts';
@@ -7,7 +8,7 @@ import { RolloutSession } from './adapter/session.ts';
 
 export function adapterInWindow({ backbones }: Studio): vscode.DebugAdapterDescriptor {
   const { t } = vscode.l10n;
-  translateWith((text, ...values) => t(text, ...values));
+  translateWith({ t: (text, ...values) => t(text, ...values), inWords: inOurWords });
   const connect: ConnectRuns = async ({ project }) => {
     const client = await backbones.client(project);
     return {

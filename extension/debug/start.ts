@@ -3,12 +3,13 @@ import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
 import { DEBUG_TYPE, type RolloutLaunch } from '../../runtime/protocol/debug.ts';
-import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { readRunInfo } from '../../runtime/trace/index.ts';
 import type { RolloutPlace, RunTarget } from '../commands/table.ts';
 import { givenIn } from '../discovery/given.ts';
+import { NothingYetError } from '../errors.ts';
 import { resolveTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
+import { stateName } from '../views/runs/items.ts';
 
 /** One task, one rollout, unless asked: whoever debugs looks at one thing. */
 export async function debugRollouts(studio: Studio, target?: RunTarget): Promise<void> {
@@ -53,11 +54,11 @@ export async function pickRollout({ backbones, discovery }: Studio): Promise<Rol
   const projects = new Set([...discovery.configs.map(({ project }) => project), ...backbones.live.map(({ project }) => project)]);
   const found = await Promise.all([...projects].map((project) => listRuns(`${project}/runs`)));
   const [newest] = found.flatMap(({ runs }) => runs).filter(({ counts }) => counts.rollouts > 0).sort((a, b) => (a.info.created < b.info.created ? 1 : -1));
-  if (newest === undefined) throw new TuningForkError('usage', vscode.l10n.t('There is no finished rollout yet.'), { next: vscode.l10n.t('Run one first.') });
+  if (newest === undefined) throw new NothingYetError('rollout', vscode.l10n.t('There is no finished rollout yet.'), vscode.l10n.t('Run one first.'));
   const reader = await openRunReader(newest.dir);
   const entries = Array.from({ length: Math.min(reader.count, 200) }, (_, index) => reader.entry(index));
   const picked = await vscode.window.showQuickPick(entries.map(({ id, task, reward, calls, status }) => ({
-    label: `${task} · ${id}`, description: [status, reward === null ? undefined : `r=${reward}`, vscode.l10n.t('{0} calls', calls)].filter(Boolean).join(' · '), rollout: id,
+    label: `${task} · ${id}`, description: [status === 'finished' ? undefined : stateName(status), reward === null ? undefined : `r=${reward}`, vscode.l10n.t('{0} calls', calls)].filter(Boolean).join(' · '), rollout: id,
   })), { title: vscode.l10n.t('Which rollout of {0}?', newest.info.run), matchOnDescription: true });
   return picked && { dir: newest.dir, rollout: picked.rollout };
 }

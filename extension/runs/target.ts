@@ -2,10 +2,10 @@
 import { dirname, sep } from 'node:path';
 import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
-import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { requireTrust } from '../backbone/backbones.ts';
 import { execute, type RunTarget } from '../commands/table.ts';
 import type { FoundConfig, FoundWorkflow, Given } from '../discovery/discovery.ts';
+import { NothingYetError } from '../errors.ts';
 import { realPath } from '../real-path.ts';
 import type { Studio } from '../studio.ts';
 
@@ -51,14 +51,15 @@ function resolved({ discovery }: Studio, conf: string, wanted?: RunTarget['workf
   return { conf, project: known?.project ?? projectFolder(dirname(conf)), workflow: known?.workflow, given: known?.given };
 }
 
-/** A configuration, a workflow's file, or a file that configurations name as their judge. */
+/** A configuration, a workflow's file, or a file that one configuration names. */
 function ofFile({ discovery }: Studio, file: string, line = 0): RunTarget {
   if (discovery.configs.some((config) => config.file === file)) return { conf: file };
   const workflows = discovery.workflowsIn(file);
   const around = workflows.filter((one) => one.line <= line).at(-1) ?? workflows[0];
   if (around !== undefined) return { workflow: { file, className: around.className } };
-  const judged = discovery.configs.filter(({ judge }) => judge?.file === file);
-  return judged.length === 1 ? { conf: judged[0]!.file } : {};
+  // Of a workflow that can't be parsed it is known who names it: a run tells the mistake.
+  const naming = discovery.configs.filter(({ workflow, judge }) => workflow?.file === file || judge?.file === file);
+  return naming.length === 1 ? { conf: naming[0]!.file } : {};
 }
 
 async function ofWorkflow(studio: Studio, workflow: NonNullable<RunTarget['workflow']>): Promise<ResolvedTarget | undefined> {
@@ -91,9 +92,7 @@ async function ofWorkspace(studio: Studio): Promise<ResolvedTarget | undefined> 
     });
     return picked && ofWorkflow(studio, picked.workflow);
   }
-  throw new TuningForkError('usage', vscode.l10n.t('There is no workflow in this workspace.'), {
-    next: vscode.l10n.t('Make one with "Tuning Fork: New Workflow…", or look at one with "Tuning Fork: Open Example…".'),
-  });
+  throw new NothingYetError('workflow', vscode.l10n.t('There is no workflow in this workspace.'), vscode.l10n.t('Make one, or look at an example.'));
 }
 
 async function choose(studio: Studio, configs: readonly FoundConfig[]): Promise<ResolvedTarget | undefined> {

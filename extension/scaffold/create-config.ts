@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { projectFolder } from '../../runtime/backbone/location.ts';
-import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import type { FoundWorkflow } from '../discovery/discovery.ts';
+import { NothingYetError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { draftConfig, findData } from './config-draft.ts';
 import { freeName, kebab } from './names.ts';
@@ -38,7 +38,7 @@ async function workflowFor({ discovery }: Studio, asked: { file: string; classNa
   const active = window.activeTextEditor?.document.uri.fsPath;
   const here = active === undefined ? [] : discovery.workflowsIn(active);
   const candidates = (here.length > 0 ? here : discovery.workflows).filter(({ exported }) => exported);
-  if (candidates.length === 0) throw new TuningForkError('usage', l10n.t('There is no exported workflow class in this workspace.'), { next: l10n.t('Make one with "Tuning Fork: New Workflow…".') });
+  if (candidates.length === 0) throw new NothingYetError('workflow', l10n.t('There is no exported workflow class in this workspace.'), l10n.t('Make one, or look at an example.'));
   if (candidates.length === 1) return candidates[0];
   const items = candidates.map((workflow) => ({ workflow, label: `$(symbol-class) ${workflow.className}`, description: vscode.workspace.asRelativePath(workflow.file) }));
   return (await window.showQuickPick(items, { title: l10n.t('Create Config'), placeHolder: l10n.t('The workflow it is for'), matchOnDescription: true }))?.workflow;

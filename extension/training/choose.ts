@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import type { RunPlace } from '../commands/table.ts';
+import { NothingYetError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { projectsOf } from '../views/projects.ts';
 import { trainingsOf, type StoredTraining } from './checkpoints.ts';
@@ -20,7 +21,7 @@ export async function chooseUnderWay(trainings: Trainings, place: RunPlace | und
   }
   if (fitting.length > 1) return pickTraining(fitting);
   if (fitting.length === 1) return fitting[0];
-  throw new TuningForkError('usage', vscode.l10n.t('No such training is under way.'), { next: vscode.l10n.t('"Start Training" begins one.') });
+  throw new NothingYetError('training', vscode.l10n.t('No such training is under way.'), vscode.l10n.t('"Start Training" begins one.'));
 }
 
 export async function pickTraining(trainings: readonly Training[]): Promise<Training | undefined> {

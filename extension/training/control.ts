@@ -1,9 +1,8 @@
 /** What can be done with a training: pause it, stop it, go on with it. */
 import * as vscode from 'vscode';
-import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { execute, type Commands, type RunPlace } from '../commands/table.ts';
 import { givenIn } from '../discovery/given.ts';
-import { showError } from '../errors.ts';
+import { NothingYetError, showError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { storedTraining, type StoredTraining } from './checkpoints.ts';
 import { chooseUnderWay, pickStored, pickTraining, storedTrainings } from './choose.ts';
@@ -44,7 +43,7 @@ export async function checkpointNow({ backbones }: Studio, trainings: Trainings,
 export async function continueTraining(studio: Studio, trainings: Trainings, place?: RunPlace): Promise<void> {
   const stored = place === undefined ? await chooseStored(studio, trainings) : await storedTraining(place.project, place.dir);
   if (stored === undefined) {
-    if (place !== undefined) throw new TuningForkError('usage', vscode.l10n.t('The training {0} has kept nothing to go on from.', place.run), { next: vscode.l10n.t('"Start Training" begins one.') });
+    if (place !== undefined) throw new NothingYetError('training', vscode.l10n.t('The training {0} has kept nothing to go on from.', place.run), vscode.l10n.t('"Start Training" begins one.'));
     return;
   }
   const onward = { label: vscode.l10n.t('Go On Where It Was'), description: vscode.l10n.t('after step {0}', stored.step), model: undefined };
@@ -63,7 +62,7 @@ async function chooseStored(studio: Studio, trainings: Trainings): Promise<Store
   const under = new Set(trainings.under.map(({ dir }) => dir));
   const stored = (await storedTrainings(studio)).filter(({ dir }) => !under.has(dir));
   if (stored.length > 0) return pickStored(stored, vscode.l10n.t('Which training goes on?'));
-  throw new TuningForkError('usage', vscode.l10n.t('There is no training to go on with.'), { next: vscode.l10n.t('"Start Training" begins one.') });
+  throw new NothingYetError('training', vscode.l10n.t('There is no training to go on with.'), vscode.l10n.t('"Start Training" begins one.'));
 }
 
 export async function goOn(studio: Studio, { project, dir, info }: StoredTraining, force?: boolean): Promise<void> {

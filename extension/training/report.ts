@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import { reportPage } from '../../runtime/view/report-page.ts';
 import type { RunPlace } from '../commands/table.ts';
-import { windowLanguage } from '../errors.ts';
+import { NothingYetError, windowLanguage } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { pickStored, storedTrainings } from './choose.ts';
 import { storedReport } from './checkpoints.ts';
@@ -37,6 +37,6 @@ async function chooseReported(studio: Studio): Promise<RunPlace | undefined> {
   const trainings = await storedTrainings(studio);
   const reports = await Promise.all(trainings.map(async (one) => (await storedReport(one.dir) === undefined ? [] : [one])));
   const reported = reports.flat();
-  if (reported.length === 0) throw new TuningForkError('usage', vscode.l10n.t('No training has written a report yet.'), { next: vscode.l10n.t('"Start Training" begins one.') });
+  if (reported.length === 0) throw new NothingYetError('training', vscode.l10n.t('No training has written a report yet.'), vscode.l10n.t('"Start Training" begins one.'));
   return pickStored(reported, vscode.l10n.t('Which report?'));
 }

@@ -1,13 +1,13 @@
 /** One editor of a run: the page in a webview, and the answers to what it asks. */
 import { randomBytes } from 'node:crypto';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { errorInfo } from '../../runtime/protocol/errors.ts';
 import { checkViewerParams } from '../../runtime/protocol/viewer-requests.ts';
 import type { ViewerAction, ViewerEvent, ViewFocus } from '../../runtime/protocol/viewer.ts';
 import { RunViewer } from '../../runtime/view/viewer.ts';
 import { execute, type RolloutPlace } from '../commands/table.ts';
-import { showError, showPlace } from '../errors.ts';
+import { inOurWords, sentenceOf, showError, showPlace } from '../errors.ts';
 import type { Studio } from '../studio.ts';
 import { projectFolder } from '../../runtime/backbone/location.ts';
 import { lookedAt, shown, type Shown } from './shown.ts';
@@ -39,16 +39,21 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
   const { webview } = panel;
   const assets = vscode.Uri.joinPath(studio.context.extensionUri, 'dist', 'webview');
   const trusted = vscode.workspace.isTrusted;
-  const viewer: RunViewer = await RunViewer.open(dir, {
+  const opened = await RunViewer.open(dir, {
     capabilities: trusted ? ['code', 'copy', 'save', 'fork', 'debug', 'score'] : ['code', 'copy', 'save'],
     language: vscode.env.language,
     act: (action) => act(dir, action),
     export: async (choice) => {
-      await execute('tuningFork.exportRun', { project: projectFolder(dir), run: viewer.run.info.run, dir }, choice);
+      await execute('tuningFork.exportRun', { project: projectFolder(dir), run: basename(dir), dir }, choice);
       return null;
     },
     score: async (folder, rollout, model) => (await studio.backbones.score(projectFolder(folder), { dir: folder, rollout, model })).calls,
-  });
+  }).catch((error: unknown) => errorInfo(error));
+  if (!(opened instanceof RunViewer)) {
+    webview.html = `<!doctype html><html lang="${vscode.env.language}"><body><p>${escaped(sentenceOf(opened))}</p></body></html>`;
+    return;
+  }
+  const viewer = opened;
   const { workflow, project } = viewer.run.info;
   panel.title = workflow || project;
   const icon = (theme: string): vscode.Uri => vscode.Uri.joinPath(studio.context.extensionUri, 'extension', 'viewer', `${theme}.svg`);
@@ -67,7 +72,7 @@ export async function show(studio: Studio, uri: vscode.Uri, panel: vscode.Webvie
         await webview.postMessage({ id, result: await ask(question.params) });
       }
     } catch (error) {
-      await webview.postMessage({ id, error: errorInfo(error) });
+      await webview.postMessage({ id, error: inOurWords(errorInfo(error)) });
     }
   });
   const stop = viewer.watch(tell);
@@ -102,6 +107,10 @@ let asks = 0;
 
 function focusOf({ rollout, call, token }: RolloutPlace): ViewFocus {
   return { rollout, asked: (asks += 1), ...(call !== undefined && { call }), ...(token !== undefined && { token }) };
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 function page(webview: vscode.Webview, assets: vscode.Uri): string {

@@ -19,6 +19,11 @@ function ofWindows(): string {
 
 export type Localize = (text: string, language: Language) => string;
 
+/** As editors and pages call it. */
+export function languageOfTag(tag: string): Language {
+  return tag.toLowerCase() === 'zh-cn' ? 'zh-cn' : 'en';
+}
+
 interface Sentence {
   pattern: RegExp;
   /** Places of the captured values in the English sentence. */

@@ -61,7 +61,7 @@ export async function serveViewer({ viewer, dashboard, assets, focus, port = 0 }
     }));
   }
   const server = createServer((request, response) => {
-    answer(request, response).catch((error: unknown) => fail(response, 500, errorInfo(error)));
+    answer(request, response).catch((error: unknown) => fail(response, 500, viewer.inWords(errorInfo(error))));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new TuningForkError('usage', `The viewer can't listen at port ${port}: ${error.message}`, { cause: error, next: 'Leave the port out: a free one is taken.' })));
@@ -113,7 +113,7 @@ export async function serveViewer({ viewer, dashboard, assets, focus, port = 0 }
       response.writeHead(200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' });
       response.end(encode(result));
     } catch (error) {
-      fail(response, 400, error instanceof SyntaxError ? { code: 'protocol', message: `The body of "${method}" is no JSON.` } : errorInfo(error));
+      fail(response, 400, error instanceof SyntaxError ? { code: 'protocol', message: `The body of "${method}" is no JSON.` } : viewer.inWords(errorInfo(error)));
     }
   }
 

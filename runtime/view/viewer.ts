@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import { languageOfTag, localizeError } from '../protocol/localize.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import type { KeptCheckpoint } from '../protocol/training.ts';
 import { TOKEN, VIEWER_PROTOCOL, type Alternative, type ExportChoice, type HostCapability, type Timeline, type ViewedRun, type ViewerAction, type ViewerEvent, type ViewerRequests, type ViewFocus } from '../protocol/viewer.ts';
@@ -60,6 +61,11 @@ export class RunViewer {
     return this.#run;
   }
 
+  /** In the language of the page. */
+  inWords(info: ErrorInfo): ErrorInfo {
+    return localizeError(info, languageOfTag(this.#host.language));
+  }
+
   /** One entry a request of the contract: whoever carries them needs no list of its own. */
   readonly requests: { [K in keyof ViewerRequests]: (params: ViewerRequests[K][0]) => Promise<ViewerRequests[K][1]> } = {
     open: async () => this.view(),
@@ -68,7 +74,8 @@ export class RunViewer {
     timeline: async ({ rollout }) => (await this.#rollout(rollout)).timeline,
     conversation: async ({ rollout }) => {
       const { record, timeline } = await this.#rollout(rollout);
-      return conversationOf(record, timeline);
+      const conversation = conversationOf(record, timeline);
+      return conversation.error === undefined ? conversation : { ...conversation, error: this.inWords(conversation.error) };
     },
     alternatives: async ({ rollout, token }) => this.#alternatives(await this.#rollout(rollout), token),
     kin: async ({ rollout }) => {
@@ -100,7 +107,7 @@ export class RunViewer {
     const { info, dir, count } = this.#run;
     return {
       protocol: VIEWER_PROTOCOL, info, dir, live: info.state === 'running', rollouts: count, vocabulary: this.#vocabulary !== undefined,
-      problems: [...this.#problems, ...this.#run.problems.map((problem) => errorInfo(problem))],
+      problems: [...this.#problems, ...this.#run.problems.map((problem) => errorInfo(problem))].map((problem) => this.inWords(problem)),
       capabilities: this.#host.capabilities, checkpoints: await this.#checkpoints(), language: this.#host.language,
       ...(focus !== undefined && { focus }),
     };
@@ -120,7 +127,7 @@ export class RunViewer {
         if (changed.length > 0 || now.live !== told.live) tell({ type: 'changed', rollouts: changed, live: now.live });
         told = now;
       } catch (error) {
-        tell({ type: 'gone', error: errorInfo(error) });
+        tell({ type: 'gone', error: this.inWords(errorInfo(error)) });
         return;
       }
       if (!stopped) this.#timer = setTimeout(() => void look(), this.#run.info.state === 'running' ? WATCH_MS : WATCH_MS * 8);

@@ -38,7 +38,8 @@ export class ConsoleOutput {
   }
 
   /** With the place it is about as the source of the line. */
-  problem({ message, next, where, stack }: ErrorInfo, category: 'stderr' | 'stdout' = 'stderr'): void {
+  problem(info: ErrorInfo, category: 'stderr' | 'stdout' = 'stderr'): void {
+    const { message, next, where, stack } = l10n.inWords(info);
     this.#write(`${[message, next === undefined ? undefined : `→ ${next}`].filter((line) => line !== undefined).join('\n  ')}\n`, category, where === undefined ? {} : sourceOf(where));
     const frames = stack?.split('\n').slice(1).join('\n');
     if (frames !== undefined && frames !== '') this.#write(`${frames}\n`, category);

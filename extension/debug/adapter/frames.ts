@@ -37,7 +37,7 @@ function turnOf({ calls }: Moment, call: number): number {
 
 function hereName({ stop, calls, call }: Moment): string {
   const { call: pending, answered, tool, error } = stop;
-  if (error !== undefined) return excerpt(error.message, 80);
+  if (error !== undefined) return excerpt(l10n.inWords(error).message, 80);
   if (tool !== undefined) return `tool ${tool.name}(${excerpt(tool.arguments, 40)})${tool.result === undefined ? '' : ` → ${excerpt(tool.result, 30)}`}`;
   if (pending !== undefined) return `model ${pending.role} · ${l10n.t('call {0}', pending.index)}`;
   if (answered !== undefined) return `model ${answered.role} · ${l10n.t('call {0}', answered.index)} → ${excerpt(replyText(answered.reply), 40)}`;

@@ -200,7 +200,7 @@ export class RolloutSession extends DebugSession {
   protected override exceptionInfoRequest(response: DebugProtocol.ExceptionInfoResponse, { threadId }: DebugProtocol.ExceptionInfoArguments): void {
     this.#answer(response, async () => {
       const stop = this.#need().stop(threadId);
-      const { error } = stop ?? {};
+      const error = stop?.error && l10n.inWords(stop.error);
       return {
         exceptionId: error?.code ?? stop?.on ?? '', breakMode: 'always' as const,
         description: [stop && stopText(stop), error?.next].filter(Boolean).join('\n'),
@@ -347,11 +347,10 @@ export class RolloutSession extends DebugSession {
       if (body !== undefined) response.body = body;
       this.sendResponse(response);
     } catch (error) {
-      const { code, message, next } = errorInfo(error);
-      // Braces would be taken for variables.
-      const format = [message, next].filter(Boolean).join(' ').replaceAll(/[{}]/g, (brace) => (brace === '{' ? '(' : ')'));
+      const { code, message, next } = l10n.inWords(errorInfo(error));
       const quiet = response.command === 'evaluate' || response.command === 'tuningFork/stop';
-      this.sendErrorResponse(response, { id: 1, format, showUser: !quiet && code !== 'rollout-cancelled' });
+      // Braces in it would be taken for variables.
+      this.sendErrorResponse(response, { id: 1, format: '{_sentence}', variables: { _sentence: [message, next].filter(Boolean).join(' ') }, showUser: !quiet && code !== 'rollout-cancelled' });
     }
   }
 }

@@ -5,7 +5,7 @@ import { number } from './words.ts';
 
 export function stopText(stop: Stopped): string {
   const { call, answered, tool, error, reward, token } = stop;
-  if (error !== undefined) return error.message;
+  if (error !== undefined) return l10n.inWords(error).message;
   if (stop.on === 'no-spread') return l10n.t('All rollouts of the task have the reward {0}, so there is nothing to learn from them.', number(reward ?? 0));
   if (call !== undefined) return l10n.t('Before a model call of role "{0}".', call.role);
   if (tool !== undefined) return tool.result === undefined ? l10n.t('Before the tool "{0}" runs.', tool.name) : l10n.t('The tool "{0}" has run.', tool.name);

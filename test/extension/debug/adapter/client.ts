@@ -131,5 +131,6 @@ export class Client {
 const HIDDEN = new Set(['variablesReference', 'pid', 'start', 'duration']);
 
 function sentence({ body, message }: DebugProtocol.Response): string {
-  return (body as { error?: { format?: string } } | undefined)?.error?.format ?? message ?? '';
+  const { format = message ?? '', variables = {} } = (body as { error?: { format?: string; variables?: Record<string, string> } } | undefined)?.error ?? {};
+  return format.replace(/\{(\w+)\}/g, (place, name: string) => variables[name] ?? place);
 }
