@@ -30,7 +30,7 @@ export interface ListedTraining {
   /** ISO time. */
   created: string;
   state: DashboardState;
-  /** Steps that count, and steps planned where a number of them was set. */
+  /** Steps that count, and steps planned; null: not known yet. */
   step: number;
   steps: number | null;
 }

@@ -173,6 +173,8 @@ export interface KeptTraining {
   v: 1;
   /** Acknowledged by the trainer. */
   step: number;
+  /** Planned; absent until it has begun. */
+  steps?: number;
   /** Oldest first. Directories are relative to the run. */
   checkpoints: KeptCheckpoint[];
   finished: boolean;

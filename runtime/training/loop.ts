@@ -93,6 +93,7 @@ class Training {
   async go(): Promise<TrainingEnd> {
     const { signal, config, emit } = this.#options;
     const { val_before_train: before, val_only: only } = config.trainer_common;
+    await this.#store.plan(this.#total);
     emit({ type: 'training', plan: this.#plan() });
     this.#note(this.#info.notes);
     try {

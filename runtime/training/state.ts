@@ -121,6 +121,11 @@ export class TrainingStore {
     await this.#sweep();
   }
 
+  /** How many steps there will be, for whoever looks. */
+  async plan(steps: number): Promise<void> {
+    if (this.#state.steps !== steps) await this.#save({ steps });
+  }
+
   async finish(): Promise<void> {
     await this.#save({ finished: true });
   }

@@ -4,7 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { isAlive } from '../backbone/stamp.ts';
 import { DASHBOARD_PROTOCOL, type DashboardAction, type DashboardCapability, type DashboardEvent, type DashboardRequests, type DashboardState, type DashboardView, type ListedTraining, type StepColumns, type TrainingDetail, type TrainingLive } from '../protocol/dashboard.ts';
-import { TuningForkError } from '../protocol/errors.ts';
+import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import { languageOfTag, localizeError } from '../protocol/localize.ts';
 import type { RunInfo } from '../protocol/trace.ts';
 import type { KeptTraining, TrainingReport } from '../protocol/training.ts';
 import { openRunReader, readRunInfo, runFolders, type RunReader } from '../trace/index.ts';
@@ -32,6 +33,7 @@ const RECENT = 10;
 interface Known {
   info: RunInfo;
   step: number;
+  steps: number | null;
   /** When run.json was written. */
   written: number;
 }
@@ -132,15 +134,14 @@ export class Dashboard {
       if (known !== undefined && known.info.state !== 'running' && known.written === written) return;
       const info = await readRunInfo(dir);
       const kept = info.kind === 'training' ? await readJson<KeptTraining>(join(dir, 'training.json')) : undefined;
-      this.#known.set(dir, { info, step: kept?.step ?? 0, written });
+      this.#known.set(dir, { info, step: kept?.step ?? 0, steps: kept?.steps ?? stepsSet(info), written });
     } catch {
       // No run, or half written: the next look finds it.
     }
   }
 
-  #row(dir: string, { info, step }: Known): ListedTraining {
+  #row(dir: string, { info, step, steps }: Known): ListedTraining {
     const { run, workflow, policy, experiment, created } = info;
-    const steps = (info.config as { trainer_common?: { total_training_steps?: number | null } }).trainer_common?.total_training_steps ?? null;
     return { dir, run, workflow, policy, experiment, created, state: this.#stateOf(dir, info), step, steps };
   }
 
@@ -183,13 +184,19 @@ export class Dashboard {
       readJson<KeptTraining>(join(dir, 'training.json')), readJson<TrainingReport>(join(dir, 'report.json')), this.#processes.of(known.info), metrics.refresh(),
     ]);
     const row = this.#row(dir, known);
+    const inWords = (info: ErrorInfo): ErrorInfo => localizeError(info, languageOfTag(this.#host.language));
     const live = this.#host.live?.(dir) ?? null;
     return {
-      ...row, step: metrics.step, conf: known.info.conf, config: stringify(known.info.config), finished: known.info.finished ?? null, error: known.info.error ?? null,
-      evaluations: metrics.evaluations.toSorted((a, b) => a.step - b.step), checkpoints: kept?.checkpoints ?? [], notices: report?.notices ?? live?.notices ?? [], processes, live,
+      ...row, step: metrics.step, conf: known.info.conf, config: stringify(known.info.config), finished: known.info.finished ?? null, error: known.info.error === undefined ? null : inWords(known.info.error),
+      evaluations: metrics.evaluations.toSorted((a, b) => a.step - b.step), checkpoints: kept?.checkpoints ?? [], notices: (report?.notices ?? live?.notices ?? []).map(inWords), processes, live,
       left: row.state === 'running' ? timeLeft(metrics, row.steps) : null, report: report !== undefined,
     };
   }
+}
+
+/** Of a training that has not begun, or of an earlier version. */
+function stepsSet({ config }: RunInfo): number | null {
+  return (config as { trainer_common?: { total_training_steps?: number | null } }).trainer_common?.total_training_steps ?? null;
 }
 
 function timeLeft(metrics: MetricsFile, steps: number | null): number | null {

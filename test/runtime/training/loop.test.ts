@@ -31,7 +31,7 @@ test('a training tells its steps, validates, saves, and reports', async (t) => {
   assert.deepEqual(evaluation.slice(0, 3).map(({ sampling }) => sampling.temperature), [0, 1, 1], 'one greedy rollout, then sampled ones');
 
   const state = await readTrainingState(at.dir);
-  assert.deepEqual([state.step, state.finished, state.bodies], [9, true, []]);
+  assert.deepEqual([state.step, state.steps, state.finished, state.bodies], [9, 9, true, []]);
   assert.deepEqual(await readdir(join(at.dir, 'steps')), [], 'bodies that a checkpoint makes needless are gone');
   const kept = state.checkpoints.map(({ step }) => step);
   assert.ok(kept.includes(4) && kept.includes(8) && kept.includes(9));

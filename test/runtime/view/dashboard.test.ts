@@ -77,15 +77,16 @@ test('trainings are listed newest first with their state; one whose process is g
   await writeRunInfo(dead, { ...await readRunInfo(dead), created: '2090-01-01T00:00:00.000Z', backbone: { pid: process.pid, started: 'another time' } });
   const up = await writeTraining(root, { experiment: 'up', steps: 3, state: 'running', planned: 50 });
   await writeRunInfo(up, { ...await readRunInfo(up), created: '2091-01-01T00:00:00.000Z', backbone: stampOf(process.pid)! });
+  await writeFile(join(up, 'training.json'), JSON.stringify({ v: 1, step: 3, steps: 60, checkpoints: [], finished: false }));
   const dashboard = new Dashboard([root], reader);
   const { trainings, focus } = await dashboard.view();
-  assert.deepEqual(trainings.map(({ experiment, state, step, steps }) => [experiment, state, step, steps]), [['up', 'running', 3, 50], ['dead', 'interrupted', 3, 50], ['old', 'finished', 2, 2]]);
+  assert.deepEqual(trainings.map(({ experiment, state, step, steps }) => [experiment, state, step, steps]), [['up', 'running', 3, 60], ['dead', 'interrupted', 3, 50], ['old', 'finished', 2, 2]]);
   assert.equal(focus, up);
   const { processes: [own], left } = await dashboard.requests.detail({ dir: up });
   assert.equal(own!.name, 'backbone');
   assert.equal(own!.up, true);
   if (process.platform === 'linux') assert.ok(Math.abs(own!.memory! - process.memoryUsage.rss()) < 50e6);
-  assert.ok(left! > 20_000 && left! < 40_000, `${left} ms for 47 steps`);
+  assert.ok(left! > 25_000 && left! < 50_000, `${left} ms for 57 steps`);
   assert.equal((await dashboard.requests.detail({ dir: dead })).processes[0]!.up, false);
   assert.equal((await dashboard.requests.detail({ dir: old })).left, null);
 });
