@@ -29,7 +29,7 @@ export class Notices {
   }
 
   error({ message, next }: ErrorInfo, retry?: () => void): void {
-    this.#show(h('div', {}, h('p', {}, message), next !== undefined && h('p', { class: 'dim' }, t('nextStep', next))), h('span', { class: 'spring' }),
+    this.#show(h('div', {}, h('p', {}, message), next !== undefined && h('p', { class: 'dim' }, t('nextStep', next))),
       ...(retry === undefined ? [] : [h('button', { class: 'action', onclick: () => {
         this.banner.hidden = true;
         retry();

@@ -9,7 +9,7 @@ export const ENGLISH = {
   help: 'Keys', close: 'Close', export: 'Export',
   exportWhich: 'Rollouts', exportAll: 'All ({0})', exportShown: 'As filtered ({0})', exportOpen: 'Only {0}', exportWhat: 'Content', exportRollouts: 'One row a rollout', exportTokens: 'One row a token', exportRecords: 'Everything, as records',
   exportFormat: 'Format', exported: '{0} rollouts are in {1}', copyAsText: 'Copy as text', copied: 'Copied as text: {0}', copiedFirst: 'Copied as text: the first {0} of {1}',
-  opening: 'Opening the run…', reading: 'Reading {0}…', gone: 'The host has gone: {0}', retry: 'Try again', problems: '{0} problems in the files of this run', problem: '1 problem in the files of this run',
+  opening: 'Opening the run…', reading: 'Reading {0}…', gone: 'What is shown is as it was read last. {0}', retry: 'Try again', problems: '{0} problems in the files of this run', problem: '1 problem in the files of this run',
   vocabularyMissing: 'The vocabulary of this run is not there: tokens show their ids.',
   nextStep: 'Next: {0}',
 
@@ -65,7 +65,7 @@ export const CHINESE: Record<Key, string> = {
   help: '按键', close: '关闭', export: '导出',
   exportWhich: 'Rollout', exportAll: '全部（{0}）', exportShown: '筛选结果（{0}）', exportOpen: '仅 {0}', exportWhat: '内容', exportRollouts: '每个 rollout 一行', exportTokens: '每个 token 一行', exportRecords: '全部内容，以记录形式',
   exportFormat: '格式', exported: '{0} 个 rollout 已写入 {1}', copyAsText: '复制为文本', copied: '已复制为文本：{0}', copiedFirst: '已复制为文本：{1} 个中的前 {0} 个',
-  opening: '正在打开运行…', reading: '正在读取 {0}…', gone: '宿主已断开：{0}', retry: '重试', problems: '此运行的文件有 {0} 处问题', problem: '此运行的文件有 1 处问题',
+  opening: '正在打开运行…', reading: '正在读取 {0}…', gone: '显示的是最后一次读到的内容。{0}', retry: '重试', problems: '此运行的文件有 {0} 处问题', problem: '此运行的文件有 1 处问题',
   vocabularyMissing: '此运行的词表不在：token 以 id 显示。',
   nextStep: '下一步：{0}',
 

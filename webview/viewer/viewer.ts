@@ -337,7 +337,7 @@ export class Viewer {
       return;
     }
     if (event.type === 'gone') {
-      this.#notices.error({ ...event.error, message: t('gone', event.error.message) });
+      this.#notices.error({ code: event.error.code, message: t('gone', event.error.message) });
       return;
     }
     if (event.type === 'changed' && event.live !== this.run.live) {
