@@ -90,10 +90,16 @@ export class Board {
   async #firstTelling(runs: readonly RunPlace[]): Promise<RunFigures | undefined> {
     for (const { dir } of runs.slice(0, 8)) {
       const figures = await this.#results.figures(dir);
-      if (figures !== undefined && (figures.rollouts > 0 || figures.roles.size > 0)) return figures;
+      if (figures !== undefined && tells(figures)) return figures;
     }
     return undefined;
   }
+}
+
+/** A debug session that was stopped on its way takes nothing from sight that a run before it said. */
+function tells({ info: { state }, reward, failed, rollouts, roles }: RunFigures): boolean {
+  if (reward !== undefined || failed > 0) return true;
+  return state !== 'cancelled' && (rollouts > 0 || roles.size > 0);
 }
 
 export function keyOf({ file, className }: Target): string {

@@ -1,4 +1,4 @@
-/** A run from its start to its end: shown once it takes longer than a second, cancelled on demand, and what user code prints kept readable. */
+/** A run from its start to its end: in the status bar at once, as a notification when it takes longer than a second, cancelled on demand, and what user code prints kept readable. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { RunEvent, RunProgress } from '../../runtime/protocol/backbone.ts';
@@ -39,7 +39,10 @@ export async function launch(studio: Studio, options: Launch): Promise<Ended> {
   const ended = flight.go();
   ended.catch(() => {});
   if (options.quiet) return ended;
-  const quick = await Promise.race([ended.then(() => true, () => true), sleep(QUICK_MS, false)]);
+  const settled = ended.then(() => true, () => true);
+  const soon = Promise.race([settled, sleep(QUICK_MS, false)]);
+  void vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: options.title }, () => soon);
+  const quick = await soon;
   if (!quick) await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: options.title, cancellable: true }, (progress, token) => flight.show(progress, token));
   return ended;
 }

@@ -8,6 +8,7 @@ import { decimal, rolloutCount } from '../runs/progress-text.ts';
 import { rewardsOf } from '../runs/rewards.ts';
 import type { Studio } from '../studio.ts';
 import { readRunInfo, findRuns, type RunInfo } from '../../runtime/trace/index.ts';
+import { stateName } from './runs/items.ts';
 import { stateOf } from './runs/library.ts';
 
 /** Also the `RunTarget` of the commands on it, and the class that "Create Config" is for. */
@@ -147,7 +148,7 @@ async function resultItem({ dir, info, parent }: ResultNode): Promise<vscode.Tre
   const state = stateOf(await readRunInfo(dir).catch(() => info));
   const item = new vscode.TreeItem(vscode.l10n.t('Last result'));
   item.id = `${parent.workflow.file} ${parent.workflow.className} last`;
-  item.description = [...(mean === undefined ? [] : [vscode.l10n.t('mean reward {0}', decimal(mean))]), rolloutCount(rollouts, vscode.l10n), ...(state === 'finished' ? [] : [state])].join(' · ');
+  item.description = [...(mean === undefined ? [] : [vscode.l10n.t('mean reward {0}', decimal(mean))]), rolloutCount(rollouts, vscode.l10n), ...(state === 'finished' ? [] : [stateName(state)])].join(' · ');
   item.iconPath = new vscode.ThemeIcon('history');
   item.contextValue = 'result';
   item.command = commandOf('tuningFork.showRun', vscode.l10n.t('Show in Runs'), dir);

@@ -32,12 +32,14 @@ const STATE_ICONS: Record<RunState | 'paused', vscode.ThemeIcon> = {
   interrupted: new vscode.ThemeIcon('debug-disconnect', QUEUED),
 };
 
+const SOME_FAILED = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'));
+
 export function runItem(node: RunNode, live: RunStatus | undefined, tally: Tally | undefined): vscode.TreeItem {
   const { info } = node.stored;
   const state = runState(node, live);
   const item = new vscode.TreeItem(info.kind === 'rollout' ? info.workflow : `${info.workflow} · ${kindText(info)}`, Collapsed);
   item.id = node.dir;
-  item.iconPath = STATE_ICONS[state];
+  item.iconPath = iconOf(state, tally);
   item.contextValue = `run.${info.kind}.${state}`;
   const counts = live === undefined || info.kind === 'training' ? tallyText(tally) : progressText(live.progress, vscode.l10n);
   const words = [...(state === 'finished' || state === 'running' ? [] : [stateName(state)]), counts, when(info.created)].filter((word) => word !== '');
@@ -49,6 +51,12 @@ export function runItem(node: RunNode, live: RunStatus | undefined, tally: Tally
 export function runState({ stored: { info } }: RunNode, live: RunStatus | undefined): RunState | 'paused' {
   if (live?.info.state === 'running') return live.paused === true ? 'paused' : 'running';
   return stateOf(info);
+}
+
+/** A run that came to its end may have brought nothing but failures. */
+function iconOf(state: RunState | 'paused', tally: Tally | undefined): vscode.ThemeIcon {
+  if (state !== 'finished' || tally === undefined || tally.failed === 0) return STATE_ICONS[state];
+  return tally.failed === tally.rollouts ? STATE_ICONS.failed : SOME_FAILED;
 }
 
 export function stepItem({ parent, group }: StepNode): vscode.TreeItem {
@@ -110,7 +118,8 @@ export function moreItem({ parent, left }: MoreNode): vscode.TreeItem {
 export function projectItem({ project }: ProjectNode): vscode.TreeItem {
   const item = new vscode.TreeItem(basename(project), vscode.TreeItemCollapsibleState.Expanded);
   item.id = project;
-  item.description = vscode.workspace.asRelativePath(project);
+  const path = vscode.workspace.asRelativePath(project);
+  item.description = path === item.label ? '' : path;
   item.iconPath = new vscode.ThemeIcon('root-folder');
   item.contextValue = 'project';
   return item;

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { isAlive } from '../../../runtime/backbone/stamp.ts';
 import type { TuningForkError } from '../../../runtime/protocol/errors.ts';
-import { findRuns, readRunInfo, type RunInfo } from '../../../runtime/trace/index.ts';
+import { findRuns, readRunInfo, runFolders, type RunInfo } from '../../../runtime/trace/index.ts';
 
 export interface StoredRun {
   project: string;
@@ -61,6 +61,12 @@ export class Library {
     this.problems = problems;
     for (const dir of this.#runs.keys()) if (!found.has(dir)) this.#runs.delete(dir);
     for (const [dir, run] of found) this.#runs.set(dir, run);
+  }
+
+  /** Folders of runs that are there and not known, or known and not there. */
+  async moved(): Promise<string[]> {
+    const there = new Set((await Promise.all([...this.#roots.keys()].map(runFolders))).flat());
+    return [...[...there].filter((dir) => !this.#runs.has(dir)), ...[...this.#runs.keys()].filter((dir) => !there.has(dir))];
   }
 
   /** One run appeared, changed or went away. */

@@ -6,7 +6,7 @@ import type { Studio } from '../../studio.ts';
 import { projectsOf } from '../projects.ts';
 import { readFilter } from './filter.ts';
 import { moreItem, projectItem, rolloutItem, runItem, stepItem, taskItem } from './items.ts';
-import { Library } from './library.ts';
+import { Library, stateOf } from './library.ts';
 import { page, PAGE, ProjectNode, RunNode, type Filter, type MoreNode, type Node } from './nodes.ts';
 import { rolloutTooltip, runTooltip } from './tooltips.ts';
 import { RunsWatcher } from './watcher.ts';
@@ -16,6 +16,10 @@ const GROW_MS = 200;
 const LINE_MS = 1_000;
 /** A run is shown without its counts where they take longer to read. */
 const COUNT_MS = 100;
+/** How often folders are looked through: watchers miss those that are made within others at once, as the first run of a project is. */
+const LOOK_MS = 2_000;
+/** Of those that go on elsewhere, the newest. */
+const LOOKED_AT = 3;
 
 export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   readonly library = new Library();
@@ -30,6 +34,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
   readonly #subscriptions: vscode.Disposable[];
   readonly #dirty = new Map<string, { info: boolean }>();
   readonly #drawn = new Map<string, number>();
+  readonly #looks: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
   #visible = true;
   #loaded: Promise<void> | undefined;
@@ -46,6 +51,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
       studio.discovery.onDidChange(() => void this.#noticeProjects()),
       vscode.workspace.onDidChangeWorkspaceFolders(() => void this.#noticeProjects()),
     ];
+    this.#looks = setInterval(() => void this.#look().catch((error: unknown) => studio.log.warn(String(error))), LOOK_MS);
   }
 
   get filterText(): string {
@@ -116,6 +122,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
 
   dispose(): void {
     clearTimeout(this.#timer);
+    clearInterval(this.#looks);
     for (const subscription of this.#subscriptions) subscription.dispose();
   }
 
@@ -199,6 +206,15 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     if (!found) return;
     this.#loaded = undefined;
     this.#changed.fire(undefined);
+  }
+
+  /** What nobody tells of: runs that came or went, and those that go on elsewhere. */
+  async #look(): Promise<void> {
+    if (!this.#visible || this.#loaded === undefined) return;
+    const followed = new Set(this.#studio.backbones.live.map(({ dir }) => dir));
+    for (const dir of await this.library.moved()) this.#touch(dir, true);
+    const elsewhere = this.library.list().filter(({ dir, info }) => info.state === 'running' && !followed.has(dir)).slice(0, LOOKED_AT);
+    for (const { dir, info } of elsewhere) if (stateOf(info) === 'running') this.#touch(dir, true);
   }
 
   #touch(dir: string, info: boolean): void {

@@ -29,9 +29,12 @@ test('of a workflow the newest run that tells something is shown, unless another
   await stored(root, '4', undefined, { state: 'failed' });
   await stored(root, '5', 1, { kind: 'replay' });
   await stored(root, '6', 1, { config: { rollout: { user_workflow: 'workflow.ts->Other' } } });
+  const stopped = await createRun(root, newRun({ config, files, created: '2026-11-20T12:07:00Z', run: 'r7', state: 'cancelled' }));
+  await stopped.seal(rollout(0, 1, 1, { status: 'cancelled', reward: null }));
+  await stopped.close();
   const results = new Results();
   await results.addRoot(root);
-  assert.deepEqual(results.runs.map(({ info }) => info.run), ['r6', 'r5', 'r4', 'r3', 'r2', 'r1']);
+  assert.deepEqual(results.runs.map(({ info }) => info.run), ['r7', 'r6', 'r5', 'r4', 'r3', 'r2', 'r1']);
   const board = new Board(results);
   assert.deepEqual(board.targetsAt('/project/judge.ts').map(({ className }) => className).sort(), ['Agent', 'Other']);
   const shown = (await board.look(target))!;

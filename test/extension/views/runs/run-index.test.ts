@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { readFilter } from '../../../../extension/views/runs/filter.ts';
 import { Library } from '../../../../extension/views/runs/library.ts';
@@ -92,4 +94,20 @@ test('runs are found as they come and go', async (context) => {
   await rm(writer.dir, { recursive: true });
   assert.equal(await library.touch(writer.dir), 'removed');
   assert.equal(await library.touch(`${root}/../elsewhere/a/b/c`), undefined);
+});
+
+test('runs that came or went without a word are found', async (context) => {
+  const project = await folder(context);
+  const library = new Library();
+  library.addProject(project);
+  await library.reload();
+  assert.deepEqual(await library.moved(), []);
+  const writer = await createRun(join(project, 'runs'), newRun());
+  await writer.close();
+  assert.deepEqual(await library.moved(), [writer.dir]);
+  assert.equal(await library.touch(writer.dir), 'added');
+  assert.deepEqual(await library.moved(), []);
+  await rm(writer.dir, { recursive: true });
+  assert.deepEqual(await library.moved(), [writer.dir]);
+  assert.equal(await library.touch(writer.dir), 'removed');
 });
