@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
+from safetensors.numpy import save
+from tuning_fork_gpu.protocol.packs import KINDS, Pack
 from tuning_fork_gpu.train_step import Nodes, Targets
 
 
@@ -127,3 +130,13 @@ def pack(sequences: Sequence[Sequence_], length: int | None = None) -> tuple[Nod
     nodes = Nodes(*(torch.tensor([row[k] for row in rows], dtype=torch.int32) for k in range(4)))
     columns = torch.tensor(targets, dtype=torch.float64).T
     return nodes, Targets(columns[0].int(), *(column.float() for column in columns[1:4]), *columns[4:])
+
+
+def encode(packs: Sequence[Pack], request: Mapping[str, object]) -> bytes:
+    """The body of a score or a step, as the tracker's side writes it."""
+    columns = {
+        f"{index}/{name}": column.numpy().astype(kind)
+        for index, (nodes, targets) in enumerate(packs)
+        for (name, kind), column in zip(KINDS.items(), (*nodes, *targets), strict=True)
+    }
+    return save(columns, {"request": json.dumps(request)})

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from calls import Call, pack, path, tree, with_logprobs
+from calls import Call, encode, pack, path, tree, with_logprobs
 from models import KINDS, SMALL
 from reference import logprobs_of, loss_of
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
-from tuning_fork_gpu.protocol.packs import Pack, PackBody, encode
+from tuning_fork_gpu.protocol.packs import Pack, PackBody
 from tuning_fork_gpu.protocol.requests import StepRequest
 from tuning_fork_gpu.train_step import Objective
 from tuning_fork_gpu.training.learner import Learner

@@ -125,7 +125,7 @@ def test_logits_of_a_token_score_the_next_and_trainer_and_sampler_agree(learner:
     """Sampled by transformers' own `generate`, with the logprobs it sampled by."""
     torch.manual_seed(3)
     prompt = torch.randint(VOCABULARY, (1, 9))
-    out = learner.sampling_model().generate(
+    out = learner.sampling_copy().generate(
         prompt, attention_mask=torch.ones_like(prompt), do_sample=True, temperature=0.8, top_k=0, top_p=1.0, max_new_tokens=20, num_return_sequences=8,
         return_dict_in_generate=True, output_scores=True, pad_token_id=0,
     )  # fmt: skip

@@ -41,12 +41,15 @@ def test_a_directory_that_is_no_model_is_refused(tmp_path: Path, qwen: Path) -> 
     assert "cannot be loaded" in refusal(qwen)
 
 
-def test_an_adapter_is_no_model_to_begin_with(tmp_path: Path) -> None:
-    (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(Refusal) as refused:
-        Learner.load(str(tmp_path))
-    assert refused.value.message == f"{tmp_path} holds an adapter, not a model."
-    assert f"tuning-fork export-policy {tmp_path}" in (refused.value.next or "")
+def test_an_adapter_that_cannot_be_used_is_refused(tmp_path: Path, qwen: Path) -> None:
+    config = tmp_path / "adapter_config.json"
+    for text, told in [
+        ("torn", "cannot be used"), ("{}", "cannot be used"), ('{"base_model_name_or_path": null}', "does not say which model"), ('{"base_model_name_or_path": "/no"}', "no directory /no"),
+        (json.dumps({"base_model_name_or_path": str(qwen)}), "cannot be used"),
+        (json.dumps({"base_model_name_or_path": str(qwen), "peft_type": "LORA", "r": 4, "target_modules": ["q_proj"]}), "cannot be used"),
+    ]:  # fmt: skip
+        config.write_text(text)
+        assert told in refusal(tmp_path)
 
 
 def test_a_hub_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +118,7 @@ def test_trees_need_positions_that_stand_for_themselves_and_full_attention(chang
     from learners import KINDS_OF_MODELS
 
     config = AutoConfig.for_model("qwen2", **{**SMALL, **KINDS_OF_MODELS["qwen2"], **changes})
-    assert (models.is_tree_capable(config) is None) == takes
+    assert (models.why_no_trees(config) is None) == takes
 
 
 def test_info_is_what_the_wire_says(qwen: Path) -> None:

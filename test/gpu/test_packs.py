@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from calls import Call, made_up
+from calls import Call, encode, made_up
 from learners import SETTINGS, one_tree
 from tuning_fork_gpu.errors import Refusal
-from tuning_fork_gpu.protocol import safetensors_body
-from tuning_fork_gpu.protocol.packs import Limits, Pack, PackBody, Scores, encode, encode_scores
+from safetensors.numpy import load, save
+from tuning_fork_gpu.protocol.packs import Limits, Pack, PackBody, Scores, encode_scores
 from tuning_fork_gpu.protocol.requests import ScoreRequest, StepRequest
 
 LIMITS = Limits(vocabulary=40, context=64)
@@ -24,6 +24,10 @@ REQUEST = {"stepId": "a", "version": 0, "settings": SETTINGS, "updates": [{"pack
 
 def made(seed: int = 1) -> Pack:
     return one_tree([Call(call.prompt, call.sampled, call.advantage, call.weight, *([[-1.5] * len(call.sampled)] * 3)) for call in made_up(seed, 40)])
+
+
+def header(body: bytes) -> dict[str, str]:
+    return json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])["__metadata__"]
 
 
 def test_packs_are_read_as_they_were_written() -> None:
@@ -43,12 +47,10 @@ def test_a_pack_without_targets_is_one() -> None:
 
 
 def test_scores_are_what_safetensors_reads() -> None:
-    from safetensors.numpy import load
-
     body = encode_scores([Scores(torch.tensor([-1.0, -2.0]), torch.tensor([0.5, 0.25])), Scores(torch.zeros(0), torch.zeros(0))], 7)
     read = load(body)
     assert read["0/logprob"].tolist() == [-1, -2] and read["0/entropy"].tolist() == [0.5, 0.25] and read["1/logprob"].shape == (0,)
-    assert json.loads(safetensors_body.read(body).metadata["answer"]) == {"version": 7}
+    assert json.loads(header(body)["answer"]) == {"version": 7}
 
 
 def changed(column: str, index: int, value: float) -> Callable[[dict[str, np.ndarray]], None]:
@@ -77,28 +79,27 @@ def replaced(column: str, values: np.ndarray) -> Callable[[dict[str, np.ndarray]
         (changed("parent", 2, 2), "The parent of token 2 of row 0 in pack 0 is 2; it must stand before it, or be -1."),
         (changed("parent", 2, -2), "The parent of token 2 of row 0 in pack 0 is -2"),
         (changed("end", 0, 1), "The subtree of token 1 of row 0 in pack 0 ends after that of its parent 0."),
-        (changed("node", 1, -1), "Target 1 of pack 0 is at node -1, and there are "),
-        (changed("node", 1, 10_000), "Target 1 of pack 0 is at node 10000"),
-        (changed("node", 1, 0), "Target 1 of pack 0 is at a root, which nothing predicts."),
-        (changed("old", 1, math.inf), 'The "old" logprob of target 1 of pack 0 is infinite.'),
-        (changed("weight", 1, math.nan), "The weight of target 1 of pack 0 is nan."),
+        (changed("node", 1, -1), '"node" of target 1 of pack 0 is -1, and there are '),
+        (changed("node", 1, 10_000), '"node" of target 1 of pack 0 is 10000, and there are '),
+        (changed("node", 1, 0), '"node" of target 1 of pack 0 is 0, a root, which nothing predicts.'),
+        (changed("old", 1, math.inf), '"old" of target 1 of pack 0 is inf: a logprob that is infinite is none.'),
+        (changed("weight", 1, math.nan), '"weight" of target 1 of pack 0 is nan: it is a finite number.'),
         (changed("up", 1, -1), '"up" of target 1 of pack 0 is -1.0: it is a sum of positive advantages.'),
         (changed("down", 1, 1), '"down" of target 1 of pack 0 is 1.0: it is a sum of negative advantages.'),
         (without("end"), 'The tensor "0/end" is missing.'),
-        (replaced("end", np.zeros((2, 2), "<i4")), '"0/end" has the shape [2, 2] and must have '),
-        (replaced("id", np.zeros((0, 2), "<i4")), "Pack 0 has no nodes."),
-        (replaced("id", np.zeros(2, "<i4")), '"0/id" must have the shape [rows, length].'),
-        (replaced("weight", np.zeros(3, "<f4")), '"0/weight" is F32 and must be F64.'),
+        (replaced("end", np.zeros((2, 2), "<i4")), '"0/end" has the shape [2, 2]; all nodes have the same [rows, length]'),
+        (lambda tensors: tensors.update({f"0/{name}": np.zeros((0, 2), "<i4") for name in ("id", "position", "parent", "end")}), "Pack 0 has no nodes."),
+        (replaced("id", np.zeros(2, "<i4")), '"0/id" has the shape [2]; all nodes have the same [rows, length]'),
+        (replaced("weight", np.zeros(3, "<f4")), '"0/weight" is float32 and must be float64.'),
         (lambda tensors: tensors.update({"0/more": np.zeros(3, "<f4")}), 'The tensor "1/id" is missing.'),
         (lambda tensors: tensors.clear(), "There are no packs."),
     ],
 )  # fmt: skip
 def test_what_is_no_pack_is_refused_by_its_place(change: Callable[[dict[str, np.ndarray]], None], told: str) -> None:
-    body = safetensors_body.read(encode([made()], REQUEST))
-    tensors = {name: stored.numbers() for name, stored in body.tensors.items()}
+    tensors = load(encode([made()], REQUEST))
     change(tensors)
     with pytest.raises(Refusal) as caught:
-        PackBody.open(safetensors_body.write(tensors, body.metadata)).packs(LIMITS)
+        PackBody.open(save(tensors, {"request": json.dumps(REQUEST)})).packs(LIMITS)
     assert caught.value.status == 400 and told in caught.value.message
 
 

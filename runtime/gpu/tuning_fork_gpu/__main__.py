@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .errors import Refusal
-from .serving.hosts import is_loopback
+from .serving.door import is_loopback
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from .errors import Refusal
-from .training.batches import Attention
 
 TREES = ("qwen2", "qwen3", "llama")
 """Architectures that are tried with trees: plain causal attention, and positions as they are given."""
@@ -30,6 +35,9 @@ WANTED = ["*.json", "*.safetensors", "*.jinja", "*.model", "merges.txt", "vocab.
 UNWANTED = ["original/*", "consolidated*"]
 """The same weights again, in another format."""
 MODELSCOPE = "modelscope:"
+ADAPTER = "adapter_config.json"
+
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)  # peft still asks transformers for it
 
 
 @dataclass(frozen=True)
@@ -41,16 +49,12 @@ class LoraSettings:
 
 
 def locate(model: str) -> Path:
-    """The folder of a model: a directory as it is, a hub's copy on this machine, downloaded where it is missing."""
+    """The folder of a model, or of an adapter: a directory as it is, a hub's copy on this machine, downloaded where it is missing."""
     path = Path(model).expanduser()
     if path.is_dir():
-        if (path / "config.json").is_file():
-            return path.resolve()
-        if (path / "adapter_config.json").is_file():
-            raise refused(
-                f"{path} holds an adapter, not a model.", f'Start with the model it belongs to, or make one model of both with "tuning-fork export-policy {path}".'
-            )
-        raise refused(f"{path} has no config.json.", "Give the directory of a model in Hugging Face format.")
+        if not (path / "config.json").is_file() and not (path / ADAPTER).is_file():
+            raise refused(f"{path} has no config.json.", "Give the directory of a model in Hugging Face format.")
+        return path.resolve()
     if model.startswith((".", "/", "~")):
         raise refused(f"There is no directory {path}.", "Give the directory of a model in Hugging Face format, or the id of one on a hub.")
     return from_modelscope(model.removeprefix(MODELSCOPE)) if model.startswith(MODELSCOPE) else from_hub(model)
@@ -80,15 +84,43 @@ def from_modelscope(model: str) -> Path:
         raise refused(f"The model {model} cannot be had from ModelScope: {first_line(error)}", "Check its id and the network, or give a directory.") from error
 
 
-def load(directory: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
-    """Without dropout: what is trained is what was sampled."""
+def lineage(folder: Path) -> list[Path]:
+    """The folder of a model alone; that of an adapter, then of what it was trained on."""
+    if not (folder / ADAPTER).is_file():
+        return [folder]
+    with usable(folder):
+        base = json.loads((folder / ADAPTER).read_text())["base_model_name_or_path"]
+    if not isinstance(base, str) or base == "":
+        raise refused("This adapter does not say which model it belongs to.", "Write the folder or the name of that model there.")
+    return [folder, *lineage(locate(base))]
+
+
+def file_of(folders: Sequence[Path], name: str) -> Path | None:
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def load(folder: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
+    """A model, with what adapters add to it. Without dropout: what is trained is what was sampled."""
+    *adapters, directory = lineage(folder)
+    model = load_whole(directory, dtype)
+    nn.Module.to(model, device)
+    for adapter in reversed(adapters):
+        model = with_adapter(model, adapter).requires_grad_()
+    check_finite(model, folder)
+    model.name_or_path = str(folder)  # an adapter names the model it was trained on
+    model.config.use_cache = True
+    model.eval()
+    return model
+
+
+def load_whole(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
     disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(directory)
         for key in ("attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop"):
             if hasattr(config, key):
                 setattr(config, key, 0.0)
-        model = AutoModelForCausalLM.from_pretrained(directory, config=config, dtype=dtype, attn_implementation="sdpa")
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(directory, config=config, dtype=dtype, attn_implementation="sdpa")
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
@@ -96,10 +128,27 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype) -> PreTraine
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-    check_finite(model, directory)
-    model.config.use_cache = True
-    nn.Module.to(model, device)
-    return model.eval()
+    return model
+
+
+@contextmanager
+def usable(adapter: Path) -> Iterator[None]:
+    """What is wrong with it is a sentence."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise refused(f"The adapter in {adapter} cannot be used: {first_line(error)}", "Copy it again, or give the model it belongs to.") from error
+
+
+def with_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    """Its layers with what the adapter adds, and no adapter any more."""
+    from peft import PeftModel
+
+    with usable(folder):
+        merged: PreTrainedModel = PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=False, torch_device=str(model.device)).merge_and_unload()
+    return merged
 
 
 def check_finite(model: PreTrainedModel, directory: Path) -> None:
@@ -108,8 +157,8 @@ def check_finite(model: PreTrainedModel, directory: Path) -> None:
             raise refused(f"{directory}: the weight {name} holds numbers that are not finite.", "Copy the model again.")
 
 
-def is_tree_capable(config: PretrainedConfig) -> str | None:
-    """None where it is, else why not."""
+def why_no_trees(config: PretrainedConfig) -> str | None:
+    """None where it takes trees."""
     if config.model_type not in TREES:
         return f"{config.model_type} is not among the architectures tried with trees ({', '.join(TREES)})"
     if any(kind != "full_attention" for kind in getattr(config, "layer_types", None) or []):
@@ -120,14 +169,6 @@ def is_tree_capable(config: PretrainedConfig) -> str | None:
     return None
 
 
-def attention_of(config: PretrainedConfig, device: torch.device) -> tuple[Attention, list[str]]:
-    """How it is trained, and what a person should know of that."""
-    why = is_tree_capable(config)
-    if why is not None:
-        return "causal", [f"This model is trained on linear rows, without shared prefixes: {why}."]
-    return ("blocks" if device.type == "cuda" else "dense"), []
-
-
 def with_lora(model: PreTrainedModel, settings: LoraSettings, seed: int) -> Any:
     """A PeftModel: the layers of `model` have adapters from now on, and only those are trained."""
     from peft import LoraConfig, get_peft_model
@@ -136,45 +177,33 @@ def with_lora(model: PreTrainedModel, settings: LoraSettings, seed: int) -> Any:
     targets = settings.targets if settings.targets == "all-linear" else settings.targets.split(",")
     config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=targets, task_type="CAUSAL_LM")  # type: ignore[arg-type]
     try:
-        with quiet():
-            # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
-            return get_peft_model(model, config, autocast_adapter_dtype=False)
+        # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
+        return get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as error:
         raise refused(f"The model cannot have the adapters: {first_line(error)}", 'Name layers that it has, or "all-linear".') from error
 
 
-def load_stored(folder: Path, base: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
-    """A model, or an adapter on the base's weights."""
-    if not (folder / "adapter_config.json").is_file():
-        return load(locate(str(folder)), device, dtype)
-    from peft import PeftModel
+def is_alike(folder: Path, adapter: Any) -> bool:
+    """Whether the folder holds an adapter that is one of `adapter` but for its numbers."""
+    from peft import PeftConfig
 
-    with quiet():
-        model: PreTrainedModel = PeftModel.from_pretrained(load(base, device, dtype), folder, autocast_adapter_dtype=False).merge_and_unload()
-    return model
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """peft still calls what transformers will rename."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
+    if not (folder / ADAPTER).is_file():
+        return False
+    with usable(folder):
+        theirs, ours = PeftConfig.from_pretrained(str(folder)).to_dict(), adapter.peft_config["default"].to_dict()
+    return all(theirs.get(key) == value for key, value in ours.items() if key not in ("inference_mode", "peft_version"))
 
 
 @contextmanager
 def adapter_of(folder: Path, adapter: Any) -> Iterator[None]:
-    """Another adapter of the same shape, for a while."""
+    """The numbers of another one that is alike, for a while."""
     from peft import set_peft_model_state_dict
 
     own = {name: weight.detach().clone() for name, weight in trainable(adapter).items()}
     try:
-        set_peft_model_state_dict(adapter, load_file(folder / "adapter_model.safetensors"))
+        with usable(folder):
+            set_peft_model_state_dict(adapter, load_file(folder / "adapter_model.safetensors"))
         yield
-    except (OSError, SafetensorError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            raise
-        raise refused(f"The adapter in {folder} cannot be used: {first_line(error)}", "Name a checkpoint of this training.") from error
     finally:
         with torch.no_grad():
             for name, weight in trainable(adapter).items():
@@ -183,13 +212,12 @@ def adapter_of(folder: Path, adapter: Any) -> Iterator[None]:
 
 def merged(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
     """Its weights under the names they have without adapters, and with what the adapters add."""
-    added = {
-        f"{name}.base_layer.weight": module.get_delta_weight("default") for name, module in model.named_modules() if hasattr(module, "get_delta_weight")
-    }
     for name, weight in model.named_parameters():
         if ".lora_" in name:
             continue
-        yield name.replace(".base_layer.", "."), weight + added[name] if name in added else weight
+        at, adapted, _ = name.partition(".base_layer.weight")
+        layer: Any = model.get_submodule(at) if adapted else None
+        yield name.replace(".base_layer.", "."), weight + layer.get_delta_weight("default") if adapted else weight
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -197,7 +225,7 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def head_of(model: PreTrainedModel) -> nn.Module:
-    head = model.get_output_embeddings()
+    head: nn.Module | None = model.get_output_embeddings()
     if head is None:
         raise refused(f"{model.config.model_type} has no head that gives logits.", "Give a causal language model.")
     return head
@@ -213,9 +241,8 @@ def check_head(model: PreTrainedModel) -> None:
         raise refused(f"{model.config.model_type} changes its logits after its head, which this trainer does not.", "Give a model of the Qwen or Llama families.")
 
 
-def tokenizer_sha256(directory: Path) -> str:
-    file = directory / "tokenizer.json"
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+def sha256(file: Path | None) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

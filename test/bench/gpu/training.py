@@ -25,8 +25,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 sys.path[:0] = [str(Path(__file__).parents[3] / "runtime/gpu"), str(Path(__file__).parents[2] / "gpu")]
-from calls import Call, pack, tree
-from tuning_fork_gpu.protocol.packs import Pack, PackBody, encode
+from calls import Call, encode, pack, tree
+from tuning_fork_gpu.protocol.packs import Pack, PackBody
 from tuning_fork_gpu.training.learner import Learner
 from tuning_fork_gpu.training.rows import rows_of
 

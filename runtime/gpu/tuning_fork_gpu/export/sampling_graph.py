@@ -3,7 +3,7 @@
     python -m tuning_fork_gpu.export.sampling_graph <directory with config.json and model.safetensors>
 
 The graph is built by hand with the fused operators of ONNX Runtime's CPU: keys and values are cached by GroupQueryAttention, which
-takes every sequence of a batch at its own length, so that padding never reaches a softmax. Needs numpy, onnx and safetensors only.
+takes every sequence of a batch at its own length, so that padding never reaches a softmax.
 """
 
 import argparse
@@ -16,10 +16,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-
-from ..errors import Refusal
-from ..protocol import safetensors_body
-from ..protocol.safetensors_body import Stored
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 Array = NDArray[np.float32]
 FUSED = "com.microsoft"
@@ -122,7 +120,7 @@ def build(decoder: Decoder, tensors: dict[str, Array]) -> onnx.ModelProto:
             raise SystemExit(f"model.safetensors: the weight {name} is missing.")
         if tensors[name].shape != shape:
             raise SystemExit(f"model.safetensors: {name} has shape {tensors[name].shape}, expected {shape}.")
-        return tensors[name].astype(np.float32)
+        return tensors[name]
 
     def transposed(name: str, parts: list[Array]) -> str:
         return graph.weight(name, np.concatenate(parts).T)
@@ -211,29 +209,15 @@ def build(decoder: Decoder, tensors: dict[str, Array]) -> onnx.ModelProto:
     return model
 
 
-def read_weights(file: Path) -> dict[str, Array]:
-    try:
-        return {name: floats(name, stored) for name, stored in safetensors_body.read(file.read_bytes()).tensors.items()}
-    except Refusal as refusal:
-        raise SystemExit(f"{file}: {refusal.message}") from refusal
-
-
-def floats(name: str, stored: Stored) -> Array:
-    if stored.dtype == "F32":
-        return np.frombuffer(stored.data, "<f4").reshape(stored.shape)
-    if stored.dtype == "F16":
-        return np.frombuffer(stored.data, "<f2").astype(np.float32).reshape(stored.shape)
-    if stored.dtype == "BF16":
-        return (np.frombuffer(stored.data, "<u2").astype(np.uint32) << 16).view(np.float32).reshape(stored.shape)
-    raise Refusal(400, "protocol", f"{name} is {stored.dtype}, which no weight is.")
-
-
 def export(directory: Path) -> Path:
     for name in ("config.json", "model.safetensors"):
         if not (directory / name).is_file():
             raise SystemExit(f"{directory / name}: not found.")
     decoder = Decoder.from_config(json.loads((directory / "config.json").read_text()))
-    weights = read_weights(directory / "model.safetensors")
+    try:
+        weights = {name: weight.float().numpy() for name, weight in load_file(directory / "model.safetensors").items()}
+    except SafetensorError as error:
+        raise SystemExit(f"{directory / 'model.safetensors'}: {error}.") from error
     size = sum(weight.nbytes for weight in weights.values())
     if size >= LARGEST:
         raise SystemExit(f"{directory}: its weights are {size / 2**30:.1f} GiB, and an ONNX file holds less than 2.")

@@ -12,27 +12,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 from torch import Tensor
 
 from ..errors import bad_request
 from ..train_step import Nodes, Targets
-from . import safetensors_body
-from .safetensors_body import Stored
+
+Columns = Mapping[str, NDArray[Any]]
 
 NODES = ("id", "position", "parent", "end")
 LOGPROBS = ("sampled", "old", "ref")
 SUMS = ("weight", "up", "down")
-COLUMNS = (*NODES, "node", *LOGPROBS, *SUMS)
+KINDS = {**dict.fromkeys((*NODES, "node"), np.int32), **dict.fromkeys(LOGPROBS, np.float32), **dict.fromkeys(SUMS, np.float64)}
+"""Of all columns, nodes first, then targets."""
 
 
 class Pack(NamedTuple):
     nodes: Nodes
     """int32 [rows, length]."""
     targets: Targets
-
-    @property
-    def rows(self) -> int:
-        return self.nodes.id.shape[0]
 
     @property
     def length(self) -> int:
@@ -64,71 +63,62 @@ class PackBody:
     request: Any
     sha256: str
     """Of the whole body: the same step again is known by it."""
-    tensors: Mapping[str, Stored]
+    tensors: Columns
 
     @staticmethod
     def open(body: bytes) -> PackBody:
-        file = safetensors_body.read(body)
-        if "request" not in file.metadata:
-            raise bad_request('The metadata has no "request".')
         try:
-            request = json.loads(file.metadata["request"])
-        except (ValueError, RecursionError):
-            raise bad_request('The metadata\'s "request" is not JSON.') from None
-        return PackBody(request, hashlib.sha256(body).hexdigest(), file.tensors)
+            tensors = load(body)
+            header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
+        except (SafetensorError, KeyError, ValueError) as error:  # of a type or a shape that numpy does not have, too
+            raise bad_request(f"This is not in the safetensors format: {str(error)[:300]}.") from None
+        try:
+            request = json.loads(header["__metadata__"]["request"])
+        except (KeyError, TypeError, ValueError, RecursionError):
+            raise bad_request('The metadata has no "request" that is JSON.') from None
+        return PackBody(request, hashlib.sha256(body).hexdigest(), tensors)
 
     def packs(self, limits: Limits) -> list[Pack]:
-        count = math.ceil(len(self.tensors) / len(COLUMNS))
+        count = math.ceil(len(self.tensors) / len(KINDS))
         packs = [decode(self.tensors, index, limits) for index in range(count)]
-        if len(self.tensors) != count * len(COLUMNS):
-            raise bad_request(f"There are {len(self.tensors)} tensors, and a pack has {len(COLUMNS)}: {', '.join(COLUMNS)}.")
+        if len(self.tensors) != count * len(KINDS):
+            raise bad_request(f"There are {len(self.tensors)} tensors, and a pack has {len(KINDS)}: {', '.join(KINDS)}.")
         if count == 0:
             raise bad_request("There are no packs.")
         return packs
 
 
-def decode(tensors: Mapping[str, Stored], index: int, limits: Limits) -> Pack:
-    for name in COLUMNS:
-        if f"{index}/{name}" not in tensors:
+def decode(tensors: Columns, index: int, limits: Limits) -> Pack:
+    columns: dict[str, NDArray[Any]] = {}
+    for name, kind in KINDS.items():
+        column = tensors.get(f"{index}/{name}")
+        if column is None:
             raise bad_request(f'The tensor "{index}/{name}" is missing.')
-    shape = tensors[f"{index}/id"].shape
-    if len(shape) != 2:
-        raise bad_request(f'"{index}/id" must have the shape [rows, length].')
-    if math.prod(shape) == 0:
+        if column.dtype != kind:
+            raise bad_request(f'"{index}/{name}" is {column.dtype} and must be {np.dtype(kind)}.')
+        columns[name] = column
+        first, dimensions = ("id", 2) if name in NODES else ("node", 1)
+        if column.ndim != dimensions or column.shape != columns[first].shape:
+            raise bad_request(f'"{index}/{name}" has the shape {list(column.shape)}; all nodes have the same [rows, length], all targets the same [targets].')
+    if columns["id"].size == 0:
         raise bad_request(f"Pack {index} has no nodes.")
-    count = tensors[f"{index}/node"].shape[:1] or (0,)
-
-    def column(name: str, dtype: str, wanted: tuple[int, ...]) -> NDArray[Any]:
-        stored = tensors[f"{index}/{name}"]
-        if stored.dtype != dtype:
-            raise bad_request(f'"{index}/{name}" is {stored.dtype} and must be {dtype}.')
-        if stored.shape != wanted:
-            raise bad_request(f'"{index}/{name}" has the shape {list(stored.shape)} and must have {list(wanted)}.')
-        return stored.numbers()
-
-    nodes = {name: column(name, "I32", shape) for name in NODES}
-    node = column("node", "I32", count)
-    values = {name: column(name, "F32", count) for name in LOGPROBS} | {name: column(name, "F64", count) for name in SUMS}
-    check_nodes(nodes, index, limits)
-    check_targets(node, values, nodes["parent"], index)
-    return Pack(
-        Nodes(*(torch.from_numpy(nodes[name]) for name in NODES)),
-        Targets(torch.from_numpy(node), *(torch.from_numpy(values[name]) for name in (*LOGPROBS, *SUMS))),
-    )
+    check_nodes(columns, index, limits)
+    check_targets(columns, index)
+    values = [torch.from_numpy(column) for column in columns.values()]
+    return Pack(Nodes(*values[: len(NODES)]), Targets(*values[len(NODES) :]))
 
 
-def check_nodes(nodes: Mapping[str, NDArray[Any]], index: int, limits: Limits) -> None:
-    ids, position, parent, end = (nodes[name] for name in NODES)
+def check_nodes(columns: Columns, index: int, limits: Limits) -> None:
+    ids, position, parent, end = (columns[name] for name in NODES)
     length = ids.shape[1]
     here = np.arange(length)
     above = np.take_along_axis(end, np.clip(parent, 0, length - 1), 1)
 
     def refuse(wrong: NDArray[Any], tell: str) -> None:
-        if not wrong.any():
-            return
-        row, i = (int(one) for one in np.argwhere(wrong)[0])
-        place = f"token {i} of row {row} in pack {index}"
-        raise bad_request(tell.format(place=place, id=ids[row, i], position=position[row, i], parent=parent[row, i], end=end[row, i], first=i + 1))
+        if wrong.any():
+            row, i = (int(one) for one in np.argwhere(wrong)[0])
+            place = f"token {i} of row {row} in pack {index}"
+            raise bad_request(tell.format(place=place, id=ids[row, i], position=position[row, i], parent=parent[row, i], end=end[row, i], first=i + 1))
 
     refuse((ids < 0) | (ids >= limits.vocabulary), f"The id of {{place}} is {{id}}; this model has ids from 0 to {limits.vocabulary - 1}.")
     refuse((position < 0) | (position >= limits.context), f"The position of {{place}} is {{position}}; this model has a context of {limits.context}.")
@@ -137,34 +127,23 @@ def check_nodes(nodes: Mapping[str, NDArray[Any]], index: int, limits: Limits) -
     refuse((parent >= 0) & (end > above), "The subtree of {place} ends after that of its parent {parent}.")
 
 
-def check_targets(node: NDArray[Any], values: Mapping[str, NDArray[Any]], parent: NDArray[Any], index: int) -> None:
-    def first(wrong: NDArray[Any]) -> int | None:
-        return int(np.argmax(wrong)) if wrong.any() else None
+def check_targets(columns: Columns, index: int) -> None:
+    def refuse(name: str, wrong: NDArray[Any], tell: str) -> None:
+        if wrong.any():
+            t = int(wrong.argmax())
+            raise bad_request(f'"{name}" of target {t} of pack {index} is {columns[name][t]}{tell}')
 
-    if (t := first((node < 0) | (node >= parent.size))) is not None:
-        raise bad_request(f"Target {t} of pack {index} is at node {node[t]}, and there are {parent.size}.")
-    if (t := first(parent.reshape(-1)[node] == -1)) is not None:
-        raise bad_request(f"Target {t} of pack {index} is at a root, which nothing predicts.")
+    node, parent = columns["node"], columns["parent"]
+    refuse("node", (node < 0) | (node >= parent.size), f", and there are {parent.size} nodes.")
+    refuse("node", parent.reshape(-1)[node] == -1, ", a root, which nothing predicts.")
     for name in LOGPROBS:
-        if (t := first(np.isinf(values[name]))) is not None:
-            raise bad_request(f'The "{name}" logprob of target {t} of pack {index} is infinite.')
-    if (t := first(~np.isfinite(values["weight"]))) is not None:
-        raise bad_request(f"The weight of target {t} of pack {index} is {values['weight'][t]}.")
-    if (t := first(~((values["up"] >= 0) & np.isfinite(values["up"])))) is not None:
-        raise bad_request(f'"up" of target {t} of pack {index} is {values["up"][t]}: it is a sum of positive advantages.')
-    if (t := first(~((values["down"] <= 0) & np.isfinite(values["down"])))) is not None:
-        raise bad_request(f'"down" of target {t} of pack {index} is {values["down"][t]}: it is a sum of negative advantages.')
-
-
-def encode(packs: Sequence[Pack], request: Mapping[str, Any]) -> bytes:
-    """The body of a score or a step."""
-    tensors: dict[str, NDArray[Any]] = {}
-    for index, (nodes, targets) in enumerate(packs):
-        values = zip(COLUMNS, (*nodes, *targets), strict=True)
-        tensors |= {f"{index}/{name}": column.double().numpy() if name in SUMS else column.numpy() for name, column in values}
-    return safetensors_body.write(tensors, {"request": json.dumps(request)})
+        refuse(name, np.isinf(columns[name]), ": a logprob that is infinite is none.")
+    for name in SUMS:
+        refuse(name, ~np.isfinite(columns[name]), ": it is a finite number.")
+    refuse("up", columns["up"] < 0, ": it is a sum of positive advantages.")
+    refuse("down", columns["down"] > 0, ": it is a sum of negative advantages.")
 
 
 def encode_scores(scores: Sequence[Scores], version: int) -> bytes:
     tensors = {f"{index}/{name}": column.float().numpy() for index, one in enumerate(scores) for name, column in one._asdict().items()}
-    return safetensors_body.write(tensors, {"answer": json.dumps({"version": version})})
+    return save(tensors, {"answer": json.dumps({"version": version})})

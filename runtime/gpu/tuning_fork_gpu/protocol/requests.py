@@ -1,29 +1,90 @@
-"""What comes with packs: the JSON of a score or a step, checked before anything is done with it."""
+"""What may be asked, as JSON: `runtime/protocol/trainer.ts` from this side. The packs that come with some of it are in `packs.py`."""
 
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
-from ..errors import Refusal, bad_request
+from ..errors import Refusal
+from .reader import Reader, is_count, is_number
 
-MOST_UPDATES = 10_000
+PROTOCOL = 1
+PROTOCOL_HEADER = "tuning-fork-protocol"
+MODEL_FILES = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+START_CHECKPOINT = "start"
+"""The weights the process began with."""
+
+_LONGEST_PATH = 4096
+_MOST_ALTERNATIVES = 100
+_MOST_UPDATES = 10_000
+
+
+@dataclass(frozen=True)
+class SampleBody:
+    prompt: list[int]
+    temperature: float
+    top_p: float
+    top_k: int
+    max_tokens: int
+    stop_ids: frozenset[int]
+    key: int
+    top: int
+    checkpoint: str | None
+    """A name, or a folder; None: the weights in training."""
+
+    @staticmethod
+    def parse(value: Any, vocabulary: int, context: int) -> SampleBody:
+        read = Reader(value)
+        of = read.object("sampling")
+        key = read.text("key", 20)
+        if not re.fullmatch("[0-9]+", key) or int(key) >= 2**64:
+            raise read.wrong("key", "must be a number in decimal, below 2^64")
+        prompt = _prompt(read, vocabulary, context)
+        return SampleBody(
+            prompt,
+            temperature=of.number("temperature", least=0),
+            top_p=of.number("topP", above=0, most=1),
+            top_k=min(of.count("topK"), vocabulary),
+            max_tokens=min(of.count("maxTokens", least=1), context - len(prompt)),
+            stop_ids=frozenset(read.counts("stopIds")),
+            key=int(key),
+            top=min(read.count("top", most=_MOST_ALTERNATIVES), vocabulary) if read.has("top") else 0,
+            checkpoint=_checkpoint(read),
+        )
+
+
+def _prompt(read: Reader, vocabulary: int, context: int) -> list[int]:
+    prompt = read.items("prompt")
+    if not prompt:
+        raise Refusal(400, "model-request", "The prompt is empty.")
+    if len(prompt) >= context:
+        raise Refusal(
+            400, "context-length", f"The prompt has {len(prompt)} tokens, and the model can hold {context} with its answer.",
+            "Shorten the conversation, or use a model with a longer context.",
+        )  # fmt: skip
+    for id in prompt:
+        if not is_count(id) or id >= vocabulary:
+            why = f"The prompt has the token id {str(id)[:50]}, which the model does not know."
+            raise Refusal(400, "model-request", why, "Encode the prompt with this model's own tokenizer.")
+    return [int(id) for id in prompt]
+
+
+def _checkpoint(read: Reader) -> str | None:
+    return read.text("checkpoint", _LONGEST_PATH) if read.has("checkpoint") else None
 
 
 @dataclass(frozen=True)
 class ScoreRequest:
     temperature: float
     checkpoint: str | None
-    """A name, or a folder; None: the weights in training."""
+    """As in `SampleBody`."""
 
     @staticmethod
     def parse(value: Any) -> ScoreRequest:
         read = Reader(value)
-        checkpoint = None
-        if read.value.get("checkpoint") is not None:
-            checkpoint = read.text("checkpoint", 4096)
-        return ScoreRequest(read.number("temperature", above=0), checkpoint)
+        return ScoreRequest(read.number("temperature", above=0), _checkpoint(read))
 
 
 @dataclass(frozen=True)
@@ -62,9 +123,12 @@ class StepRequest:
     def parse(value: Any) -> StepRequest:
         read = Reader(value)
         of = read.object("settings")
+        betas = of.items("betas", 2, 2)
+        if not all(is_number(beta) and 0 <= beta < 1 for beta in betas):
+            raise of.wrong("betas", "must be two numbers from 0 to less than 1")
         settings = StepSettings(
             learning_rate=of.number("learningRate", least=0),
-            betas=of.betas("betas"),
+            betas=(betas[0], betas[1]),
             eps=of.number("eps", above=0),
             weight_decay=of.number("weightDecay", least=0),
             grad_clip=of.number("gradClip", least=0),
@@ -76,75 +140,42 @@ class StepRequest:
             entropy_coef=of.number("entropyCoef"),
             temperature=of.number("temperature", above=0),
         )
-        updates = [Update(one.counts("packs"), one.number("denominator", above=0)) for one in read.objects("updates", MOST_UPDATES)]
-        return StepRequest(read.text("stepId", 200), read.count("version"), settings, updates)
+        updates = [Reader(one, f"updates.{index}") for index, one in enumerate(read.items("updates", 1, _MOST_UPDATES))]
+        return StepRequest(
+            read.text("stepId", 200), read.count("version"), settings,
+            [Update(one.counts("packs", 1), one.number("denominator", above=0)) for one in updates],
+        )  # fmt: skip
 
 
-class Reader:
-    """Reads one object of a request, and says where it stands when it cannot."""
+@dataclass(frozen=True)
+class CheckpointBody:
+    name: str
+    directory: Path
+    """Absolute."""
+    optimizer: bool
 
-    def __init__(self, value: Any, path: str = "") -> None:
-        self.path = path
-        if not isinstance(value, dict):
-            raise self.wrong("", "must be an object")
-        self.value: dict[str, Any] = value
-
-    def object(self, key: str) -> Reader:
-        return Reader(self.value.get(key), self.at(key))
-
-    def objects(self, key: str, most: int) -> list[Reader]:
-        values = self.value.get(key)
-        if not isinstance(values, list) or not 1 <= len(values) <= most:
-            raise self.wrong(key, f"must be a list of 1 to {most}")
-        return [Reader(value, f"{self.at(key)}.{index}") for index, value in enumerate(values)]
-
-    def text(self, key: str, most: int) -> str:
-        value = self.value.get(key)
-        if not isinstance(value, str) or not 1 <= len(value) <= most:
-            raise self.wrong(key, f"must be a text of 1 to {most} characters")
-        return value
-
-    def number(self, key: str, least: float = -math.inf, above: float = -math.inf) -> float:
-        value = self.value.get(key)
-        if not is_number(value):
-            raise self.wrong(key, "must be a number")
-        if value < least:
-            raise self.wrong(key, f"must be {least} or more")
-        if value <= above:
-            raise self.wrong(key, f"must be more than {above}")
-        return float(value)
-
-    def count(self, key: str) -> int:
-        value = self.value.get(key)
-        if not is_count(value):
-            raise self.wrong(key, "must be a whole number, 0 or more")
-        return int(value)
-
-    def counts(self, key: str) -> list[int]:
-        values = self.value.get(key)
-        if not isinstance(values, list) or not values or not all(is_count(value) for value in values):
-            raise self.wrong(key, "must be a list of whole numbers, at least one")
-        return [int(value) for value in values]
-
-    def betas(self, key: str) -> tuple[float, float]:
-        values = self.value.get(key)
-        if not isinstance(values, list) or len(values) != 2 or not all(is_number(value) and 0 <= value < 1 for value in values):
-            raise self.wrong(key, "must be two numbers from 0 to less than 1")
-        return float(values[0]), float(values[1])
-
-    def at(self, key: str) -> str:
-        return f"{self.path}.{key}" if self.path and key else self.path or key
-
-    def wrong(self, key: str, why: str) -> Refusal:
-        at = self.at(key)
-        return bad_request(f'"{at}" of the request {why}.' if at else f"The request {why}.")
+    @staticmethod
+    def parse(value: Any, keep: Path) -> CheckpointBody:
+        read = Reader(value)
+        name = read.text("name", 100)
+        if not re.fullmatch(r"[\w.@=+-]+", name, re.ASCII) or not name.strip("."):
+            raise read.wrong("name", "must be letters, digits and ._@=+-, and not dots alone")
+        if name == START_CHECKPOINT:
+            raise read.wrong("name", "is taken: it means the weights the trainer began with")
+        return CheckpointBody(name, _directory(read, keep), read.flag("optimizer"))
 
 
-def is_number(value: Any) -> TypeGuard[float]:
-    return type(value) in (int, float) and abs(value) < 1e300  # no NaN, no infinity, nothing that float() cannot hold
+def load_directory(value: Any, keep: Path) -> Path | None:
+    """Of `LoadBody`. None: the one this process wrote under that name."""
+    read = Reader(value)
+    return _directory(read, keep) if read.has("directory") else None
 
 
-def is_count(value: Any) -> TypeGuard[int]:
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return type(value) is int and 0 <= value < 2**53
+def _directory(read: Reader, keep: Path) -> Path:
+    """Relative ones are meant below `keep`."""
+    text = read.text("directory", _LONGEST_PATH)
+    if re.search("[\0\ud800-\udfff]", text):
+        raise read.wrong("directory", "must be readable text, without a zero")
+    if ".." in PurePosixPath(text).parts or ".." in PureWindowsPath(text).parts:
+        raise read.wrong("directory", "must not lead upwards")
+    return keep / text

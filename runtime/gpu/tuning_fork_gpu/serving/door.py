@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -22,6 +23,13 @@ CHUNK = 2**18
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class Gone(Exception):
     """Whoever asked is."""
 
@@ -35,7 +43,7 @@ class Exchange:
         self.method = request.method.decode("latin1")
         self.path = request.target.decode("latin1").split("?")[0]
         self.headers = {name.decode("latin1"): value.decode("latin1") for name, value in request.headers}
-        self.answered = False
+        self._answered = self._lines = False
 
     async def body(self, limit: int) -> bytes:
         too_long = Refusal(413, "protocol", f"The body is longer than {limit} bytes.", "Send less at once.")
@@ -68,13 +76,13 @@ class Exchange:
         await self.write(content)
         await self.end()
 
-    async def begin(self, kind: str, *, length: int | None = None, status: int = 200) -> None:
+    async def begin(self, kind: str = "application/octet-stream", *, length: int | None = None, status: int = 200) -> None:
         headers = {"content-type": kind, **self._extra}
         if length is not None:
             headers["content-length"] = str(length)
         if self._connection.unread:
             headers["connection"] = "close"  # the rest would be taken for the next request
-        self.answered = True
+        self._answered = True
         await self._connection.send(h11.Response(status_code=status, headers=list(headers.items())))
 
     async def write(self, content: bytes) -> None:
@@ -83,7 +91,8 @@ class Exchange:
 
     async def line(self, value: Any) -> None:
         """Of an answer of JSON lines, which this begins."""
-        if not self.answered:
+        if not self._lines:
+            self._lines = True
             await self.begin("application/x-ndjson")
         await self.write(json.dumps(value, allow_nan=False, separators=(",", ":")).encode() + b"\n")
 
@@ -92,11 +101,17 @@ class Exchange:
 
     async def processing(self) -> None:
         """A sign of life before the answer: 102."""
-        if not self.answered:
-            await self._connection.send(h11.InformationalResponse(status_code=102, headers=[], reason="Processing"))
+        await self._connection.send(h11.InformationalResponse(status_code=102, headers=[], reason="Processing"))
 
     async def refuse(self, refusal: Refusal) -> None:
-        await self.answer({"error": refusal.info()}, refusal.status)
+        """As the answer, or as the last of its lines; one of bytes is cut off, and seen to be."""
+        error = {"error": refusal.info()}
+        if not self._answered:
+            return await self.answer(error, refusal.status)
+        if not self._lines:
+            raise Gone from refusal
+        await self.line(error)
+        await self.end()
 
 
 Handler = Callable[[Exchange], Coroutine[Any, Any, None]]

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import Refusal
-from ..protocol.messages import SampleBody
+from ..protocol.requests import SampleBody
+from ..sampling.choosing import Choice
 from ..sampling.sampler import Call, Ended, Sampler, Token
 
 GATHER_SECONDS = 0.02
@@ -21,7 +26,7 @@ Write = Callable[[Any], Awaitable[None]]
 
 
 async def sample_lines(sampler: Sampler, body: SampleBody, write: Write) -> None:
-    """A refusal is raised while no line was written; then it is a line. Cancelling this cancels the call."""
+    """Cancelling this cancels the call."""
     loop = asyncio.get_running_loop()
     heard = asyncio.Event()
     news: deque[Token | Ended | Refusal] = deque()
@@ -31,7 +36,8 @@ async def sample_lines(sampler: Sampler, body: SampleBody, write: Write) -> None
         if len(news) == 1 or not isinstance(one, Token):
             loop.call_soon_threadsafe(heard.set)
 
-    call = Call(body.prompt, body.max_tokens, body.stop_ids, body.key, body.choice, tell)
+    choice = Choice(body.temperature, body.top_p, body.top_k, body.top)
+    call = Call(np.array(body.prompt, np.int32), body.max_tokens, body.stop_ids, body.key, choice, tell)
     sampler.submit(call)
     first = True
     try:
@@ -53,12 +59,10 @@ async def sample_lines(sampler: Sampler, body: SampleBody, write: Write) -> None
     finally:
         sampler.cancel(call)
     end = news.popleft()
-    if isinstance(end, Ended):
-        await write({"done": {"finish": end.finish, "version": end.version, "cached": end.cached}})
-    elif isinstance(end, Refusal):
-        if first:
-            raise end
-        await write({"error": end.info()})
+    if isinstance(end, Refusal):
+        raise end
+    assert isinstance(end, Ended)
+    await write({"done": {"finish": end.finish, "version": end.version, "cached": end.cached}})
 
 
 def _line(tokens: list[Token], first: bool) -> dict[str, Any]:
@@ -71,35 +75,42 @@ def _line(tokens: list[Token], first: bool) -> dict[str, Any]:
     return line
 
 
+@dataclass
+class _Stored:
+    opening: asyncio.Future[Sampler]
+    calls: int = 0
+
+    @property
+    def sampler(self) -> Sampler | None:
+        """Where it is open."""
+        failed = not self.opening.done() or self.opening.cancelled() or self.opening.exception() is not None
+        return None if failed else self.opening.result()
+
+
 class StoredSamplers:
     """By their folder. The ones not used for longest are closed once nothing runs on them."""
 
-    def __init__(self, open_sampler: Callable[[str], Awaitable[Sampler]]) -> None:
+    def __init__(self, open_sampler: Callable[[Path], Awaitable[Sampler]]) -> None:
         self._open_sampler = open_sampler
-        self._open: dict[str, asyncio.Future[Sampler]] = {}
-        self._running: dict[str, int] = {}
+        self._stored: dict[Path, _Stored] = {}
 
-    async def sample(self, folder: str, body: SampleBody, write: Write) -> None:
-        opening = self._open.pop(folder, None) or asyncio.ensure_future(self._open_sampler(folder))
-        self._open[folder] = opening
-        self._running[folder] = self._running.get(folder, 0) + 1
+    async def sample(self, folder: Path, body: SampleBody, write: Write) -> None:
+        stored = self._stored.pop(folder, None) or _Stored(asyncio.ensure_future(self._open_sampler(folder)))
+        self._stored[folder] = stored
+        stored.calls += 1
         try:
-            await sample_lines(await asyncio.shield(opening), body, write)
+            await sample_lines(await asyncio.shield(stored.opening), body, write)
         finally:
-            self._running[folder] -= 1
-            await self._close_oldest()
-
-    async def _close_oldest(self) -> None:
-        for folder, opening in list(self._open.items()):
-            if not opening.done():
-                continue
-            if opening.cancelled() or opening.exception() is not None:
-                del self._open[folder]
-            elif len(self._open) > KEPT and self._running[folder] == 0:
-                del self._open[folder]
-                await asyncio.to_thread(opening.result().close)
+            stored.calls -= 1
+            idle = [folder for folder, one in self._stored.items() if one.calls == 0 and one.opening.done()]
+            failed = [folder for folder in idle if self._stored[folder].sampler is None]
+            await self._close(failed or idle[: max(0, len(self._stored) - KEPT)])
 
     async def close(self) -> None:
-        for opening in self._open.values():
-            if opening.done() and not opening.cancelled() and opening.exception() is None:
-                await asyncio.to_thread(opening.result().close)
+        await self._close(list(self._stored))
+
+    async def _close(self, folders: list[Path]) -> None:
+        """Whoever comes meanwhile finds them gone."""
+        for sampler in [self._stored.pop(folder).sampler for folder in folders]:
+            if sampler is not None:
+                await asyncio.to_thread(sampler.close)

@@ -4,43 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import hmac
 import os
 import re
 import ssl
+import threading
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from ..errors import Refusal
-from ..protocol.messages import (
+from ..models import file_of
+from ..protocol.packs import PackBody, encode_scores
+from ..protocol.requests import (
     MODEL_FILES,
     PROTOCOL,
     PROTOCOL_HEADER,
-    START_CHECKPOINT,
-    CheckpointRequest,
-    LoadRequest,
+    CheckpointBody,
     SampleBody,
+    load_directory,
 )
-from ..protocol.packs import PackBody, encode_scores
 from ..sampling.opening import open_sampler
 from ..sampling.sampler import Sampler
 from ..training.checkpoints import OPTIMIZER, STATE
-from ..training.learner import CheckpointBody, Learner
-from .door import CHUNK, Exchange, Gone, serve_connection
-from .hosts import is_loopback
+from ..training.learner import Learner
+from .door import CHUNK, Exchange, Gone, is_loopback, serve_connection
 from .sample_lines import StoredSamplers, sample_lines
 
 JSON_LIMIT = 8 * 2**20
 DRAIN_SECONDS = 10.0
-"""For calls that are being sampled when it is shut down."""
+"""For what is being answered when it is shut down."""
 
 Result = TypeVar("Result")
 Notice = Callable[[dict[str, str]], None]
@@ -74,7 +72,7 @@ class Server:
         self._sampled_model = learner.sampling_copy()
         self._sampler = open_sampler(self._sampled_model, version=learner.version, note=self._tell)
         self._stored = StoredSamplers(self._open_stored)
-        self._sampling = 0
+        self._answering = 0
         self._connections: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
         self._fatal: BaseException | None = None
@@ -102,7 +100,7 @@ class Server:
     async def _drain(self) -> None:
         await self._in_turn(lambda: None)
         deadline = time.monotonic() + DRAIN_SECONDS
-        while self._sampling > 0 and time.monotonic() < deadline:
+        while self._answering > 0 and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         await asyncio.to_thread(self._sampler.close)
         await self._stored.close()
@@ -116,22 +114,22 @@ class Server:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
         with contextlib.suppress(asyncio.CancelledError):
             await serve_connection((reader, writer), self._handle, {PROTOCOL_HEADER: str(PROTOCOL)})
-        self._connections.discard(task)
 
     async def _handle(self, exchange: Exchange) -> None:
+        self._answering += 1
         try:
             self._check_caller(exchange)
             run, names = self._route(exchange)
             await run(exchange, *names)
-        except (Gone, ConnectionError, asyncio.CancelledError):
+        except (Gone, ConnectionError, TimeoutError):
             raise
         except Exception as error:
-            if exchange.answered:
-                traceback.print_exception(error)
-                raise Gone from error  # the answer is cut off, and seen to be
             await exchange.refuse(refusal_of(error))
+        finally:
+            self._answering -= 1
 
     def _check_caller(self, exchange: Exchange) -> None:
         headers = exchange.headers
@@ -150,7 +148,7 @@ class Server:
 
     def _route(self, exchange: Exchange) -> tuple[Route, list[str]]:
         for pattern, by_method in self._routes.items():
-            match = _form(pattern).fullmatch(exchange.path)
+            match = re.fullmatch(pattern.replace("<name>", "([^/]{1,300})").replace("<path>", "(.{1,300})"), exchange.path)
             if match is None:
                 continue
             if exchange.method not in by_method:
@@ -166,33 +164,27 @@ class Server:
             "/v1/score": {"POST": self._score},
             "/v1/step": {"POST": self._step},
             "/v1/checkpoints": {"GET": self._checkpoints, "POST": self._save},
-            "/v1/checkpoints/*/load": {"POST": self._load},
-            "/v1/checkpoints/*/files": {"GET": self._checkpoint_files},
-            "/v1/checkpoints/*/files/*": {"GET": self._checkpoint_file},
-            "/v1/files/*": {"GET": self._model_file},
+            "/v1/checkpoints/<name>/load": {"POST": self._load},
+            "/v1/checkpoints/<name>/files": {"GET": self._checkpoint_files},
+            "/v1/checkpoints/<name>/files/<path>": {"GET": self._checkpoint_file},
+            "/v1/files/<name>": {"GET": self._model_file},
             "/v1/shutdown": {"POST": self._shut_down},
         }
 
     async def _info(self, exchange: Exchange) -> None:
-        info = await asyncio.to_thread(self._learner.info)
-        await exchange.answer({**info, "version": self._sampler.version})
+        await exchange.answer({**self._learner.info(), "version": self._sampler.version})
 
     async def _sample(self, exchange: Exchange) -> None:
         vocabulary, context = self._learner.limits
         body = SampleBody.parse(await exchange.json(JSON_LIMIT), vocabulary, context)
-        self._sampling += 1
-        try:
-            if body.checkpoint is None:
-                await sample_lines(self._sampler, body, exchange.line)
-            else:
-                await self._stored.sample(self._folder_of(body.checkpoint), body, exchange.line)
-        finally:
-            self._sampling -= 1
+        if body.checkpoint is None:
+            await sample_lines(self._sampler, body, exchange.line)
+        else:
+            await self._stored.sample(self._learner.folder_of(body.checkpoint), body, exchange.line)
         await exchange.end()
 
-    async def _open_stored(self, folder: str) -> Sampler:
-        # a copy: the learner's own is scored with
-        return await self._in_turn(lambda: open_sampler(copy.deepcopy(self._learner.stored_model(folder))))
+    async def _open_stored(self, folder: Path) -> Sampler:
+        return await self._in_turn(lambda: open_sampler(self._learner.stored_model(str(folder))))
 
     async def _score(self, exchange: Exchange) -> None:
         content = await exchange.body(self._options.body_limit)
@@ -200,45 +192,23 @@ class Server:
         def score() -> bytes:
             return encode_scores(self._learner.score(PackBody.open(content)), self._learner.version)
 
-        await exchange.answer_bytes(await self._alive(exchange, self._in_turn(score)))
+        await exchange.answer_bytes(await self._in_turn(score, exchange.processing))
 
     async def _step(self, exchange: Exchange) -> None:
+        """What has begun goes on when whoever asked is gone, and who asks again gets its answer."""
         content = await exchange.body(self._options.body_limit)
-        began, accepted = time.monotonic(), asyncio.Event()
-
-        def heartbeat() -> None:
-            if not accepted.is_set():
-                self._loop.call_soon_threadsafe(accepted.set)
+        began, accepted = time.monotonic(), threading.Event()
 
         def step() -> dict[str, Any]:
-            answer = self._learner.step(PackBody.open(content), heartbeat)
+            answer = self._learner.step(PackBody.open(content), accepted.set)
             if self._sampler.version != self._learner.version:
                 self._swap()
             return answer
 
-        # It goes on when whoever asked is gone, and who asks again gets its answer.
-        done = self._begun(self._in_turn(step))
-        accepting = asyncio.ensure_future(accepted.wait())
-        try:
-            while not done.done():
-                await asyncio.wait({done} if accepted.is_set() else {done, accepting}, timeout=self._options.heartbeat, return_when=asyncio.FIRST_COMPLETED)
-                if done.done():
-                    break
-                if accepted.is_set():
-                    await exchange.line({"heartbeat": round(time.monotonic() - began, 1)})
-                else:
-                    await exchange.processing()
-            answer = done.result()
-        except (Gone, ConnectionError):
-            raise
-        except Exception as error:
-            if not exchange.answered:
-                raise
-            await exchange.line({"error": refusal_of(error).info()})
-        else:
-            await exchange.line({"done": answer})
-        finally:
-            accepting.cancel()
+        async def alive() -> None:
+            await (exchange.line({"heartbeat": round(time.monotonic() - began, 1)}) if accepted.is_set() else exchange.processing())
+
+        await exchange.line({"done": await self._in_turn(step, alive)})
         await exchange.end()
 
     def _swap(self) -> None:
@@ -247,26 +217,25 @@ class Server:
             self._sampler.swap(lambda: self._learner.refresh(self._sampled_model), self._learner.version)
         except BaseException as error:
             self._fatal = error
-            self._loop.call_soon_threadsafe(self._draining.set)
+            self._loop.call_soon_threadsafe(self.shut_down)
             raise
 
     async def _checkpoints(self, exchange: Exchange) -> None:
         await exchange.answer(self._learner.checkpoints())
 
     async def _save(self, exchange: Exchange) -> None:
-        request = CheckpointRequest.parse(await exchange.json(JSON_LIMIT), self._keep)
-        body = CheckpointBody(request.name, request.directory, request.optimizer)
-        await exchange.answer(await self._alive(exchange, self._in_turn(lambda: self._learner.save(body))))
+        body = CheckpointBody.parse(await exchange.json(JSON_LIMIT), self._keep)
+        await exchange.answer(await self._in_turn(lambda: self._learner.save(body), exchange.processing))
 
     async def _load(self, exchange: Exchange, name: str) -> None:
-        request = LoadRequest.parse(await exchange.json(JSON_LIMIT), self._keep)
+        directory = load_directory(await exchange.json(JSON_LIMIT), self._keep)
 
         def load() -> dict[str, Any]:
-            loaded = self._learner.load_checkpoint(name, request.directory)
+            loaded = self._learner.load_checkpoint(name, directory)
             self._swap()
             return loaded
 
-        await exchange.answer(await self._alive(exchange, self._in_turn(load)))
+        await exchange.answer(await self._in_turn(load, exchange.processing))
 
     async def _checkpoint_files(self, exchange: Exchange, name: str) -> None:
         folder = self._written(name)
@@ -277,10 +246,10 @@ class Server:
         await self._answer_file(exchange, folder / path if path in usable_files(folder) else None, path)
 
     async def _model_file(self, exchange: Exchange, name: str) -> None:
-        await self._answer_file(exchange, self._learner.directory / name if name in MODEL_FILES else None, name)
+        await self._answer_file(exchange, file_of(self._learner.folders, name) if name in MODEL_FILES else None, name)
 
     async def _answer_file(self, exchange: Exchange, file: Path | None, name: str) -> None:
-        if file is None or not file.is_file():
+        if file is None:
             raise Refusal(404, "trainer", f'There is no file "{name[:200]}" here.')
         with file.open("rb") as opened:
             await exchange.begin("application/octet-stream", length=os.fstat(opened.fileno()).st_size)
@@ -290,7 +259,7 @@ class Server:
 
     async def _shut_down(self, exchange: Exchange) -> None:
         await exchange.answer({})
-        self._draining.set()
+        self.shut_down()
 
     def _written(self, name: str) -> Path:
         for known in self._learner.checkpoints():
@@ -298,32 +267,18 @@ class Server:
                 return Path(known["directory"])
         raise Refusal(404, "trainer", f'There is no checkpoint "{name[:200]}".', "Give the name of one this process wrote or loaded.")
 
-    def _folder_of(self, checkpoint: str) -> str:
-        known = {one["name"]: str(one["directory"]) for one in self._learner.checkpoints()}
-        return str(self._learner.directory) if checkpoint == START_CHECKPOINT else known.get(checkpoint, checkpoint)
-
-    async def _in_turn(self, run: Callable[[], Result]) -> Result:
-        """On the learner's thread."""
+    async def _in_turn(self, run: Callable[[], Result], alive: Callable[[], Awaitable[None]] | None = None) -> Result:
+        """On the learner's thread; `alive` is called now and then meanwhile. What nobody waits for any more is not begun."""
+        work = self._loop.run_in_executor(self._worker, run)
         try:
-            return await self._loop.run_in_executor(self._worker, run)
+            while not work.done():
+                await asyncio.wait({work}, timeout=self._options.heartbeat)
+                if alive is not None and not work.done():
+                    await alive()
+            return work.result()
         finally:
+            work.cancel()
             self._tell_notes()
-
-    @staticmethod
-    def _begun(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
-        """It goes on when nobody waits for it any more, and then fails in silence."""
-        task = asyncio.ensure_future(work)
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return task
-
-    async def _alive(self, exchange: Exchange, work: Coroutine[Any, Any, Result]) -> Result:
-        """Signs of life while an answer with one body is made."""
-        done = self._begun(work)
-        while not done.done():
-            await asyncio.wait({done}, timeout=self._options.heartbeat)
-            if not done.done():
-                await exchange.processing()
-        return done.result()
 
     def _tell_notes(self) -> None:
         notes = self._learner.notes[self._told :]
@@ -345,13 +300,6 @@ def refusal_of(error: Exception) -> Refusal:
 def usable_files(folder: Path) -> list[str]:
     """What one needs to use a checkpoint as a model."""
     return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file() and file.name not in (STATE, OPTIMIZER))
-
-
-@cache
-def _form(pattern: str) -> re.Pattern[str]:
-    """The last name of a path may have slashes."""
-    form = re.escape(pattern).replace(r"\*", "([^/]{1,300})")
-    return re.compile(form.removesuffix("([^/]{1,300})") + "(.{1,300})" if form.endswith("([^/]{1,300})") else form)
 
 
 def _decoded(name: str) -> str:

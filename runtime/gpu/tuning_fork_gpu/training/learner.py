@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,13 @@ from .. import models
 from ..errors import Refusal, bad_request, cannot, conflict
 from ..models import LoraSettings
 from ..protocol.packs import Limits, Pack, PackBody, Scores
-from ..protocol.requests import ScoreRequest, StepRequest
+from ..protocol.requests import (
+    PROTOCOL,
+    START_CHECKPOINT,
+    CheckpointBody,
+    ScoreRequest,
+    StepRequest,
+)
 from . import checkpoints, memory
 from .checkpoints import Saved, State
 from .fitting import Fitting, asks_for_offload
@@ -26,27 +31,10 @@ from .optimizer import AdamW
 from .passes import Columns, Heartbeat, Passes, objective_of
 from .rows import rows_of
 
-PROTOCOL = 1
-START = "start"
-"""The name of the weights the process began with. No checkpoint has it."""
 KEPT_STEPS = 1000
 """Answers to steps are small, and who asks again does so soon."""
 KEPT_MODELS = 2
 """Stored models in memory: a reference is asked for at every step."""
-
-
-@dataclass(frozen=True)
-class CheckpointBody:
-    name: str
-    directory: Path
-    optimizer: bool
-
-
-@dataclass(frozen=True)
-class KnownStep:
-    body: str
-    """sha256."""
-    answer: dict[str, Any]
 
 
 def nothing() -> None:
@@ -57,7 +45,10 @@ class Learner:
     def __init__(self, name: str, directory: Path, model: PreTrainedModel, adapter: Any | None, offload: bool, recompute: bool | None) -> None:
         self.name = name
         self.directory = directory
-        """config.json, tokenizer.json and chat template; with LoRA, of the base model."""
+        """Of the weights it began with."""
+        self.folders = models.lineage(directory)
+        """Where config.json, the tokenizer and a chat template are."""
+        self.tokenizer_sha256 = models.sha256(models.file_of(self.folders, "tokenizer.json"))
         self.model = model
         """In training. With LoRA its layers have the adapters inside."""
         self.adapter = adapter
@@ -66,19 +57,17 @@ class Learner:
         self.dtype = model.dtype
         self.version = 0
         self.durable_version = 0
-        self.notes: list[str] = []
-        attention, notes = models.attention_of(model.config, self.device)
-        self.notes += notes
-        self.passes = Passes(attention, self.device, memory.ON_CPU, self._note)
+        why = models.why_no_trees(model.config)
+        self.notes = [f"This model is trained on linear rows, without shared prefixes: {why}."] if why else []
+        self.passes = Passes("causal" if why else "blocks" if self.device.type == "cuda" else "dense", self.device, memory.ON_CPU, self.notes.append)
         self.optimizer = AdamW(models.trainable(adapter or model), offload)
         self._begun = {name: weight.detach().cpu().clone() for name, weight in self.optimizer.weights.items()} if adapter is not None else None
         self.fitting = Fitting(model, self.passes, self.optimizer, recompute)
-        self._known: dict[str, KnownStep] = {}
-        self._last_step: str | None = None
+        self._done: dict[str, dict[str, Any]] = {}
+        """Steps by their id, the newest last: `State.last_step`."""
         self._checkpoints: dict[str, dict[str, Any]] = {}
         self._stored: dict[Path, PreTrainedModel] = {}
         self._torn: str | None = None
-        self._new_notes: list[str] = []
 
     @classmethod
     def load(
@@ -91,8 +80,9 @@ class Learner:
         """
         directory = models.locate(model)
         on = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        kind = getattr(torch, dtype) if dtype != "auto" else torch.bfloat16 if on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-        loaded = models.load(directory, on, kind)
+        if dtype == "auto":
+            dtype = "bfloat16" if on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+        loaded = models.load(directory, on, getattr(torch, dtype))
         models.check_head(loaded)
         adapter = models.with_lora(loaded, lora, seed) if lora else None
         if offload is None:
@@ -107,7 +97,7 @@ class Learner:
         return {
             "protocol": PROTOCOL, "model": self.name, "directory": str(self.directory), "version": self.version, "durableVersion": self.durable_version,
             "device": device_name(self.device), "dtype": str(self.dtype).removeprefix("torch."), "context": self.limits.context,
-            "parameters": self.model.num_parameters(), "tokenizerSha256": models.tokenizer_sha256(self.directory),
+            "parameters": self.model.num_parameters(), "tokenizerSha256": self.tokenizer_sha256,
             "capabilities": {"trees": self.passes.attention != "causal", "score": True, "sample": True, "checkpoints": True},
             "shape": {
                 "layers": config.num_hidden_layers, "width": config.hidden_size,
@@ -126,7 +116,7 @@ class Learner:
         """Refuses before the first heartbeat. `packs.encode_scores` makes the answer."""
         request = ScoreRequest.parse(body.request)
         packs = body.packs(self.limits)
-        folder = None if request.checkpoint is None else self._folder_of(request.checkpoint)
+        folder = None if request.checkpoint is None else self.folder_of(request.checkpoint)
         self._check_whole()
         heartbeat()
         with self._weights_of(folder) as model:
@@ -135,10 +125,9 @@ class Learner:
     def step(self, body: PackBody, heartbeat: Heartbeat = nothing) -> dict[str, Any]:
         """`StepAnswer` of the wire. Refuses before the first heartbeat; the same body again gets the same answer."""
         request = StepRequest.parse(body.request)
-        known = self._known.get(request.step_id)
-        if known and known.body == body.sha256:
-            return known.answer
-        if known:
+        if done := self._done.get(request.step_id):
+            if done["body"] == body.sha256:
+                return dict(done["answer"])
             raise conflict(
                 f'The step "{request.step_id}" was already made with another body.', "Give each step an id of its own, and send the same bytes when you send it again."
             )
@@ -150,21 +139,20 @@ class Learner:
         packs = body.packs(self.limits)
         check_step(request, packs)
         heartbeat()
-        self._new_notes = []
+        told = len(self.notes)
         metrics = self._updates(request, packs, heartbeat)
         self.version += 1
-        notes = {"notes": self._new_notes} if self._new_notes else {}
-        answer = {"stepId": request.step_id, "version": self.version, "metrics": metrics, **notes}
-        self._remember(request.step_id, KnownStep(body.sha256, answer))
+        answer: dict[str, Any] = {"stepId": request.step_id, "version": self.version, "metrics": metrics}
+        if notes := self.notes[told:]:
+            answer["notes"] = notes
+        self._remember({"stepId": request.step_id, "body": body.sha256, "answer": answer})
         return answer
 
     def save(self, body: CheckpointBody) -> dict[str, Any]:
         """A name may move on to a newer checkpoint; a folder never changes."""
         self._check_whole()
-        known = self._known.get(self._last_step or "")
-        last = {"stepId": self._last_step, "body": known.body, "answer": known.answer} if known else None
-        state = State(self.version, self.optimizer.updates, last)
-        checkpoints.write(body.directory, self.model, self.adapter, self.directory, self.optimizer, state, body.optimizer)
+        state = State(self.version, self.optimizer.updates, next(reversed(self._done.values()), None))
+        checkpoints.write(body.directory, self.adapter or self.model, self.folders, self.optimizer, state, body.optimizer)
         return self._keep(body.name, body.directory, self.version, body.optimizer)
 
     def checkpoints(self) -> list[dict[str, Any]]:
@@ -172,9 +160,9 @@ class Learner:
 
     def load_checkpoint(self, name: str, directory: Path | None) -> dict[str, Any]:
         """What was done after it is undone, and may be done again."""
-        if name == START:
-            self._restore(Saved(State(0, 0, None), self._first_weights(), {}, {}))
-            return {"name": START, "directory": str(self.directory), "version": 0, "optimizer": True}
+        if name == START_CHECKPOINT:
+            self._restore(Saved(State(0, 0, None), self._first_weights(), {}))
+            return {"name": name, "directory": str(self.directory), "version": 0, "optimizer": True}
         known = self._checkpoints.get(name)
         if directory is None and known is None:
             raise Refusal(404, "trainer", f'There is no checkpoint "{name}".', "Name its directory: this process knows only the checkpoints it wrote itself.")
@@ -184,21 +172,14 @@ class Learner:
 
     def _restore(self, saved: Saved) -> None:
         self.optimizer.restore(saved.masters, saved.moments, saved.state.updates)
-        checkpoints.restore_random(saved.random)
         self.version = saved.state.version
         self._torn = None
-        self._known.clear()
-        self._last_step = None
+        self._done.clear()
         if last := saved.state.last_step:
-            self._remember(last["stepId"], KnownStep(last["body"], last["answer"]))
+            self._remember(last)
 
     def _first_weights(self) -> Mapping[str, Tensor]:
         return self._begun or dict(models.load(self.directory, torch.device("cpu"), self.dtype).named_parameters())
-
-    def sampling_model(self) -> PreTrainedModel:
-        """The model in training itself, ready to sample from. Only between steps."""
-        self.model.set_attn_implementation("sdpa")
-        return self.model.eval()
 
     def sampling_copy(self) -> PreTrainedModel:
         """A model with memory of its own, to sample from while steps are made; `refresh` gives it the newest weights."""
@@ -208,15 +189,13 @@ class Learner:
 
     @torch.no_grad()
     def refresh(self, copy: PreTrainedModel) -> None:
-        weights = dict(models.merged(self.model))
-        for name, weight in copy.named_parameters():
-            weight.copy_(weights[name])
+        theirs = dict(copy.named_parameters())
+        for name, weight in models.merged(self.model):
+            theirs[name].copy_(weight)
 
     def stored_model(self, checkpoint: str) -> PreTrainedModel:
-        """A checkpoint by its name, or any model by its folder, to sample from."""
-        model = self._stored_model(self._folder_of(checkpoint))
-        model.set_attn_implementation("sdpa")
-        return model.eval()
+        """A checkpoint by its name, or any model by its folder, with memory of its own."""
+        return self._open(self.folder_of(checkpoint))
 
     def _updates(self, request: StepRequest, packs: Sequence[Pack], heartbeat: Heartbeat) -> dict[str, float | None]:
         began = time.perf_counter()
@@ -257,23 +236,20 @@ class Learner:
         elif self.adapter is not None and folder == self.directory:
             with self.adapter.disable_adapter():
                 yield self.model
-        elif self.adapter is not None and (folder / "adapter_config.json").is_file():
+        elif self.adapter is not None and models.is_alike(folder, self.adapter):
             with models.adapter_of(folder, self.adapter):
                 yield self.model
         else:
-            yield self._stored_model(folder)
-
-    def _stored_model(self, folder: Path) -> PreTrainedModel:
-        model = self._stored.pop(folder, None) or self._open(folder)
-        self._stored[folder] = model
-        if len(self._stored) > KEPT_MODELS:
-            del self._stored[next(iter(self._stored))]
-        return model
+            model = self._stored.pop(folder, None) or self._open(folder)
+            self._stored[folder] = model
+            if len(self._stored) > KEPT_MODELS:
+                del self._stored[next(iter(self._stored))]
+            yield model
 
     def _open(self, folder: Path) -> PreTrainedModel:
         for _ in range(2):
             try:
-                return models.load_stored(folder, self.directory, self.device, self.dtype)
+                return models.load(models.locate(str(folder)), self.device, self.dtype)
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not models.is_out_of_memory(error):
                     raise
@@ -281,21 +257,19 @@ class Learner:
             memory.release(self.device)
         raise cannot(f"The model in {folder} does not fit into memory beside the one in training.", "Train with LoRA: its reference is the model with the adapter switched off.")
 
-    def _folder_of(self, checkpoint: str) -> Path:
-        if checkpoint == START:
+    def folder_of(self, checkpoint: str) -> Path:
+        if checkpoint == START_CHECKPOINT:
             return self.directory
-        known = self._checkpoints.get(checkpoint)
-        if known:
+        if known := self._checkpoints.get(checkpoint):
             return Path(known["directory"])
         if Path(checkpoint).is_absolute():
             return Path(checkpoint)
         raise Refusal(404, "trainer", f'There is no checkpoint "{checkpoint}".', "Give the name of one this process wrote or loaded, or the absolute path of a model directory.")
 
-    def _remember(self, step_id: str, step: KnownStep) -> None:
-        self._known[step_id] = step
-        self._last_step = step_id
-        if len(self._known) > KEPT_STEPS:
-            del self._known[next(iter(self._known))]
+    def _remember(self, step: dict[str, Any]) -> None:
+        self._done[step["stepId"]] = step
+        if len(self._done) > KEPT_STEPS:
+            del self._done[next(iter(self._done))]
 
     def _keep(self, name: str, directory: Path, version: int, optimizer: bool) -> dict[str, Any]:
         kept = {"name": name, "directory": str(directory), "version": version, "optimizer": optimizer}
@@ -307,10 +281,6 @@ class Learner:
     def _check_whole(self) -> None:
         if self._torn:
             raise Refusal(422, "trainer", f"{self._torn} The weights are of no version.", "Load a checkpoint.")
-
-    def _note(self, note: str) -> None:
-        self.notes.append(note)
-        self._new_notes.append(note)
 
 
 def check_step(request: StepRequest, packs: Sequence[Pack]) -> None:

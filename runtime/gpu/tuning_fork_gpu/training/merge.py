@@ -6,33 +6,26 @@
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 from pathlib import Path
 
 import torch
+from transformers import AutoConfig
 
 from ..errors import Refusal
-from ..models import load_stored, locate
-from .checkpoints import COMPANIONS
+from ..models import ADAPTER, lineage, load
+from .checkpoints import appearing, copy_companions
 
 
 def merge(adapter: Path, into: Path) -> None:
-    file = adapter / "adapter_config.json"
-    if not file.is_file():
-        raise SystemExit(f"{adapter} has no adapter_config.json.")
+    if not (adapter / ADAPTER).is_file():
+        raise SystemExit(f"{adapter} has no {ADAPTER}.")
     if into.exists():
         raise SystemExit(f"{into} is there already.")
-    base = locate(json.loads(file.read_text())["base_model_name_or_path"])
-    dtype = "dtype" if "dtype" in (config := json.loads((base / "config.json").read_text())) else "torch_dtype"
-    model = load_stored(adapter, base, torch.device("cpu"), getattr(torch, config.get(dtype) or "float32"))
-    writing = into.parent / f".{into.name}.writing"
-    shutil.rmtree(writing, ignore_errors=True)
-    model.save_pretrained(writing)
-    for name in COMPANIONS:
-        if (base / name).is_file():
-            shutil.copyfile(base / name, writing / name)
-    writing.rename(into)
+    folders = lineage(adapter)
+    model = load(adapter, torch.device("cpu"), AutoConfig.from_pretrained(folders[-1]).dtype or torch.float32)
+    with appearing(into) as folder:
+        model.save_pretrained(folder)
+        copy_companions(folders, folder)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -24,36 +25,36 @@ class Found(NamedTuple):
     metrics: Tensor
 
 
+@dataclass
 class Part:
-    """Of one update."""
+    """Of one update, or of several."""
 
-    def __init__(self) -> None:
-        self.sums = dict.fromkeys(METRICS, 0.0)
-        self.gap = 0.0
-        self.ratio_max = 0.0
-        self.targets = 0
+    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*METRICS, "gap", "targets"), 0.0))
+    ratio_max: float = 0.0
 
     @staticmethod
     def of(found: Sequence[Found]) -> Part:
         part = Part()
         for one in found:
-            for name, value in zip(METRICS, one.metrics.tolist(), strict=True):
-                part.sums[name] += value
-            part.gap += float(one.gap.abs().sum(dtype=torch.float64))
-            part.ratio_max = max(part.ratio_max, float(one.log_ratio.double().exp().max()))
-            part.targets += len(one.at)
+            sums = dict(zip(METRICS, one.metrics.tolist(), strict=True))
+            part.add({**sums, "gap": float(one.gap.abs().sum(dtype=torch.float64)), "targets": len(one.at)}, float(one.log_ratio.double().exp().max()))
         return part
 
+    def add(self, sums: Mapping[str, float], ratio_max: float) -> None:
+        for name, value in sums.items():
+            self.sums[name] += value
+        self.ratio_max = max(self.ratio_max, ratio_max)
 
+
+@dataclass
 class Totals:
     """Of the updates that were applied; `nodes` of all."""
 
-    def __init__(self) -> None:
-        self.whole = Part()
-        self.grad_norm = math.nan
-        self.applied = 0
-        self.skipped = 0
-        self.nodes = 0
+    whole: Part = field(default_factory=Part)
+    grad_norm: float = 0.0
+    applied: int = 0
+    skipped: int = 0
+    nodes: int = 0
 
     def update(self, part: Part, norm: float, done: bool, nodes: int) -> None:
         self.nodes += nodes
@@ -61,29 +62,22 @@ class Totals:
             self.skipped += 1
             return
         self.applied += 1
-        self.whole.targets += part.targets
-        self.whole.gap += part.gap
-        self.whole.ratio_max = max(self.whole.ratio_max, part.ratio_max)
-        self.grad_norm = norm if math.isnan(self.grad_norm) else max(self.grad_norm, norm)
-        for name, value in part.sums.items():
-            self.whole.sums[name] += value
+        self.grad_norm = max(self.grad_norm, norm)
+        self.whole.add(part.sums, part.ratio_max)
 
     def metrics(self, seconds: float) -> dict[str, float | None]:
-        sums, targets = self.whole.sums, self.whole.targets
+        sums, targets = self.whole.sums, int(self.whole.sums["targets"])
 
-        def mean(name: str) -> float:
-            return sums[name] / targets if targets else math.nan
+        def mean(name: str, over: int = targets) -> float:
+            return sums[name] / over if over else math.nan
 
-        def of_update(name: str) -> float:
-            return sums[name] / self.applied if self.applied else math.nan
-
-        values: Mapping[str, float] = {
-            "loss": of_update("loss"), "policyLoss": of_update("policy_loss"),
+        values: dict[str, float] = {
+            "loss": mean("loss", self.applied), "policyLoss": mean("policy_loss", self.applied),
             "kl": mean("kl"), "entropy": mean("entropy"),
             "clipLow": mean("clipped_low"), "clipHigh": mean("clipped_high"), "clipDual": mean("dual_clipped"),
             "ratioMean": mean("ratio"), "ratioMax": self.whole.ratio_max if self.applied else math.nan,
-            "samplerGap": self.whole.gap / targets if targets else math.nan, "importanceMean": mean("importance"),
-            "gradNorm": self.grad_norm, "updates": self.applied + self.skipped, "skipped": self.skipped,
+            "samplerGap": mean("gap"), "importanceMean": mean("importance"),
+            "gradNorm": self.grad_norm if self.applied else math.nan, "updates": self.applied + self.skipped, "skipped": self.skipped,
             "targets": targets, "nodes": self.nodes, "milliseconds": seconds * 1000,
         }  # fmt: skip
         return {name: value if math.isfinite(value) else None for name, value in values.items()}
