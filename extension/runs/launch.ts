@@ -30,6 +30,9 @@ export interface Ended {
   failures: { rollout: string; error: ErrorInfo }[];
 }
 
+/** Its backbone was killed, or crashed. */
+export class LostError extends TuningForkError {}
+
 /** What is quicker than this needs no notification. */
 const QUICK_MS = 1_000;
 const KEPT_FAILURES = 20;
@@ -96,7 +99,7 @@ class Flight {
     }
     const live = this.#live;
     if (lost) {
-      throw new TuningForkError('backbone', vscode.l10n.t('The backbone went away while {0} was going on; finished rollouts are kept.', live.run), {
+      throw new LostError('backbone', vscode.l10n.t('The backbone went away while {0} was going on; finished rollouts are kept.', live.run), {
         next: vscode.l10n.t('Start it again; the log says what happened.'),
       });
     }

@@ -6,7 +6,7 @@ import { asOverrides } from '../discovery/given.ts';
 import { sentenceOf, showError, showPlace } from '../errors.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
-import { launch, type Ended } from './launch.ts';
+import { launch, LostError, type Ended } from './launch.ts';
 import { outputChannel } from './output.ts';
 import { decimal, meanReward, rolloutCount } from './progress-text.ts';
 import { resolveTarget, saveDirty, type ResolvedTarget } from './target.ts';
@@ -21,6 +21,7 @@ export async function runRollouts(studio: Studio, target?: RunTarget | vscode.Ur
   const asked: RunTarget = target instanceof vscode.Uri ? {} : target ?? {};
   await saveDirty(project);
   const scope = vscode.Uri.file(conf);
+  const again = { title: vscode.l10n.t('Run Rollouts'), run: () => execute('tuningFork.runRollouts', { ...asked, conf, workflow: found.workflow }) };
   const ended = await launch(studio, {
     project,
     request: {
@@ -33,7 +34,11 @@ export async function runRollouts(studio: Studio, target?: RunTarget | vscode.Ur
     onEvent: (event) => {
       if (event.type === 'started') void execute('tuningFork.showRun', event.dir, true);
     },
+  }).catch((error: unknown) => {
+    if (!(error instanceof LostError)) throw error;
+    void showError(studio, error, [again]);
   });
+  if (ended === undefined) return undefined;
   void tellEnd(studio, ended);
   return ended;
 }

@@ -8,6 +8,8 @@ import type { RunsTree } from './runs/tree.ts';
 import type { Node as WorkflowsNode, WorkflowsTree } from './workflows.ts';
 
 const FILTERED = 'tuningFork.runsFiltered';
+/** Something here can be run: buttons that do so have a sense. */
+const HAS_WORKFLOWS = 'tuningFork.hasWorkflows';
 /** Somebody has seen the view "Runs" in this workspace. */
 const SEEN = 'tuningFork.runsSeen';
 
@@ -22,6 +24,9 @@ export function registerViews(studio: Studio): void {
       if (runs.loaded !== undefined) runs.loaded.visible = visible;
     }),
   );
+
+  const tellWorkflows = (): void => void vscode.commands.executeCommand('setContext', HAS_WORKFLOWS, studio.discovery.workflows.length + studio.discovery.configs.length > 0);
+  studio.context.subscriptions.push(studio.discovery.onDidChange(tellWorkflows));
 
   const filter = async (text: string): Promise<void> => {
     const tree = await runs.provider();

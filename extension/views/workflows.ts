@@ -23,6 +23,8 @@ interface WorkflowNode extends RunTarget {
 interface ConfigNode extends RunTarget {
   kind: 'config';
   conf: string;
+  /** The workflow it names in a file that is there. */
+  missing?: FoundConfig['workflow'];
   parent: WorkflowNode | undefined;
 }
 
@@ -100,7 +102,7 @@ export class WorkflowsTree implements vscode.TreeDataProvider<Node>, vscode.Disp
     workflows.sort((a, b) => a.workflow.className.localeCompare(b.workflow.className) || a.workflow.file.localeCompare(b.workflow.file));
     // A configuration whose class is nowhere to be found is not hidden with it.
     const used = new Set(workflows.flatMap(({ configs }) => configs.map(({ file }) => file)));
-    return [...workflows, ...discovery.configs.filter(({ file }) => !used.has(file)).map((config): ConfigNode => ({ kind: 'config', conf: config.file, parent: undefined }))];
+    return [...workflows, ...discovery.configs.filter(({ file }) => !used.has(file)).map(({ file, workflow }): ConfigNode => ({ kind: 'config', conf: file, missing: workflow, parent: undefined }))];
   }
 
   async #lastRun({ configs }: WorkflowNode): Promise<{ dir: string; info: RunInfo } | undefined> {
@@ -122,14 +124,15 @@ function workflowItem({ workflow: { className, file, line }, configs }: Workflow
   return item;
 }
 
-function configItem({ conf, parent }: ConfigNode): vscode.TreeItem {
+function configItem({ conf, parent, missing }: ConfigNode): vscode.TreeItem {
   const item = new vscode.TreeItem(basename(conf));
   item.id = `${parent === undefined ? '' : `${parent.workflow.file} ${parent.workflow.className} `}${conf}`;
-  item.description = parent === undefined ? vscode.l10n.t('its workflow was not found') : dirname(conf) === dirname(parent.workflow.file) ? '' : vscode.workspace.asRelativePath(dirname(conf));
+  item.description = parent === undefined ? missing === undefined ? vscode.l10n.t('its workflow was not found') : vscode.l10n.t('{0} was not found in {1}', missing.className, basename(missing.file)) : dirname(conf) === dirname(parent.workflow.file) ? '' : vscode.workspace.asRelativePath(dirname(conf));
   item.iconPath = parent === undefined ? new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground')) : new vscode.ThemeIcon('settings');
   item.contextValue = parent === undefined ? 'config.orphan' : 'config';
   item.tooltip = conf;
-  item.command = openAt(conf, 0);
+  // What keeps it from being found is marked there.
+  item.command = openAt(missing?.file ?? conf, 0);
   return item;
 }
 
