@@ -5,13 +5,13 @@ import { startGateway, type Gateway } from '../gateway/server.ts';
 import { endOrphans } from './orphans.ts';
 import { PolicyCache } from './policies.ts';
 import { Rejudge } from './rejudge.ts';
-import type { BackboneRun } from './base-run.ts';
+import type { BaseRun, Host } from './base-run.ts';
 import { Run } from './run.ts';
 import { Scorer } from './score.ts';
 import { TrainingRun } from './training.ts';
 import { WorkerProcess } from './worker-process.ts';
 
-const KINDS: Record<StartRun['kind'], { prepare(request: StartRun, backbone: Backbone): Promise<BackboneRun> }> = {
+const KINDS: Record<StartRun['kind'], { prepare(request: StartRun, host: Host): Promise<BaseRun> }> = {
   rollout: Run, check: Run, replay: Run, test: Run, rejudge: Rejudge, training: TrainingRun,
 };
 
@@ -21,14 +21,14 @@ const KEPT_RUNS = 20;
 const STOP_MS = 10_000;
 
 /** Everything of one project but user code and weight updates. */
-export class Backbone {
+export class Backbone implements Host {
   readonly project: string;
   readonly policies = new PolicyCache();
   readonly gateway: Gateway;
   readonly scorer = new Scorer();
   /** Called when the last run has ended. */
   onIdle: () => void = () => {};
-  private readonly runs = new Map<string, BackboneRun>();
+  private readonly runs = new Map<string, BaseRun>();
   private readonly started = Date.now();
   private readonly version: string;
   private readonly quit: () => void;
@@ -56,7 +56,6 @@ export class Backbone {
     return [...this.runs.values()].some((run) => run.running);
   }
 
-  /** No other run goes on. */
   isAlone(id: string): boolean {
     return [...this.runs.values()].every((run) => run.id === id || !run.running);
   }
@@ -78,7 +77,7 @@ export class Backbone {
     return { run: run.id, dir: run.dir };
   }
 
-  run(id: string): BackboneRun {
+  run(id: string): BaseRun {
     const run = this.runs.get(id);
     if (run === undefined) throw new TuningForkError('usage', `There is no run ${id} here.`, { next: '"tuning-fork runs list" shows the stored ones.' });
     return run;

@@ -1,57 +1,49 @@
-/** What every run of rollouts has: a trace, events, and rollouts that a client can look into while they go on. */
-import type { CallDecision, RunEvent, RunProgress, RunStatus } from '../protocol/backbone.ts';
+/** What every run has: a trace, events, figures, and an end. */
+import type { Gateway } from '../gateway/server.ts';
+import type { CallDecision, RunEvent, RunStatus } from '../protocol/backbone.ts';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { Stopped, StopPoint } from '../protocol/stops.ts';
-import type { ProcessStamp, RunInfo } from '../protocol/trace.ts';
-import type { Backbone } from './backbone.ts';
+import type { RunInfo } from '../protocol/trace.ts';
+import type { RunWriter } from '../trace/writer.ts';
 import { EventLog } from './events.ts';
-import type { Prepared } from './prepare.ts';
-import { emptyProgress } from './progress.ts';
-import { Rollouts } from './rollouts.ts';
+import type { PolicyCache } from './policies.ts';
+import { Progress } from './progress.ts';
+import type { WorkerProcess } from './worker-process.ts';
 
-/** What a client can do with a run, whatever kind it is. */
-export interface BackboneRun {
-  readonly id: string;
-  readonly dir: string;
-  readonly done: Promise<void>;
-  readonly running: boolean;
-  status(): RunStatus;
-  subscribe(listener: (event: RunEvent) => void, since: number): () => void;
-  cancel(rollout?: string): Promise<void>;
-  hold(rollout: string): void;
-  setStops(stops: StopPoint[]): void;
-  stopped(rollout?: string): Stopped[];
-  release(rollout: string, decision?: CallDecision, step?: boolean): void;
-  pause(paused: boolean): void;
-  checkpoint(): Promise<void>;
+/** Where runs are: what they share. */
+export interface Host {
+  readonly project: string;
+  readonly gateway: Gateway;
+  readonly policies: PolicyCache;
+  takeSpare(): WorkerProcess | undefined;
+  /** No other run goes on. */
+  isAlone(run: string): boolean;
 }
 
-export abstract class BaseRun implements BackboneRun {
+export interface RunParts {
+  writer: RunWriter;
+  secrets: readonly string[];
+  warnings: readonly ErrorInfo[];
+}
+
+export abstract class BaseRun {
   readonly id: string;
   readonly dir: string;
   readonly done: Promise<void>;
-  protected readonly backbone: Backbone;
-  protected readonly prepared: Prepared;
+  protected readonly writer: RunWriter;
   protected readonly events: EventLog;
-  protected readonly rollouts: Rollouts;
-  protected readonly progress: RunProgress = emptyProgress();
-  readonly #started = performance.now();
+  protected readonly progress: Progress;
   #running = true;
 
-  protected constructor(prepared: Prepared, backbone: Backbone) {
-    const { writer } = prepared;
-    this.prepared = prepared;
-    this.backbone = backbone;
-    this.id = writer.info.run;
-    this.dir = writer.dir;
-    this.events = new EventLog(this.id, prepared.secrets);
-    this.progress.planned = writer.info.planned;
-    this.events.emit({ type: 'started', info: writer.info, dir: this.dir });
-    for (const notice of prepared.config.warnings) this.events.emit({ type: 'notice', level: 'warning', notice });
-    this.rollouts = new Rollouts({
-      prepared, writer, gateway: backbone.gateway, events: this.events, progress: this.progress, spare: backbone.takeSpare(),
-      changed: (workers) => void this.update({ workers: [...workers, ...this.others] }),
-    });
+  protected constructor({ writer, secrets, warnings }: RunParts) {
+    const { info, dir } = writer;
+    this.writer = writer;
+    this.id = info.run;
+    this.dir = dir;
+    this.events = new EventLog(this.id, secrets);
+    this.progress = new Progress(this.events, info.planned);
+    this.events.emit({ type: 'started', info, dir });
+    for (const notice of warnings) this.events.emit({ type: 'notice', level: 'warning', notice });
     // Later, once the fields of the class that extends this one are there.
     this.done = Promise.resolve().then(() => this.#go()).finally(() => void (this.#running = false));
   }
@@ -61,7 +53,7 @@ export abstract class BaseRun implements BackboneRun {
   }
 
   status(): RunStatus {
-    return { run: this.id, dir: this.dir, info: this.prepared.writer.info, progress: { ...this.progress }, elapsed: performance.now() - this.#started, seq: this.events.seq };
+    return { run: this.id, dir: this.dir, info: this.writer.info, progress: { ...this.progress.figures }, elapsed: this.progress.elapsed, seq: this.events.seq };
   }
 
   subscribe(listener: (event: RunEvent) => void, since: number): () => void {
@@ -69,56 +61,44 @@ export abstract class BaseRun implements BackboneRun {
   }
 
   /** The whole run, or one of its rollouts. Resolves once nothing of it runs any more. */
-  async cancel(rollout?: string): Promise<void> {
+  async cancel(_rollout?: string): Promise<void> {
     if (!this.#running) return;
-    if (rollout !== undefined) return this.rollouts.cancel(rollout);
     await this.stop();
     await this.done;
   }
 
-  hold(rollout: string): void {
-    this.rollouts.hold(rollout);
-  }
-
-  setStops(stops: StopPoint[]): void {
-    this.rollouts.holding.setStops(stops);
-  }
-
-  stopped(rollout?: string): Stopped[] {
-    return this.rollouts.holding.stopped(rollout);
-  }
-
-  release(rollout: string, decision?: CallDecision, step?: boolean): void {
-    this.rollouts.holding.release(rollout, decision, step);
+  /** Where no rollout goes on, none can be held. */
+  hold(_rollout: string): void {}
+  setStops(_stops: StopPoint[]): void {}
+  release(_rollout: string, _decision?: CallDecision, _step?: boolean): void {}
+  stopped(_rollout?: string): Stopped[] {
+    return [];
   }
 
   pause(_paused: boolean): void {
-    throw noTraining('paused', this.prepared.writer.info);
+    throw this.#noTraining('paused');
   }
 
   async checkpoint(): Promise<void> {
-    throw noTraining('saved', this.prepared.writer.info);
+    throw this.#noTraining('saved');
   }
 
   /** Does the work. True: it ended before its end, because it was told to. */
   protected abstract work(): Promise<boolean>;
   protected abstract stop(): Promise<void>;
-
-  /** After the last rollout. */
-  protected async closed(): Promise<void> {}
-
-  /** Processes of the run beside its workers. */
-  protected get others(): ProcessStamp[] {
-    return [];
-  }
+  /** After the work, however it ended. */
+  protected abstract closed(): Promise<void>;
 
   protected async update(patch: Partial<RunInfo>): Promise<void> {
     // What can't be written here can't be written there either, where it ends the run.
-    await this.prepared.writer.updateRun(patch).catch(() => {});
+    await this.writer.updateRun(patch).catch(() => {});
+  }
+
+  #noTraining(what: 'paused' | 'saved'): TuningForkError {
+    return new TuningForkError('usage', `Run ${this.id} is a ${this.writer.info.kind}; only a training can be ${what}.`, { next: '"tuning-fork runs list" shows the trainings.' });
   }
 
   async #go(): Promise<void> {
-    const { writer } = this.prepared;
     let failure: ErrorInfo | undefined;
     let stopped = false;
     try {
@@ -126,19 +106,14 @@ export abstract class BaseRun implements BackboneRun {
     } catch (error) {
       failure = errorInfo(error);
     }
-    await this.rollouts.close();
     await this.closed();
     const state = failure !== undefined ? 'failed' : stopped ? 'cancelled' : 'finished';
     try {
-      await writer.updateRun({ state, finished: new Date().toISOString(), workers: [], ...(failure && { error: failure }) });
-      await writer.close();
+      await this.writer.updateRun({ state, finished: new Date().toISOString(), workers: [], ...(failure && { error: failure }) });
+      await this.writer.close();
     } catch (error) {
       failure ??= errorInfo(error, 'trace');
     }
     this.events.emit({ type: 'finished', state, error: failure });
   }
-}
-
-export function noTraining(what: 'paused' | 'saved', { run, kind }: Pick<RunInfo, 'run' | 'kind'>): TuningForkError {
-  return new TuningForkError('usage', `Run ${run} is a ${kind}; only a training can be ${what}.`, { next: '"tuning-fork runs list" shows the trainings.' });
 }

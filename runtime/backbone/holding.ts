@@ -1,20 +1,20 @@
 /** What people ask of a run's rollouts while they go on: to stand still, where to, and to go on. */
 import type { RolloutClock } from '../gateway/clock.ts';
-import type { CallDecision, RunProgress, StartRun } from '../protocol/backbone.ts';
+import type { CallDecision, StartRun } from '../protocol/backbone.ts';
 import { TuningForkError, type Place } from '../protocol/errors.ts';
 import type { Stopped, StopPoint } from '../protocol/stops.ts';
 import type { FromWorker } from '../protocol/worker.ts';
 import type { EventLog } from './events.ts';
 import { Hold, type Asked } from './hold.ts';
 import type { Job } from './jobs.ts';
+import type { Progress } from './progress.ts';
 import { StopPoints } from './stops.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
-export interface HoldingOptions {
+interface HoldingOptions {
   request: Pick<StartRun, 'inspect' | 'stops' | 'stopOnEntry'>;
   events: EventLog;
-  progress: RunProgress;
-  tellProgress(): void;
+  progress: Progress;
 }
 
 interface Open {
@@ -48,19 +48,17 @@ export class Holding {
   }
 
   begin({ place: { rollout, taskId, sample }, attempt }: Job, worker: WorkerProcess, clock: RolloutClock): Hold {
-    const { events, progress, tellProgress } = this.#options;
+    const { events, progress } = this.#options;
     const hold = new Hold({
       about: { rollout, attempt, task: taskId, sample }, clock, points: this.#points,
       asked: this.#beforeStart.delete(rollout) ? 'anything' : this.#entry,
       onHeld: (stop) => {
-        progress.held++;
+        progress.change({ held: 1 });
         events.emit({ type: 'held', stop });
-        tellProgress();
       },
       onReleased: () => {
-        progress.held--;
+        progress.change({ held: -1 });
         events.emit({ type: 'released', rollout });
-        tellProgress();
       },
       stepInto: (place) => this.#aim(worker, { rollout, attempt, place }),
     });

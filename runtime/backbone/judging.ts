@@ -1,7 +1,7 @@
 import type { ResolvedJudge } from '../judges/resolve.ts';
-import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
+import { fromErrorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import type { OutputData, Task, Verdict } from '../protocol/task.ts';
-import type { FromWorker } from '../protocol/worker.ts';
+import type { FromWorker, WorkerLoad } from '../protocol/worker.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 export interface Graded {
@@ -11,7 +11,7 @@ export interface Graded {
 }
 
 /** What is to be graded, and where the user's judge would run. */
-export interface Gradable {
+interface Gradable {
   key: string;
   task: Task;
   output: OutputData;
@@ -49,5 +49,14 @@ export class Judging {
     if (verdict !== undefined) waiting?.resolve(verdict);
     else waiting?.reject(fromErrorInfo(error ?? { code: 'judge', message: 'The judge gave no answer.' }));
   }
+
+  /** Nobody waits for its verdict any more. */
+  forget(key: string): void {
+    this.#waiting.delete(key);
+  }
 }
 
+/** A rollout whose judge failed can be judged again; what a workflow itself does wrong is another matter. */
+export function ofJudge(error: ErrorInfo, { judge }: Pick<WorkerLoad, 'judge'>): ErrorInfo {
+  return { ...error, code: 'judge', message: error.message.replace(/^The workflow /, 'The judge '), where: error.where ?? (judge && { file: judge.file }) };
+}

@@ -2,23 +2,20 @@
 import { resolve } from 'node:path';
 import { splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
-import type { RunProgress, RunStatus, RunEvent, StartRun } from '../protocol/backbone.ts';
+import type { StartRun } from '../protocol/backbone.ts';
 import { errorInfo, fromErrorInfo, type ErrorCode, type ErrorInfo } from '../protocol/errors.ts';
 import { smallDrive } from '../protocol/paths.ts';
 import type { OutputData } from '../protocol/task.ts';
 import type { RolloutRecord } from '../protocol/trace.ts';
 import { openRunReader, type RunReader } from '../trace/index.ts';
-import { createRun, type RunWriter } from '../trace/writer.ts';
-import type { Backbone } from './backbone.ts';
-import { Crew, type CrewOptions } from './crew.ts';
-import { EventLog } from './events.ts';
-import { keyOf, taskOf } from './jobs.ts';
-import { Judging } from './judging.ts';
-import { endOrphans } from './orphans.ts';
+import { createRun } from '../trace/writer.ts';
 import { loadRunConfig } from './asked.ts';
+import { BaseRun, type Host, type RunParts } from './base-run.ts';
+import { Crew, type CrewOptions } from './crew.ts';
+import { keyOf, taskOf } from './jobs.ts';
+import { Judging, ofJudge } from './judging.ts';
+import { endOrphans } from './orphans.ts';
 import { claimName, runsRoot, secretsOf, workerLoad } from './prepare.ts';
-import { countEntry, emptyProgress } from './progress.ts';
-import { noTraining, type BackboneRun } from './base-run.ts';
 import { rejudgedHashes } from './sources.ts';
 import { stampOf } from './stamp.ts';
 
@@ -27,109 +24,67 @@ const OF_JUDGES = new Set<ErrorCode>(['judge', 'reward', 'data']);
 
 const SEALED_AT_ONCE = 32;
 
-interface RejudgeParts {
+interface RejudgeParts extends RunParts {
   reader: RunReader;
-  writer: RunWriter;
   judge: ResolvedJudge;
-  secrets: string[];
   /** Milliseconds the judge may take for one rollout; null while a debugger may stop it. */
   timeout: number | null;
   /** For a judge of the user's own. */
   crew: Pick<CrewOptions, 'load' | 'workers' | 'concurrency' | 'memory' | 'spare'> | undefined;
 }
 
-export class Rejudge implements BackboneRun {
-  readonly id: string;
-  readonly dir: string;
-  readonly done: Promise<void>;
-  running = true;
-  #cancelled = false;
-  readonly #writer: RunWriter;
+export class Rejudge extends BaseRun {
   readonly #reader: RunReader;
   readonly #judging: Judging;
   readonly #timeout: number | null;
   readonly #judgeFile: string | undefined;
   readonly #crew: Crew | undefined;
-  readonly #events: EventLog;
-  readonly #progress: RunProgress = emptyProgress();
-  readonly #started = performance.now();
+  #cancelled = false;
   #crashed: (error: ErrorInfo) => void = () => {};
 
-  static async prepare(request: StartRun, backbone: Backbone): Promise<Rejudge> {
+  static async prepare(request: StartRun, host: Host): Promise<Rejudge> {
     const config = await loadRunConfig(request);
     const reader = await openRunReader(smallDrive(resolve(request.cwd, request.rejudge!.dir)));
     const judge = judgeOf(config, splitTarget(config.config.rollout.user_workflow).className);
     const { project_name: project, experiment_name: experiment, rollout: { timeout, worker_memory: memory } } = config.config;
-    const load = judge.kind === 'user' ? workerLoad(config, judge, request, backbone.project) : undefined;
+    const load = judge.kind === 'user' ? workerLoad(config, judge, request, host.project) : undefined;
     const { workflow, policy, tokenizer } = reader.info;
     const secrets = secretsOf(config, request.env);
-    const root = runsRoot(backbone.project, config);
+    const root = runsRoot(host.project, config);
     await endOrphans(root);
     const writer = await createRun(root, {
       project, experiment, kind: 'rejudge', conf: config.file, config: config.shown, workflow, policy, tokenizer,
       planned: reader.count, source: reader.dir, files: load === undefined ? reader.info.files : await rejudgedHashes(reader.info, load), backbone: stampOf(process.pid), workers: [],
     }, { secrets, claim: claimName });
-    return new Rejudge({ reader, writer, judge, secrets, timeout: request.inspect ? null : timeout * 1_000, crew: load && { load: { ...load, judgeOnly: true }, workers: 1, concurrency: 1, memory, spare: backbone.takeSpare() } });
+    return new Rejudge({ reader, writer, judge, secrets, warnings: config.warnings, timeout: request.inspect ? null : timeout * 1_000, crew: load && { load: { ...load, judgeOnly: true }, workers: 1, concurrency: 1, memory, spare: host.takeSpare() } });
   }
 
-  private constructor({ reader, writer, judge, secrets, timeout, crew }: RejudgeParts) {
+  private constructor({ reader, judge, timeout, crew, ...parts }: RejudgeParts) {
+    super(parts);
     this.#reader = reader;
-    this.#writer = writer;
     this.#judging = new Judging(judge);
     this.#timeout = timeout;
     this.#judgeFile = crew?.load.judge?.file;
-    this.id = writer.info.run;
-    this.dir = writer.dir;
-    this.#events = new EventLog(this.id, secrets);
-    this.#progress.planned = reader.count;
     this.#crew = crew && new Crew({
       ...crew,
       message: (message) => {
         if (message.type === 'judged') this.#judging.receive(`${message.rollout}/${message.attempt}`, message);
-        if (message.type === 'inspector') this.#events.emit({ type: 'inspector', url: message.url, pid: message.pid });
-        if (message.type === 'log') this.#events.emit({ type: 'log', rollout: message.rollout, stream: message.stream, text: message.text });
+        if (message.type === 'inspector') this.events.emit({ type: 'inspector', url: message.url, pid: message.pid });
+        if (message.type === 'log') this.events.emit({ type: 'log', rollout: message.rollout, stream: message.stream, text: message.text });
       },
-      lost: (_key, { error }) => this.#crashed({ ...error, code: 'judge', message: error.message.replace(/^The workflow /, 'The judge ') }),
+      lost: (_key, { error }) => this.#crashed(ofJudge(error, crew.load)),
       broken: (error) => this.#crashed(errorInfo(error)),
-      changed: (workers) => void writer.updateRun({ workers }).catch(() => {}),
+      changed: (workers) => void this.update({ workers }),
     });
-    this.#events.emit({ type: 'started', info: writer.info, dir: this.dir });
-    this.done = this.#go().finally(() => void (this.running = false));
   }
 
-  status(): RunStatus {
-    return { run: this.id, dir: this.dir, info: this.#writer.info, progress: { ...this.#progress }, elapsed: performance.now() - this.#started, seq: this.#events.seq };
-  }
-
-  subscribe(listener: (event: RunEvent) => void, since: number): () => void {
-    return this.#events.subscribe(listener, since);
-  }
-
-  async cancel(): Promise<void> {
+  protected override async stop(): Promise<void> {
     this.#cancelled = true;
     this.#crashed({ code: 'rollout-cancelled', message: 'Cancelled.' });
     this.#crew?.kill();
-    await this.done;
   }
 
-  /** No rollout goes on that could be held. */
-  hold(): void {}
-  setStops(): void {}
-  release(): void {}
-  stopped(): [] {
-    return [];
-  }
-
-  pause(): void {
-    throw noTraining('paused', this.#writer.info);
-  }
-
-  async checkpoint(): Promise<void> {
-    throw noTraining('saved', this.#writer.info);
-  }
-
-  async #go(): Promise<void> {
-    let failure: ErrorInfo | undefined;
+  protected override async work(): Promise<boolean> {
     const sealing = new Set<Promise<void>>();
     try {
       await this.#crew?.start();
@@ -144,22 +99,24 @@ export class Rejudge implements BackboneRun {
       }
       await Promise.all(sealing);
     } catch (error) {
-      if (!this.#cancelled) failure = errorInfo(error);
+      // What breaks because it was cancelled is no failure.
+      if (!this.#cancelled) throw error;
+    } finally {
+      await Promise.allSettled(sealing);
     }
-    await Promise.allSettled(sealing);
+    return this.#cancelled;
+  }
+
+  protected override async closed(): Promise<void> {
     this.#crew?.stop();
-    const state = this.#cancelled ? 'cancelled' : failure === undefined ? 'finished' : 'failed';
-    await this.#writer.updateRun({ state, finished: new Date().toISOString(), workers: [], ...(failure && { error: failure }) }).catch(() => {});
-    await this.#writer.close().catch((error: unknown) => void (failure ??= errorInfo(error, 'trace')));
-    this.#events.emit({ type: 'progress', progress: { ...this.#progress }, elapsed: performance.now() - this.#started });
-    this.#events.emit({ type: 'finished', state, error: failure });
+    this.progress.end();
   }
 
   /** The disk takes longer than most judges do, so the next is graded meanwhile. */
   async #seal(record: RolloutRecord): Promise<void> {
-    const entry = await this.#writer.seal(record);
-    countEntry(this.#progress, entry);
-    this.#events.emit({ type: 'rollout-finished', entry, error: record.error });
+    const entry = await this.writer.seal(record);
+    this.progress.count(entry);
+    this.events.emit({ type: 'rollout-finished', entry, error: record.error });
   }
 
   /** Only what a judge gave, or failed to give, is graded anew: a workflow's own reward and a failed rollout stay. */

@@ -1,17 +1,17 @@
 /** Rollouts of many tasks, once; also a replay and a check's dry rollout. */
 import type { Policy } from '../policy/policy.ts';
 import type { StartRun } from '../protocol/backbone.ts';
-import type { Backbone } from './backbone.ts';
-import { BaseRun } from './base-run.ts';
+import type { Host } from './base-run.ts';
 import { prepareRun } from './prepare.ts';
+import { RolloutsRun } from './rollouts-run.ts';
 import { keepTokenizer } from './tokenizers.ts';
 
-export class Run extends BaseRun {
+export class Run extends RolloutsRun {
   #cancelled = false;
 
   /** Everything that can be wrong before anything runs is told by this promise, as one error. */
-  static async prepare(request: StartRun, backbone: Backbone): Promise<Run> {
-    return new Run(await prepareRun(request, backbone.project), backbone);
+  static async prepare(request: StartRun, host: Host): Promise<Run> {
+    return new Run(await prepareRun(request, host.project), host);
   }
 
   protected override async stop(): Promise<void> {
@@ -24,7 +24,7 @@ export class Run extends BaseRun {
       const model = await Promise.race([this.#load(), this.rollouts.stopped()]);
       if (model !== undefined) {
         const { door, jobs, openDefault } = this.prepared;
-        await this.rollouts.run(jobs(), { model, door, openDefault: (name) => openDefault(this.backbone.policies, name) });
+        await this.rollouts.run(jobs(), { model, door, openDefault: (name) => openDefault(this.host.policies, name) });
       }
     } catch (error) {
       // What breaks because it was cancelled is no failure.
@@ -37,7 +37,7 @@ export class Run extends BaseRun {
   async #load(): Promise<Policy> {
     const opening = performance.now();
     const [model, workflow] = await Promise.all([
-      this.prepared.openModel(this.backbone.policies).then((policy) => {
+      this.prepared.openModel(this.host.policies).then((policy) => {
         this.events.emit({ type: 'model-ready', label: policy.label, milliseconds: performance.now() - opening });
         return policy;
       }),

@@ -6,7 +6,7 @@ import { errorInfo, TuningForkError } from '../protocol/errors.ts';
 import { checkParams, isMethod } from '../protocol/requests.ts';
 import type { Backbone } from './backbone.ts';
 import { onJsonLines, sendLine } from './lines.ts';
-import type { BackboneRun } from './base-run.ts';
+import type { BaseRun } from './base-run.ts';
 import { listTasks } from './tasks.ts';
 
 /** A client that doesn't read must not fill our memory; calls, progress and output are dropped for it first. */
@@ -150,7 +150,7 @@ class Connection {
   };
 
   /** The answer goes out before the events, so that a client can draw its frame first. */
-  private subscribe(run: BackboneRun, since: number): void {
+  private subscribe(run: BaseRun, since: number): void {
     this.subscriptions.get(run.id)?.();
     let unsubscribe = (): void => clearImmediate(soon);
     const soon = setImmediate(() => void (unsubscribe = run.subscribe((event) => this.tell(event), since)));

@@ -22,14 +22,14 @@ import type { CollectBatch } from '../training/options.ts';
 import { readTrainingState } from '../training/state.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { asBegun } from './asked.ts';
-import type { Backbone } from './backbone.ts';
-import { BaseRun } from './base-run.ts';
+import type { Host } from './base-run.ts';
 import type { Job } from './jobs.ts';
 import { prepareRun, type Prepared } from './prepare.ts';
+import { RolloutsRun } from './rollouts-run.ts';
 import { keepTokenizer } from './tokenizers.ts';
 import { trainerPlan, type TrainerPlan } from './trainers.ts';
 
-export class TrainingRun extends BaseRun {
+export class TrainingRun extends RolloutsRun {
   readonly #stop = new AbortController();
   readonly #control = new TrainingControl((paused) => this.events.emit({ type: 'paused', paused }));
   readonly #request: StartRun;
@@ -41,15 +41,15 @@ export class TrainingRun extends BaseRun {
   #logged: Promise<unknown> = Promise.resolve();
   readonly #told = new Set<string>();
 
-  static async prepare(request: StartRun, backbone: Backbone): Promise<TrainingRun> {
+  static async prepare(request: StartRun, host: Host): Promise<TrainingRun> {
     const asked = await asBegun(request);
     let plan: TrainerPlan | undefined;
-    const prepared = await prepareRun(asked, backbone.project, (config) => void (plan = trainerPlan(asked, config, backbone.policies)));
-    return new TrainingRun(asked, prepared, backbone, plan!);
+    const prepared = await prepareRun(asked, host.project, (config) => void (plan = trainerPlan(asked, config, host.policies)));
+    return new TrainingRun(asked, prepared, host, plan!);
   }
 
-  private constructor(request: StartRun, prepared: Prepared, backbone: Backbone, plan: TrainerPlan) {
-    super(prepared, backbone);
+  private constructor(request: StartRun, prepared: Prepared, host: Host, plan: TrainerPlan) {
+    super(prepared, host);
     this.#request = request;
     this.#plan = plan;
   }
@@ -79,6 +79,7 @@ export class TrainingRun extends BaseRun {
   }
 
   protected override async closed(): Promise<void> {
+    await super.closed();
     await this.#trainer?.stop();
   }
 
@@ -134,7 +135,7 @@ export class TrainingRun extends BaseRun {
     // One that has only fallen silent still holds the memory that the next one needs.
     this.#trainer?.kill();
     this.#trainer = await this.#plan.open({
-      threads: this.#threads, patient: again, alone: this.backbone.isAlone(this.id), signal: this.#stop.signal,
+      threads: this.#threads, patient: again, alone: this.host.isAlone(this.id), signal: this.#stop.signal,
       progress: (text) => this.events.emit({ type: 'trainer', text }),
       notice: (notice) => this.#tell(notice.code === 'trainer' ? 'info' : 'warning', notice),
       log: (text) => this.#log(text),
@@ -178,13 +179,13 @@ export class TrainingRun extends BaseRun {
 
   async #collect({ split, rollouts, checkpoint, signal, recover }: CollectBatch, policy: TokenPolicy): Promise<RolloutRecord[]> {
     const { door, openDefault } = this.prepared;
-    const { policies } = this.backbone;
+    const { policies } = this.host;
     const records: RolloutRecord[] = [];
     const model = checkpoint === undefined ? policy : await trainerPolicy(() => this.#trainer!.address, { label: policy.label, checkpoint, directory: this.#files });
     const begun = new Map(this.prepared.writer.recovered.map(({ place, attempt }) => [place.rollout, attempt]));
     const repeats = Map.groupBy(rollouts, ({ place }) => place.taskIndex);
     const run = this.id;
-    this.progress.planned += rollouts.length;
+    this.progress.change({ planned: rollouts.length });
     async function* jobs(): AsyncGenerator<Job> {
       for (const { place, task, sampling } of rollouts) {
         if (signal.aborted) return;
