@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, rename, stat } from 'node:fs/promises';
+import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { patientRename } from '../trace/replace.ts';
 
 /** A trace stores ids; whoever shows them needs the vocabulary they came from, also when the model has moved. Kept once for all runs. */
 export function tokenizerFolder(runsRoot: string, sha256: string): string {
@@ -15,5 +16,5 @@ export async function keepTokenizer(runsRoot: string, sha256: string, modelFolde
   // Under a name of its own: several runs may begin at once.
   const copy = `${file}.${randomUUID()}`;
   await copyFile(join(modelFolder, 'tokenizer.json'), copy);
-  await rename(copy, file);
+  await patientRename(copy, file);
 }

@@ -1,7 +1,7 @@
 /** A run, or some of its rollouts, as a file for other tools. One rollout is read at a time; what waits to be written is bounded. */
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TuningForkError } from '../protocol/errors.ts';
@@ -9,6 +9,7 @@ import { fileError, isMissing } from './errors.ts';
 import { csv, jsonLines, type Encoder } from './export-lines.ts';
 import { rolloutTable, tokenTable, type Cell, type Column, type Known } from './export-tables.ts';
 import type { RunReader } from './reader.ts';
+import { patientRename } from './replace.ts';
 
 export const EXPORT_FORMATS = ['parquet', 'csv', 'jsonl'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
@@ -53,7 +54,7 @@ async function writeWhole(source: Readable, file: string, options: ExportOptions
   try {
     await pipeline(source, createWriteStream(part), { signal: options.signal });
     await refuseToReplace(file, options);
-    await rename(part, file);
+    await patientRename(part, file);
   } catch (error) {
     await rm(part, { force: true });
     options.signal?.throwIfAborted();

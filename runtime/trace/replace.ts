@@ -14,15 +14,21 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
   await patientRename(temporary, path);
 }
 
-/** Windows refuses to replace a file that somebody reads just now. */
-async function patientRename(from: string, to: string): Promise<void> {
+const MOST_TRIES = 30;
+
+/** Windows refuses to replace a file that somebody reads just now, and to move a folder with such a file: a scanner of viruses looks at every new one. */
+export async function patientRename(from: string, to: string, move = rename, platform: NodeJS.Platform = process.platform): Promise<void> {
   for (let tries = 1;; tries++) {
     try {
-      return await rename(from, to);
+      return await move(from, to);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (process.platform !== 'win32' || (code !== 'EPERM' && code !== 'EACCES' && code !== 'EBUSY') || tries >= 10) throw error;
-      await sleep(10 * tries);
+      if (!isInUse(error, platform) || tries >= MOST_TRIES) throw error;
+      await sleep(Math.min(10 * tries, 100));
     }
   }
+}
+
+/** What Windows says of a file that somebody has open; of one that nobody may touch it says the same. */
+export function isInUse(error: unknown, platform: NodeJS.Platform = process.platform): boolean {
+  return platform === 'win32' && ['EPERM', 'EACCES', 'EBUSY', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '');
 }

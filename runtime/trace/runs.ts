@@ -110,7 +110,7 @@ export async function deleteRun(root: string, dir: string, options: { evenIfRunn
     });
   }
   try {
-    await rm(target, { recursive: true });
+    await rm(target, { recursive: true, maxRetries: 5 });
   } catch (error) {
     throw fileError('delete', target, error);
   }

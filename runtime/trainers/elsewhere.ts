@@ -1,10 +1,11 @@
 /** A trainer on another machine: what prompts are built with is fetched from it, and so is each checkpoint, so that it can be used here. */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
 import { MODEL_FILES, type Checkpoint, type CheckpointBody, type ModelFile, type TrainerInfo } from '../protocol/trainer.ts';
+import { patientRename } from '../trace/replace.ts';
 import type { TrainerClient } from './client.ts';
 
 /** In a checkpoint that was brought here: where it lies on the machine of its trainer. */
@@ -95,8 +96,8 @@ export class TrainerElsewhere implements Pick<TrainerClient, 'info' | 'score' | 
         await this.#client.downloadFile(name, path, file);
       }
       await writeFile(join(aside, ELSEWHERE), JSON.stringify({ directory: there }));
-      await rm(directory, { recursive: true, force: true });
-      await rename(aside, directory);
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+      await patientRename(aside, directory);
     } finally {
       await rm(aside, { recursive: true, force: true });
     }
@@ -114,5 +115,5 @@ function sha256(bytes: Uint8Array): string {
 async function replace(file: string, bytes: Uint8Array): Promise<void> {
   const aside = `${file}.${randomBytes(4).toString('hex')}`;
   await writeFile(aside, bytes);
-  await rename(aside, file);
+  await patientRename(aside, file);
 }

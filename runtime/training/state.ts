@@ -10,7 +10,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { KeptCheckpoint, KeptTraining, MetricsRow } from '../protocol/training.ts';
 import { ADVANTAGES_FILE, METRICS_FILE } from '../trace/layout.ts';
-import { replaceFile } from '../trace/replace.ts';
+import { isInUse, replaceFile } from '../trace/replace.ts';
 import { differences, type Fingerprint } from './fingerprint.ts';
 
 export const STATE_FILE = 'training.json';
@@ -162,7 +162,9 @@ export class TrainingStore {
 
   async #keepOnly(folder: string, ours: RegExp, names: ReadonlySet<string>): Promise<void> {
     for (const name of await readdir(join(this.dir, folder))) {
-      if (ours.test(name) && !names.has(name)) await rm(join(this.dir, folder, name), { recursive: true, force: true });
+      if (!ours.test(name) || names.has(name)) continue;
+      // On Windows somebody who uses it keeps it from going: the next one who sweeps tries again.
+      await rm(join(this.dir, folder, name), { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) => { if (!isInUse(error)) throw error; });
     }
   }
 }

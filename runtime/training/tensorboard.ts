@@ -3,6 +3,7 @@ import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { MetricsRow } from '../protocol/training.ts';
+import { isInUse } from '../trace/replace.ts';
 import { concat, float, integer, message, text, type Field } from '../policy/onnx/protobuf.ts';
 
 const TENSORBOARD = 'tensorboard';
@@ -23,7 +24,11 @@ export class EventFile {
   static async open(dir: string, rows: readonly MetricsRow[]): Promise<EventFile> {
     const folder = join(dir, TENSORBOARD);
     await mkdir(folder, { recursive: true });
-    for (const name of await readdir(folder)) if (name.startsWith('events.out.tfevents.')) await rm(join(folder, name));
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith('events.out.tfevents.')) continue;
+      // A TensorBoard that shows it keeps it from going on Windows, and then has steps twice.
+      await rm(join(folder, name)).catch((error: unknown) => { if (!isInUse(error)) throw error; });
+    }
     const at = Date.now();
     const path = join(folder, `events.out.tfevents.${Math.floor(at / 1000)}.${hostname()}`);
     await writeFile(path, concat([record(event(at, 0, text(Event.fileVersion, 'brain.Event:2'))), ...rows.map(recordOf)]));

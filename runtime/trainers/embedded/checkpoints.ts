@@ -4,11 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { StepAnswer } from '../../protocol/trainer.ts';
+import { patientRename } from '../../trace/replace.ts';
 import { numbersOf, readSafetensors, writeSafetensors } from '../safetensors.ts';
 import type { TrainLayout } from './layout.ts';
 import { readWeights, writeWeights, type TrainState } from './weights.ts';
@@ -62,7 +63,7 @@ export async function writeCheckpoint({ base, directory, layout, saved: { state,
   const parent = dirname(directory), prefix = `.${basename(directory)}.writing-`;
   try {
     await mkdir(parent, { recursive: true });
-    for (const left of await readdir(parent)) if (left.startsWith(prefix)) await rm(join(parent, left), { recursive: true });
+    for (const left of await readdir(parent)) if (left.startsWith(prefix)) await rm(join(parent, left), { recursive: true, maxRetries: 5 });
     const temporary = join(parent, prefix + randomBytes(4).toString('hex'));
     await mkdir(join(temporary, 'onnx'), { recursive: true });
     const file: StateFile = { trainer: 1, version: state.version, updates: state.updates, optimizer, lastStep };
@@ -78,7 +79,7 @@ export async function writeCheckpoint({ base, directory, layout, saved: { state,
     }
     await writeFile(join(temporary, STATE), JSON.stringify(file));
     await syncAll(temporary);
-    await rename(temporary, directory);
+    await patientRename(temporary, directory);
     await syncFolder(parent);
   } catch (cause) {
     throw new TuningForkError('trainer', `The checkpoint cannot be written: ${(cause as Error).message}.`, { where: { file: directory }, cause, next: 'Free some space or choose another folder; the weights in memory are unharmed.' });
