@@ -6,11 +6,15 @@ import { dirname, join, resolve } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
 import { realPath } from '../protocol/paths.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
+import { isInUse } from '../trace/replace.ts';
 import { isAlive, isStill, stampOf } from './stamp.ts';
 
 /** What macOS takes; Linux takes four more. */
 const LONGEST_SOCKET = 103;
 const ADDRESS = 'backbone.json';
+/** Clients that wait read the address many times a second, and on Windows it can't be replaced just then. */
+const MOST_TRIES = 50;
+const TRY_MS = 20;
 
 export interface Address {
   socket: string;
@@ -88,7 +92,14 @@ export class Location {
   publish(address: Address): void {
     const temporary = `${this.addressFile}.${process.pid}`;
     writeFileSync(temporary, JSON.stringify(address), { mode: 0o600 });
-    renameSync(temporary, this.addressFile);
+    for (let tries = 1;; tries++) {
+      try {
+        return renameSync(temporary, this.addressFile);
+      } catch (error) {
+        if (!isInUse(error) || tries >= MOST_TRIES) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_MS);
+      }
+    }
   }
 
   /** True when this process now holds the project. A lock of a dead process is taken over. */
@@ -144,7 +155,8 @@ function linked(from: string, to: string): boolean {
     linkSync(from, to);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    // On Windows a file that was deleted while somebody read it is in the way until they have.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST' || isInUse(error)) return false;
     throw error;
   }
 }
