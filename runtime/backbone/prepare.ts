@@ -136,7 +136,7 @@ export function modelSpec({ model }: Pick<StartRun, 'model'>, config: LoadedConf
   return findPath(config, path) ?? path;
 }
 
-/** Of an adapter alone no training can begin: it would be one of the model it belongs to. */
+/** An adapter alone has no graphs; the GPU runtime adds it to the model it belongs to. */
 export function needWholeModel(spec: PolicySpec, config: LoadedConfig): void {
   if (typeof spec !== 'string' || !existsSync(join(spec, 'adapter_config.json')) || existsSync(join(spec, 'config.json'))) return;
   throw new TuningForkError('config', `${spec} holds an adapter, not a model.`, {
@@ -148,7 +148,6 @@ export function needWholeModel(spec: PolicySpec, config: LoadedConfig): void {
 function sampledFrom(request: StartRun, config: LoadedConfig): PolicySpec {
   const spec = modelSpec(request, config);
   if (config.config.backbone !== 'gpu' || request.kind === 'training' || typeof spec !== 'string' || isProviderModel(spec)) return spec;
-  if (request.kind === 'check') needWholeModel(spec, config);
   const gpu = gpuSettings(config.config, { model: spec === 'embedded' ? embedded : spec, dir: config.dir, env: request.env });
   if (gpu.place.kind === 'here' || request.model === undefined) return { gpu, model: spec };
   // A runtime elsewhere has the model it serves and the checkpoints it made, and nothing else that was asked for here.

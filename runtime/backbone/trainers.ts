@@ -42,7 +42,6 @@ export function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSetti
       where: config.place('model.path'), next: 'Set model.path to a folder of weights or to the name of a model on a hub, and leave model.base_url out.',
     });
   }
-  needWholeModel(spec, config);
   return gpuSettings(config.config, { model: spec === 'embedded' ? embedded : spec, dir: config.dir, env: request.env });
 }
 

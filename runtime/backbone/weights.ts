@@ -10,7 +10,7 @@ import type { RunInfo } from '../protocol/trace.ts';
 import type { TrainerClient } from '../trainers/client.ts';
 import { checkpointElsewhere } from '../trainers/elsewhere.ts';
 import { startEmbeddedTrainer } from '../trainers/embedded/process.ts';
-import { openGpuTrainer, openGpuWeights } from '../trainers/gpu/open.ts';
+import { openGpuTrainer } from '../trainers/gpu/open.ts';
 import { gpuSettings, type GpuSettings } from '../trainers/gpu/settings.ts';
 
 export interface Weights {
@@ -43,6 +43,6 @@ export async function openWeights(place: WeightsPlace, env: Environment): Promis
     const trainer = await startEmbeddedTrainer({ model: place.folder });
     return { client: trainer.client, stop: () => trainer.stop() };
   }
-  const { trainer, checkpoint } = place.checkpoint === undefined ? await openGpuWeights(place.gpu, { env }) : { trainer: await openGpuTrainer(place.gpu, { env }), checkpoint: place.checkpoint };
-  return { client: trainer.client, stop: () => trainer.stop(), ...(checkpoint !== undefined && { checkpoint }) };
+  const trainer = await openGpuTrainer(place.gpu, { env });
+  return { client: trainer.client, stop: () => trainer.stop(), ...(place.checkpoint !== undefined && { checkpoint: place.checkpoint }) };
 }

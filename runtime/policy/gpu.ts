@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentState } from '../trainers/gpu/environment.ts';
 import { pythonFolder, type Environment } from '../trainers/gpu/home.ts';
-import { filesOfModel, openGpuWeights } from '../trainers/gpu/open.ts';
+import { filesOfModel, openGpuTrainer } from '../trainers/gpu/open.ts';
 import type { RunningTrainer } from '../trainers/running.ts';
 import { GPU_ENV, gpuSettings, type GpuSettings } from '../trainers/gpu/settings.ts';
 import type { TokenPolicy } from './policy.ts';
@@ -16,12 +16,11 @@ export interface GpuPolicy extends TokenPolicy {
 }
 
 export async function openGpuPolicy(settings: GpuSettings, { env, label, checkpoint }: { env: Environment; label?: string; checkpoint?: string | undefined }): Promise<GpuPolicy> {
-  const { trainer, checkpoint: adapter } = await openGpuWeights(settings, { env });
-  const stored = checkpoint ?? adapter;
+  const trainer = await openGpuTrainer(settings, { env });
   // A runtime elsewhere says what it serves.
   const named = settings.place.kind === 'here' || checkpoint !== undefined ? label : undefined;
   try {
-    const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), label: named, ...(stored !== undefined && { checkpoint: stored }) });
+    const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), label: named, ...(checkpoint !== undefined && { checkpoint }) });
     const disconnect = policy.close.bind(policy);
     return Object.assign(policy, {
       close: async () => {

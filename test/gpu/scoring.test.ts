@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { embedded } from '../../runtime/policy/open.ts';
+import { gpuSettingsOfFolder, openGpuPolicy } from '../../runtime/policy/gpu.ts';
 import { trainerPolicy } from '../../runtime/policy/trainer.ts';
 import { openRunReader } from '../../runtime/trace/index.ts';
 import { startGpuProcess } from '../../runtime/trainers/gpu/process.ts';
@@ -41,4 +42,14 @@ test('a folder without graphs, and an adapter that has learned', { skip, timeout
   assert.ok(same < 1e-4, `${same}`);
   const learned = await furthest(adapter);
   assert.ok(learned > 1e-3 && learned < 1, `${learned}`);
+
+  // And it is a model to go on with: its tokenizer, its samples, a step.
+  const settings = { ...gpuSettingsOfFolder(adapter, env), ...lora, device: 'cpu' };
+  const more = await openGpuPolicy(settings, { env: { ...env, TUNING_FORK_HOME: project.dir } });
+  const group = await sampleGroup(more);
+  assert.deepEqual(more.tokenizer.sha256, policy.tokenizer.sha256);
+  const going = await more.release();
+  assert.equal((await going.client.info()).directory, adapter);
+  assert.equal((await going.client.step(encodeStep([packOf(group, [1, -1, 1, -1])], stepOf()))).version, 1);
+  await going.stop();
 });

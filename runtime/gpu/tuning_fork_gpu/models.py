@@ -91,7 +91,7 @@ def lineage(folder: Path) -> list[Path]:
     with usable(folder):
         base = json.loads((folder / ADAPTER).read_text())["base_model_name_or_path"]
     if not isinstance(base, str) or base == "":
-        raise refused("This adapter does not say which model it belongs to.", "Write the folder or the name of that model there.")
+        raise refused(f"The adapter in {folder} does not say which model it belongs to.", f"Write the folder or the name of that model at base_model_name_or_path of its {ADAPTER}.")
     return [folder, *lineage(locate(base))]
 
 

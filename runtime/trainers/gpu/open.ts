@@ -1,5 +1,5 @@
 /** A GPU runtime to train with: started here, or found where it runs. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { TrainerInfo } from '../../protocol/trainer.ts';
@@ -23,32 +23,11 @@ export async function openGpuTrainer(settings: GpuSettings, options: RemoteOptio
   }
 }
 
-/** What can be asked of a trainer: the weights that it serves, or those of a folder beside them. */
-export interface GpuWeights {
-  trainer: RunningTrainer;
-  checkpoint?: string;
-}
-
-/** The weights of `settings.model`, which may be an adapter. */
-export async function openGpuWeights(settings: GpuSettings, options: RemoteOptions): Promise<GpuWeights> {
-  const base = baseOf(settings.model);
-  if (base === undefined) return { trainer: await openGpuTrainer(settings, options) };
-  return { trainer: await openGpuTrainer({ ...settings, model: base }, options), checkpoint: settings.model };
-}
-
-/** Of an adapter, the model it belongs to; undefined: it is a model itself. */
-function baseOf(folder: string): string | undefined {
-  const file = join(folder, 'adapter_config.json');
-  if (!existsSync(file)) return undefined;
-  const { base_model_name_or_path: base } = JSON.parse(readFileSync(file, 'utf8')) as { base_model_name_or_path?: string };
-  if (typeof base === 'string' && base !== '') return base;
-  throw new TuningForkError('policy', 'This adapter does not say which model it belongs to.', { where: { file, key: 'base_model_name_or_path' }, next: 'Write the folder or the name of that model there.' });
-}
-
 /** Where its tokenizer and chat template lie on this machine. */
 export async function filesOfModel(trainer: RunningTrainer, options: Pick<RemoteOptions, 'env'>): Promise<string> {
   const info = await trainer.client.info();
-  return trainer.elsewhere ? fetchModelFiles(trainer.client, info, modelCache(options.env)) : info.directory;
+  // What an adapter's folder lacks is in that of its model.
+  return trainer.elsewhere || !existsSync(join(info.directory, 'config.json')) ? fetchModelFiles(trainer.client, info, modelCache(options.env)) : info.directory;
 }
 
 function checkInfo({ capabilities, model }: TrainerInfo): void {
