@@ -1,4 +1,6 @@
 /** One thing the Doctor looked at: a verdict, a cause, and what helps. No editor here. */
+import { smallDrive } from '../../runtime/protocol/paths.ts';
+
 export type Verdict = 'ok' | 'warning' | 'failed' | 'told';
 
 export interface Finding {
@@ -19,12 +21,12 @@ export interface Section {
 const SIGNS: Record<Verdict, string> = { ok: '✓', warning: '!', failed: '✗', told: '·' };
 
 /** To be pasted somewhere: the home folder is not told. */
-export function asText(sections: readonly Section[], home: string): string {
+export function asText(sections: readonly Section[], home: string, platform = process.platform): string {
   const lines = sections.flatMap(({ title, findings }) => [
     `## ${title}`, ...findings.map((finding) => `${SIGNS[finding.verdict]} ${finding.title}: ${finding.message}${finding.next === undefined ? '' : `\n  → ${finding.next}`}`), '',
   ]);
   const text = lines.join('\n');
-  return home === '' || home === '/' ? text : text.replaceAll(home, '~');
+  return home === '' || home === '/' ? text : text.replaceAll(home, '~').replaceAll(smallDrive(home, platform), '~');
 }
 
 export interface Words {

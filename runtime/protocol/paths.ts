@@ -18,6 +18,11 @@ export function realPath(path: string): string {
   return smallDrive(parse(told).root.toLowerCase() === parse(followed).root.toLowerCase() ? told : followed);
 }
 
+/** `new URL('config.yaml', import.meta.url).pathname` has a slash before the drive. */
+export function withoutSlash(path: string, platform: NodeJS.Platform = process.platform): string {
+  return platform === 'win32' ? path.replace(/^\/(?=[A-Za-z]:)/, '') : path;
+}
+
 /** Stacks name modules by their addresses; people and editors know them by their paths. */
 export function withPaths(stack: string, platform: NodeJS.Platform = process.platform): string {
   return stack.replace(/file:\/\/\S*?(?=:\d+(?::\d+)?\)?$)/gm, (url) => {

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { Json, JsonObject } from '../protocol/json.ts';
+import { withoutSlash } from '../protocol/paths.ts';
 import { callSite } from './call-site.ts';
 import type { AuxiliaryModels, JudgeFunction, WorkflowFunction } from './functions.ts';
 
@@ -93,7 +94,7 @@ export async function tune(first: WorkflowFunction | TuneOptions, configPath?: s
   }
   trained.set(target, workflowFunc);
   const settings = settingsOf(options);
-  const conf = options.configPath === undefined ? written(settings, names.workflow) : resolve(options.configPath);
+  const conf = options.configPath === undefined ? written(settings, names.workflow) : resolve(withoutSlash(options.configPath));
   await train([
     '--conf', conf, '--workflow', target, ...(names.judge === undefined ? [] : ['--judge', `${where.file}->${names.judge}`]),
     ...(options.configPath === undefined ? [] : Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`])),

@@ -26,4 +26,6 @@ test('what is copied names no home folder', () => {
   assert.match(text, /✗ <b>a\.yaml<\/b>: There is no key "modl"\.\n {2}→ Did you mean "model"\?/);
   assert.match(text, /✓ Node: ~\/\.nvm\/node/);
   assert.ok(!text.includes('/home/me'));
+  const onWindows: Section[] = [{ title: 'Node', findings: ['c:\\Users\\me\\a.exe', 'C:\\Users\\me\\b.exe'].map((message) => ({ title: 'Node', verdict: 'ok', message })) }];
+  assert.doesNotMatch(asText(onWindows, 'C:\\Users\\me', 'win32'), /Users/);
 });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { realPath, smallDrive, withPaths } from '../../../runtime/protocol/paths.ts';
+import { realPath, smallDrive, withoutSlash, withPaths } from '../../../runtime/protocol/paths.ts';
 
 test('a drive is written small on Windows, and nothing else is changed', () => {
   assert.equal(smallDrive('C:\\Users\\Me\\Agent', 'win32'), 'c:\\Users\\Me\\Agent');
@@ -30,6 +30,12 @@ test('the addresses in a stack become paths: blanks, drives, frames with and wit
 
 test('what is no path of this system stays as it is', () => {
   assert.equal(withPaths('    at file://server/share/x.ts:1:2', 'linux'), '    at file://server/share/x.ts:1:2');
+});
+
+test('a pathname of an address is a path on Windows too', () => {
+  assert.equal(withoutSlash('/C:/agent/config.yaml', 'win32'), 'C:/agent/config.yaml');
+  assert.equal(withoutSlash('/C:/agent/config.yaml', 'linux'), '/C:/agent/config.yaml');
+  assert.equal(withoutSlash('config.yaml', 'win32'), 'config.yaml');
 });
 
 test('what is there has one name, whichever link led to it', (t) => {
