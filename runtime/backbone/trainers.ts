@@ -48,11 +48,7 @@ export function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSetti
 function embeddedPlan(model: string): TrainerPlan {
   return {
     backbone: 'embedded', model, label: model === embedded ? 'embedded' : model,
-    open: async ({ threads }) => {
-      const process = await startEmbeddedTrainer({ model, threads });
-      const { address, client, stamp } = process;
-      return { address, client, elsewhere: false, stamps: [stamp], stop: () => process.stop(), kill: () => process.kill() };
-    },
+    open: ({ threads }) => startEmbeddedTrainer({ model, threads }),
     files: async () => model,
   };
 }

@@ -11,12 +11,21 @@ export interface RunningTrainer {
   readonly elsewhere: boolean;
   /** What of it runs here, to be ended if we die. */
   readonly stamps: readonly ProcessStamp[];
+  /** Whoever ended it. Absent: it is not a process of this machine. */
+  readonly exited?: Promise<TrainerExit>;
   /** From now on somebody else hears what it tells. */
   listen?(listener: TrainerListener): void;
   /** What was started for it ends; a trainer that was there before stays. */
   stop(): Promise<void>;
   /** At once, where it hangs. */
   kill(): void;
+}
+
+export interface TrainerExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** The end of what it wrote. */
+  told: string;
 }
 
 /** What is told while a trainer starts, and later. */

@@ -4,7 +4,7 @@ import { openOnnxPolicy, type OnnxPolicy } from '../../../runtime/policy/onnx/po
 import type { Sampled, SampleRequest, TokenPolicy } from '../../../runtime/policy/policy.ts';
 import { trainerPolicy } from '../../../runtime/policy/trainer.ts';
 import { TuningForkError } from '../../../runtime/protocol/errors.ts';
-import type { TrainerProcess } from '../../../runtime/trainers/embedded/process.ts';
+import type { TrainerProcess } from '../../../runtime/trainers/process.ts';
 import { embedded, promptOf, request, start } from '../trainers/world.ts';
 
 let trainer: TrainerProcess;

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { Sampled, SampleRequest, TokenPolicy } from '../../../runtime/policy/policy.ts';
 import type { StepRequest, StepSettings } from '../../../runtime/protocol/trainer.ts';
 import { decoderCost, layOut, pack, track, weigh, type Pack } from '../../../runtime/tracker/index.ts';
-import { startEmbeddedTrainer, type StartOptions, type TrainerProcess } from '../../../runtime/trainers/embedded/process.ts';
+import { startEmbeddedTrainer, type StartOptions } from '../../../runtime/trainers/embedded/process.ts';
+import type { TrainerProcess } from '../../../runtime/trainers/process.ts';
 
 export const embedded = fileURLToPath(new URL('../../../runtime/policy/embedded', import.meta.url));
 

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { before, test } from 'node:test';
 import { trainerPolicy } from '../../../../runtime/policy/trainer.ts';
 import type { TrainerRefusal } from '../../../../runtime/protocol/trainer.ts';
-import type { TrainerProcess } from '../../../../runtime/trainers/embedded/process.ts';
+import type { TrainerProcess } from '../../../../runtime/trainers/process.ts';
 import { encodeScore, encodeStep, type WirePack } from '../../../../runtime/trainers/packs.ts';
 import { packOf, sampleGroup, start, stepOf } from '../world.ts';
 

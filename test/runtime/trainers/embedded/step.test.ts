@@ -5,7 +5,7 @@ import type { TokenPolicy } from '../../../../runtime/policy/policy.ts';
 import type { TuningForkError } from '../../../../runtime/protocol/errors.ts';
 import type { StepAnswer } from '../../../../runtime/protocol/trainer.ts';
 import type { Pack } from '../../../../runtime/tracker/index.ts';
-import type { TrainerProcess } from '../../../../runtime/trainers/embedded/process.ts';
+import type { TrainerProcess } from '../../../../runtime/trainers/process.ts';
 import { encodeStep } from '../../../../runtime/trainers/packs.ts';
 import { embedded, packOf, request, sampleGroup, start, stepOf, type Answers } from '../world.ts';
 
