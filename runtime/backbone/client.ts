@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, parse } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PROTOCOL_VERSION, type BackboneLine, type BackboneMethod, type BackboneRequests, type RunEvent } from '../protocol/backbone.ts';
@@ -164,7 +164,8 @@ function startBackbone(location: Location, project: string, node = process.execP
   // As it will name user code: what both import is one module then.
   const entry = smallDrive(fileURLToPath(new URL('./main.ts', import.meta.url)));
   const child = spawn(node, [entry, project, VERSION], {
-    cwd: project, detached: true, stdio: ['ignore', log, log, 'ipc'], windowsHide: true, env: cleanEnvironment(node),
+    // Not in the project: Windows lets nobody rename or delete a folder that a process is in.
+    cwd: parse(project).root, detached: true, stdio: ['ignore', log, log, 'ipc'], windowsHide: true, env: cleanEnvironment(node),
   });
   closeSync(log);
   return new Promise((resolve, reject) => {

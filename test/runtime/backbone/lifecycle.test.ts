@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { BackboneClient, connectBackbone } from '../../../runtime/backbone/client.ts';
@@ -39,6 +39,7 @@ describe('the life of a backbone', { timeout: 60_000, concurrency: 3 }, () => {
     assert.equal(status.version, project.location.read()!.version);
     const { dir } = project.location;
     assert.equal(statSync(dir).mode & 0o777, 0o700);
+    if (process.platform === 'linux') assert.equal(readlinkSync(`/proc/${status.pid}/cwd`), '/', 'Windows would let nobody rename the project');
     assert.equal(statSync(join(dir, '..')).mode & 0o777, 0o700);
     for (const name of ['backbone.json', 'lock', 'backbone.log']) assert.equal(statSync(join(dir, name)).mode & 0o777, 0o600, name);
     const second = (await connectBackbone({ project: project.dir, client: 'test', startIfAbsent: false }))!;
