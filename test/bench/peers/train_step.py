@@ -2,8 +2,8 @@
 
     python test/bench/peers/train_step.py [--rounds 40] [--threads 2]
 
-8 sequences of 96 tokens, half of them trained. Linear: a prompt and one answer. Tree: a prompt and four answers. The peer is the same
-decoder as a module (`tuning_fork_gpu.export.decoder`, fused causal attention) under autograd, with the same loss.
+8 sequences of 96 tokens, half of them trained. Linear: a prompt and one answer. Tree: a prompt and four answers. The peer is
+transformers' own decoder (fused causal attention) under autograd, with the same loss.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import onnxruntime
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from transformers import AutoModelForCausalLM
 
 root = Path(__file__).parents[3]
 sys.path[:0] = [str(root / "runtime/gpu"), str(root / "test/gpu")]
 
 from calls import Call, Sequence_, pack, tree  # noqa: E402
-from tuning_fork_gpu.export.decoder import Decoder, Shape  # noqa: E402
 from tuning_fork_gpu.export.training_graphs import columns, open_step  # noqa: E402
 from tuning_fork_gpu.train_step import Nodes, Objective, Targets, objective  # noqa: E402
 
@@ -60,7 +60,7 @@ def main() -> None:
         feeds = {name: value.numpy() for name, value in named.items()}
         return lambda: torch.from_numpy(session.run(["gradients"], feeds)[0])
 
-    eager = eager_step(tensors, *linear, given)
+    eager = eager_step(*linear, given)
     difference = (ours(*linear)() - step.layout.flatten(eager())).norm() / step.layout.flatten(eager()).norm()
     assert difference < 1e-4, f"they compute different gradients: {difference}"
     best = fastest({"linear": ours(*linear), "tree": ours(*branched), "eager": eager}, chosen.rounds)
@@ -79,20 +79,19 @@ def sequence(row: int, answers: int) -> Sequence_:
     return tree(Call(prompt, answer, chance.uniform(-1, 1), 1.0, logprobs, logprobs, logprobs) for answer in said)
 
 
-def eager_step(tensors: dict[str, Tensor], nodes: Nodes, targets: Targets, given: Objective) -> Callable[[], dict[str, Tensor]]:
-    config = json.loads((EMBEDDED / "config.json").read_text())
-    decoder = Decoder(Shape(**{name: config[name] for name in Shape.__dataclass_fields__}))
-    decoder.load_hf_state(tensors)
+def eager_step(nodes: Nodes, targets: Targets, given: Objective) -> Callable[[], dict[str, Tensor]]:
+    model = AutoModelForCausalLM.from_pretrained(EMBEDDED, dtype=torch.float32, attn_implementation="sdpa")
+    model.model.embed_tokens.padding_idx = None  # which would leave its gradient out
     ids, at = nodes.id.long(), targets.node.long()
 
     def run() -> dict[str, Tensor]:
-        decoder.zero_grad()
-        hidden, _ = decoder(ids)
-        logprobs = decoder.logits(hidden.view(-1, hidden.shape[-1])[at - 1]).log_softmax(-1)
+        model.zero_grad()
+        hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
+        logprobs = model.lm_head(hidden.view(-1, hidden.shape[-1])[at - 1]).log_softmax(-1)
         entropy = -(logprobs.exp() * logprobs).sum(-1)
         loss, _ = objective(logprobs.gather(1, ids.view(-1)[at, None])[:, 0], entropy, targets, given)
         loss.backward()
-        return {f"model.{name}": weight.grad for name, weight in decoder.named_parameters()}
+        return {name: weight.grad for name, weight in model.named_parameters()}
 
     return run
 

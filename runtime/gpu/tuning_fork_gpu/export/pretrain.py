@@ -20,11 +20,15 @@ from safetensors.torch import save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from torch.nn import functional as F
-
-from .decoder import Decoder, Shape
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 END_OF_TEXT, TURN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 MARKS = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
+CONFIG = {
+    "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 1024, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu", "attention_dropout": 0.0,
+    "initializer_range": 0.02, "tie_word_embeddings": True, "use_cache": True, "use_sliding_window": False, "bos_token_id": None, "torch_dtype": "float32",
+}  # fmt: skip
 # A number is cut in pairs of digits, an arithmetic sign always stands alone, a word takes the space before it along.
 WORDS = r"\p{N}{1,2}|[\-+*/()=]| ?[^\s\p{N}\-+*/()=]+|\s"
 
@@ -55,10 +59,10 @@ def main() -> None:
     tokenizer = learn_tokenizer(texts[:20_000], chosen.vocabulary)
     lessons = [lesson(one["task"], text, tokenizer) for one, text in zip(conversations, texts, strict=True)]
 
-    decoder = Decoder(Shape(vocab_size=tokenizer.get_vocab_size()))
-    print(f"{sum(p.numel() for p in decoder.parameters()):,} parameters, {tokenizer.get_vocab_size()} tokens, {len(lessons):,} lessons")
-    teach(decoder, lessons, chosen.steps, chosen.batch, chosen.learning_rate, tokenizer.token_to_id(END_OF_TEXT))
-    save(decoder, tokenizer, chosen.out)
+    model = Qwen2ForCausalLM(Qwen2Config(**CONFIG, vocab_size=tokenizer.get_vocab_size()))
+    print(f"{model.num_parameters():,} parameters, {tokenizer.get_vocab_size()} tokens, {len(lessons):,} lessons")
+    teach(model, lessons, chosen.steps, chosen.batch, chosen.learning_rate, tokenizer.token_to_id(END_OF_TEXT))
+    save(model, tokenizer, chosen.out)
 
 
 def learn_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
@@ -95,9 +99,9 @@ def lesson(task: str, text: str, tokenizer: Tokenizer) -> Lesson:
     return Lesson(task, ids, taught)
 
 
-def teach(decoder: Decoder, lessons: list[Lesson], steps: int, batch: int, learning_rate: float, pad: int) -> None:
-    matrices = [p for name, p in decoder.named_parameters() if p.ndim == 2 and "embed" not in name]
-    others = [p for name, p in decoder.named_parameters() if p.ndim != 2 or "embed" in name]
+def teach(model: Qwen2ForCausalLM, lessons: list[Lesson], steps: int, batch: int, learning_rate: float, pad: int) -> None:
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     optimizers = [
         torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
@@ -108,9 +112,9 @@ def teach(decoder: Decoder, lessons: list[Lesson], steps: int, batch: int, learn
         for optimizer in optimizers:
             for settings in optimizer.param_groups:
                 settings["lr"] = rate
-        loss, by_task = loss_of(decoder, group, pad)
+        loss, by_task = loss_of(model, group, pad)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -132,7 +136,7 @@ def batches(lessons: list[Lesson], batch: int) -> Iterator[list[Lesson]]:
             yield lessons[start : start + batch]
 
 
-def loss_of(decoder: Decoder, group: list[Lesson], pad: int) -> tuple[Tensor, dict[str, float]]:
+def loss_of(model: Qwen2ForCausalLM, group: list[Lesson], pad: int) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy over what the assistant says. A short answer's words weigh more than a long one's."""
     total, weights = torch.zeros(()), 0.0
     by_task: dict[str, float] = {}
@@ -141,9 +145,9 @@ def loss_of(decoder: Decoder, group: list[Lesson], pad: int) -> tuple[Tensor, di
         length = max(len(one.ids) for one in mine)
         ids = torch.tensor([one.ids + [pad] * (length - len(one.ids)) for one in mine])
         taught = torch.tensor([one.taught + [False] * (length - len(one.taught)) for one in mine])
-        hidden, _ = decoder(ids[:, :-1])
+        hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
         where = taught[:, 1:]
-        loss = F.cross_entropy(decoder.logits(hidden[where]), ids[:, 1:][where], reduction="none")
+        loss = F.cross_entropy(model.lm_head(hidden[where]), ids[:, 1:][where], reduction="none")
         weight = (where / where.sum(1, keepdim=True).sqrt())[where]
         total = total + (loss * weight).sum()
         weights += float(weight.sum())
@@ -151,24 +155,16 @@ def loss_of(decoder: Decoder, group: list[Lesson], pad: int) -> tuple[Tensor, di
     return total / weights, by_task
 
 
-def save(decoder: Decoder, tokenizer: Tokenizer, out: Path) -> None:
+def save(model: Qwen2ForCausalLM, tokenizer: Tokenizer, out: Path) -> None:
     weights = out / "model.safetensors"
-    save_file(decoder.hf_state(), weights, metadata={"format": "pt"})
+    save_file({name: weight for name, weight in model.named_parameters()}, weights, metadata={"format": "pt"})  # a tied head is there once
     weights.chmod(0o644)
     tokenizer.save(str(out / "tokenizer.json"))
     stop, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(END_OF_TEXT)
-    write_json(out / "config.json", decoder.shape.config(stop, pad))
+    write_json(out / "config.json", {**CONFIG, "vocab_size": tokenizer.get_vocab_size(), "eos_token_id": stop, "pad_token_id": pad})
     write_json(out / "generation_config.json", {"do_sample": True, "temperature": 1.0, "eos_token_id": [stop, pad], "pad_token_id": pad})
-    write_json(
-        out / "tokenizer_config.json",
-        {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "model_max_length": decoder.shape.max_position_embeddings,
-            "eos_token": END,
-            "pad_token": END_OF_TEXT,
-            "clean_up_tokenization_spaces": False,
-        },
-    )
+    names = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": CONFIG["max_position_embeddings"], "eos_token": END, "pad_token": END_OF_TEXT}
+    write_json(out / "tokenizer_config.json", {**names, "clean_up_tokenization_spaces": False})
 
 
 def write_json(file: Path, value: object) -> None:
