@@ -90,7 +90,7 @@ export class TrainerElsewhere implements Pick<TrainerClient, 'info' | 'score' | 
     const aside = join(dirname(directory), `.${basename(directory)}.writing-${randomBytes(4).toString('hex')}`);
     try {
       for (const { path } of await this.#client.checkpointFiles(name)) {
-        if (path.split('/').includes('..')) throw new TuningForkError('trainer', `The trainer names a file of a checkpoint "${path}", which leads out of it.`);
+        if (path.split(/[\\/]/).includes('..')) throw new TuningForkError('trainer', `The trainer names a file of a checkpoint "${path}", which leads out of it.`);
         const file = join(aside, path);
         await mkdir(dirname(file), { recursive: true });
         await this.#client.downloadFile(name, path, file);
