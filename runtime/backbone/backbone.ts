@@ -28,19 +28,19 @@ export class Backbone implements Host {
   readonly scorer = new Scorer();
   /** Called when the last run has ended. */
   onIdle: () => void = () => {};
-  private readonly runs = new Map<string, BaseRun>();
-  private readonly started = Date.now();
-  private readonly version: string;
-  private readonly quit: () => void;
-  private spare: WorkerProcess | undefined;
-  private stopped: Promise<void> | undefined;
+  readonly #runs = new Map<string, BaseRun>();
+  readonly #started = Date.now();
+  readonly #version: string;
+  readonly #quit: () => void;
+  #spare: WorkerProcess | undefined;
+  #stopped: Promise<void> | undefined;
 
   private constructor(project: string, version: string, gateway: Gateway, quit: () => void) {
     this.project = project;
-    this.version = version;
+    this.#version = version;
     this.gateway = gateway;
-    this.quit = quit;
-    this.spare = new WorkerProcess();
+    this.#quit = quit;
+    this.#spare = new WorkerProcess();
   }
 
   static async open(project: string, version: string, quit: () => void): Promise<Backbone> {
@@ -49,19 +49,19 @@ export class Backbone implements Host {
   }
 
   get stopping(): boolean {
-    return this.stopped !== undefined;
+    return this.#stopped !== undefined;
   }
 
   get busy(): boolean {
-    return [...this.runs.values()].some((run) => run.running);
+    return [...this.#runs.values()].some((run) => run.running);
   }
 
   isAlone(id: string): boolean {
-    return [...this.runs.values()].every((run) => run.id === id || !run.running);
+    return [...this.#runs.values()].every((run) => run.id === id || !run.running);
   }
 
   identity(): { pid: number; version: string; project: string } {
-    return { pid: process.pid, version: this.version, project: this.project };
+    return { pid: process.pid, version: this.#version, project: this.project };
   }
 
   async start(request: StartRun): Promise<{ run: string; dir: string }> {
@@ -69,34 +69,34 @@ export class Backbone implements Host {
     // A GPU has no room for weights that are trained and others that were looked at a moment ago.
     if (request.kind === 'training') await this.scorer.close();
     const run = await KINDS[request.kind].prepare(request, this);
-    this.runs.set(run.id, run);
+    this.#runs.set(run.id, run);
     void run.done.then(() => {
-      this.forgetOldRuns();
+      this.#forgetOldRuns();
       this.onIdle();
     });
     return { run: run.id, dir: run.dir };
   }
 
   run(id: string): BaseRun {
-    const run = this.runs.get(id);
+    const run = this.#runs.get(id);
     if (run === undefined) throw new TuningForkError('usage', `There is no run ${id} here.`, { next: '"tuning-fork runs list" shows the stored ones.' });
     return run;
   }
 
   /** A worker that has started already; the next one begins to start at once. */
   takeSpare(): WorkerProcess | undefined {
-    const spare = this.spare;
-    this.spare = undefined;
+    const spare = this.#spare;
+    this.#spare = undefined;
     setTimeout(() => {
-      if (!this.stopping) this.spare ??= new WorkerProcess();
+      if (!this.stopping) this.#spare ??= new WorkerProcess();
     }, 1_000).unref();
     return spare?.ended === false ? spare : undefined;
   }
 
   status(clients: number): BackboneStatus {
     return {
-      ...this.identity(), clients, uptime: Date.now() - this.started,
-      runs: [...this.runs.values()].map((run) => run.status()), policies: this.policies.labels(),
+      ...this.identity(), clients, uptime: Date.now() - this.#started,
+      runs: [...this.#runs.values()].map((run) => run.status()), policies: this.policies.labels(),
     };
   }
 
@@ -104,20 +104,20 @@ export class Backbone implements Host {
   async shutdown(force: boolean): Promise<void> {
     if (!force && this.busy) throw new TuningForkError('backbone', 'Rollouts are still running.', { next: 'Cancel them first, or force the shutdown.' });
     const tooLong = new Promise<void>((resolve) => void setTimeout(resolve, STOP_MS).unref());
-    this.stopped ??= Promise.race([this.stop(), tooLong]).finally(() => setTimeout(this.quit, 20));
-    return this.stopped;
+    this.#stopped ??= Promise.race([this.#stop(), tooLong]).finally(() => setTimeout(this.#quit, 20));
+    return this.#stopped;
   }
 
-  private async stop(): Promise<void> {
-    await Promise.all([...this.runs.values()].map((run) => run.cancel()));
-    this.spare?.kill();
+  async #stop(): Promise<void> {
+    await Promise.all([...this.#runs.values()].map((run) => run.cancel()));
+    this.#spare?.kill();
     await this.scorer.close();
     await this.gateway.stop();
     await this.policies.close();
   }
 
-  private forgetOldRuns(): void {
-    const ended = [...this.runs.values()].filter((run) => !run.running);
-    for (const run of ended.slice(0, Math.max(0, ended.length - KEPT_RUNS))) this.runs.delete(run.id);
+  #forgetOldRuns(): void {
+    const ended = [...this.#runs.values()].filter((run) => !run.running);
+    for (const run of ended.slice(0, Math.max(0, ended.length - KEPT_RUNS))) this.#runs.delete(run.id);
   }
 }

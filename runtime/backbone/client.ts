@@ -34,23 +34,23 @@ export interface ConnectOptions {
 }
 
 export class BackboneClient {
-  private nextId = 1;
-  private readonly waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
-  private readonly listeners = new Map<string, Set<(event: RunEvent) => void>>();
-  private readonly socket: Socket;
+  #nextId = 1;
+  readonly #waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
+  readonly #listeners = new Map<string, Set<(event: RunEvent) => void>>();
+  readonly #socket: Socket;
   /** Resolves when the connection is gone, whoever ended it. */
   readonly closed: Promise<void>;
 
   private constructor(socket: Socket) {
-    this.socket = socket;
+    this.#socket = socket;
     this.closed = new Promise((resolve) => socket.once('close', () => {
       const gone = new TuningForkError('backbone', 'The backbone closed the connection.', { next: 'Run the command again; finished rollouts are kept.' });
-      for (const { reject } of this.waiting.values()) reject(gone);
-      this.waiting.clear();
+      for (const { reject } of this.#waiting.values()) reject(gone);
+      this.#waiting.clear();
       resolve();
     }));
     socket.on('error', () => {});
-    onJsonLines(socket, (value) => this.receive(value as BackboneLine), () => socket.destroy());
+    onJsonLines(socket, (value) => this.#receive(value as BackboneLine), () => socket.destroy());
   }
 
   static async open(address: Address, client: string, patience = HELLO_MS): Promise<BackboneClient> {
@@ -74,32 +74,32 @@ export class BackboneClient {
   }
 
   request<M extends BackboneMethod>(method: M, params: BackboneRequests[M][0]): Promise<BackboneRequests[M][1]> {
-    if (this.socket.destroyed) return Promise.reject(new TuningForkError('backbone', 'The connection to the backbone is closed.'));
-    const id = this.nextId++;
+    if (this.#socket.destroyed) return Promise.reject(new TuningForkError('backbone', 'The connection to the backbone is closed.'));
+    const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
-      sendLine(this.socket, { id, method, params });
+      this.#waiting.set(id, { resolve, reject });
+      sendLine(this.#socket, { id, method, params });
     });
   }
 
   /** Events of a run from now on, and those still kept after `since` first. */
   async attach(run: string, onEvent: (event: RunEvent) => void, since?: number): Promise<BackboneRequests['attach'][1]> {
-    const set = this.listeners.get(run) ?? new Set();
-    this.listeners.set(run, set.add(onEvent));
+    const set = this.#listeners.get(run) ?? new Set();
+    this.#listeners.set(run, set.add(onEvent));
     return this.request('attach', { run, since });
   }
 
   close(): void {
-    this.socket.end();
+    this.#socket.end();
   }
 
-  private receive(line: BackboneLine): void {
+  #receive(line: BackboneLine): void {
     if ('event' in line) {
-      for (const listener of this.listeners.get(line.event.run) ?? []) listener(line.event);
+      for (const listener of this.#listeners.get(line.event.run) ?? []) listener(line.event);
       return;
     }
-    const waiting = this.waiting.get(line.id);
-    this.waiting.delete(line.id);
+    const waiting = this.#waiting.get(line.id);
+    this.#waiting.delete(line.id);
     if ('error' in line) waiting?.reject(fromErrorInfo(line.error));
     else waiting?.resolve(line.result as never);
   }

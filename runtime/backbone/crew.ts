@@ -5,7 +5,7 @@
 import { fromErrorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import type { BlockedReport, FromWorker, LoadedWorkflow, WorkerLoad } from '../protocol/worker.ts';
-import { WorkerProcess } from './worker-process.ts';
+import { WorkerProcess, type Exit } from './worker-process.ts';
 
 /** A rollout's place in a worker. */
 export interface Seat {
@@ -49,96 +49,96 @@ interface Member {
 }
 
 export class Crew {
-  private readonly members = new Set<Member>();
-  private readonly queue: { key: string; alone: boolean; resolve(seat: Seat): void }[] = [];
-  private readonly options: CrewOptions;
-  private spare: WorkerProcess | undefined;
-  private ended = false;
+  readonly #members = new Set<Member>();
+  readonly #queue: { key: string; alone: boolean; resolve(seat: Seat): void }[] = [];
+  readonly #options: CrewOptions;
+  #spare: WorkerProcess | undefined;
+  #ended = false;
 
   constructor(options: CrewOptions) {
-    this.options = options;
-    this.spare = options.spare;
+    this.#options = options;
+    this.#spare = options.spare;
   }
 
   /** Loads the user's files in a first worker, so that what is wrong with them is told before anything runs. */
   async start(): Promise<LoadedWorkflow> {
-    return this.hire(false).loaded;
+    return this.#hire(false).loaded;
   }
 
   /** Resolves when there is a free place. */
   seat(key: string, alone: boolean): Promise<Seat> {
     return new Promise((resolve) => {
-      this.queue.push({ key, alone, resolve });
-      this.fill();
+      this.#queue.push({ key, alone, resolve });
+      this.#fill();
     });
   }
 
-  get stamps(): ProcessStamp[] {
-    return [...this.members].map((member) => member.process.stamp);
+  get #stamps(): ProcessStamp[] {
+    return [...this.#members].map((member) => member.process.stamp);
   }
 
   stop(): void {
-    this.ended = true;
-    this.spare?.kill();
-    for (const member of this.members) member.process.stop();
+    this.#ended = true;
+    this.#spare?.kill();
+    for (const member of this.#members) member.process.stop();
   }
 
   kill(): void {
-    this.ended = true;
-    this.spare?.kill();
-    for (const member of this.members) member.process.kill();
+    this.#ended = true;
+    this.#spare?.kill();
+    for (const member of this.#members) member.process.kill();
   }
 
-  private fill(): void {
-    if (this.ended) return;
-    for (let index = 0; index < this.queue.length;) {
-      const waiting = this.queue[index]!;
-      const member = this.freeMember(waiting.alone);
+  #fill(): void {
+    if (this.#ended) return;
+    for (let index = 0; index < this.#queue.length;) {
+      const waiting = this.#queue[index]!;
+      const member = this.#freeMember(waiting.alone);
       if (member === undefined) { index++; continue; }
-      this.queue.splice(index, 1);
+      this.#queue.splice(index, 1);
       member.inFlight.add(waiting.key);
-      waiting.resolve({ worker: member.process, leave: (tainted) => this.leave(member, waiting.key, tainted) });
+      waiting.resolve({ worker: member.process, leave: (tainted) => this.#leave(member, waiting.key, tainted) });
     }
   }
 
   /** Rollouts under suspicion share no worker; the others go where most room is, so that they spread. */
-  private freeMember(alone: boolean): Member | undefined {
-    const { workers, concurrency } = this.options;
-    const members = [...this.members];
+  #freeMember(alone: boolean): Member | undefined {
+    const { workers, concurrency } = this.#options;
+    const members = [...this.#members];
     if (members.reduce((sum, member) => sum + member.inFlight.size, 0) >= concurrency) return undefined;
     const usable = members.filter((member) => member.alone === alone && !member.process.draining);
     const limit = alone ? 1 : Math.ceil(concurrency / workers);
     const free = usable.filter((member) => member.ready && member.inFlight.size < limit).sort((a, b) => a.inFlight.size - b.inFlight.size)[0];
     const booting = usable.some((member) => !member.ready);
     const full = free === undefined || free.inFlight.size > 0;
-    if (full && !booting && usable.length < workers) this.hire(alone);
+    if (full && !booting && usable.length < workers) this.#hire(alone);
     return free;
   }
 
-  private hire(alone: boolean): Member {
-    const process = this.spare?.memory === this.options.memory ? this.spare : new WorkerProcess(this.options.memory);
-    if (process === this.spare) this.spare = undefined;
+  #hire(alone: boolean): Member {
+    const process = this.#spare?.memory === this.#options.memory ? this.#spare : new WorkerProcess(this.#options.memory);
+    if (process === this.#spare) this.#spare = undefined;
     const member: Member = { process, inFlight: new Set(), ready: false, alone, loaded: undefined as never };
-    this.members.add(member);
-    member.loaded = this.load(member);
+    this.#members.add(member);
+    member.loaded = this.#load(member);
     member.loaded.then(
-      () => { member.ready = true; this.fill(); },
-      (error: Error) => { this.members.delete(member); process.kill(); if (!this.ended) this.options.broken(error); },
+      () => { member.ready = true; this.#fill(); },
+      (error: Error) => { this.#members.delete(member); process.kill(); if (!this.#ended) this.#options.broken(error); },
     );
-    this.options.changed(this.stamps);
+    this.#options.changed(this.#stamps);
     return member;
   }
 
-  private async load(member: Member): Promise<LoadedWorkflow> {
+  async #load(member: Member): Promise<LoadedWorkflow> {
     const { process } = member;
     try {
-      return await process.load(this.options.load, {
+      return await process.load(this.#options.load, {
         message: (message) => {
-          if (message.type === 'late-error' && message.tainted) this.drain(member);
-          this.options.message(message);
+          if (message.type === 'late-error' && message.tainted) this.#drain(member);
+          this.#options.message(message);
         },
         blocked: (report) => { member.blocked = report; process.kill(); },
-        exit: (how) => this.exited(member, how),
+        exit: (how) => this.#exited(member, how),
       });
     } catch (error) {
       if (member.blocked !== undefined) throw fromErrorInfo({ ...blockedError(member.blocked, 'Importing the workflow'), code: 'workflow' });
@@ -146,34 +146,28 @@ export class Crew {
     }
   }
 
-  private leave(member: Member, key: string, tainted: boolean): void {
+  #leave(member: Member, key: string, tainted: boolean): void {
     member.inFlight.delete(key);
-    if (tainted || member.process.draining) this.drain(member);
-    this.fill();
+    if (tainted || member.process.draining) this.#drain(member);
+    this.#fill();
   }
 
-  private drain(member: Member): void {
+  #drain(member: Member): void {
     member.process.draining = true;
-    if (member.inFlight.size > 0 || !this.members.delete(member)) return;
+    if (member.inFlight.size > 0 || !this.#members.delete(member)) return;
     member.process.kill();
-    this.options.changed(this.stamps);
+    this.#options.changed(this.#stamps);
   }
 
-  private exited(member: Member, how: Exit): void {
-    const known = this.members.delete(member);
+  #exited(member: Member, how: Exit): void {
+    const known = this.#members.delete(member);
     // While it was loading, the promise of that tells.
-    if (this.ended || !known || !member.ready) return;
+    if (this.#ended || !known || !member.ready) return;
     const keys = [...member.inFlight];
-    for (const key of keys) this.options.lost(key, lossOf(key, keys.length, member.blocked, how));
-    this.options.changed(this.stamps);
-    this.fill();
+    for (const key of keys) this.#options.lost(key, lossOf(key, keys.length, member.blocked, how));
+    this.#options.changed(this.#stamps);
+    this.#fill();
   }
-}
-
-interface Exit {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  told: string;
 }
 
 function lossOf(key: string, inFlight: number, blocked: BlockedReport | undefined, how: Exit): Loss {

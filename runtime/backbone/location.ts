@@ -55,14 +55,14 @@ function isTooDeep(base: string): boolean {
 
 export class Location {
   readonly dir: string;
-  private readonly addressFile: string;
-  private readonly lockFile: string;
+  readonly #addressFile: string;
+  readonly #lockFile: string;
 
   constructor(project: string) {
     this.dir = folderOf(project);
     const base = dirname(this.dir);
-    this.addressFile = join(this.dir, ADDRESS);
-    this.lockFile = join(this.dir, 'lock');
+    this.#addressFile = join(this.dir, ADDRESS);
+    this.#lockFile = join(this.dir, 'lock');
     if (isTooDeep(base)) {
       throw new TuningForkError('backbone', `${base} is too long a path for a socket.`, { next: 'Set TUNING_FORK_RUNTIME_DIR to a short one of your own.' });
     }
@@ -82,7 +82,7 @@ export class Location {
   /** The living backbone of this project, if there is one. A file left by a dead one is no address. */
   read(): Address | undefined {
     try {
-      const address = JSON.parse(readFileSync(this.addressFile, 'utf8')) as Address;
+      const address = JSON.parse(readFileSync(this.#addressFile, 'utf8')) as Address;
       return isAlive(address.process) ? address : undefined;
     } catch {
       return undefined;
@@ -90,11 +90,11 @@ export class Location {
   }
 
   publish(address: Address): void {
-    const temporary = `${this.addressFile}.${process.pid}`;
+    const temporary = `${this.#addressFile}.${process.pid}`;
     writeFileSync(temporary, JSON.stringify(address), { mode: 0o600 });
     for (let tries = 1;; tries++) {
       try {
-        return renameSync(temporary, this.addressFile);
+        return renameSync(temporary, this.#addressFile);
       } catch (error) {
         if (!isInUse(error) || tries >= MOST_TRIES) throw error;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TRY_MS);
@@ -104,17 +104,17 @@ export class Location {
 
   /** True when this process now holds the project. A lock of a dead process is taken over. */
   lock(): boolean {
-    const mine = `${this.lockFile}.${process.pid}`;
+    const mine = `${this.#lockFile}.${process.pid}`;
     // Written first and then linked: a lock that can be seen says whose it is.
     writeFileSync(mine, JSON.stringify(stampOf(process.pid)), { mode: 0o600 });
     try {
       for (let attempt = 0; attempt < 3; attempt++) {
-        if (linked(mine, this.lockFile)) {
-          this.removeDeadSockets();
+        if (linked(mine, this.#lockFile)) {
+          this.#removeDeadSockets();
           return true;
         }
         if (this.holder() !== undefined) return false;
-        this.removeStaleLock(mine);
+        this.#removeStaleLock(mine);
       }
       return false;
     } finally {
@@ -124,27 +124,27 @@ export class Location {
 
   /** The living process that holds the project. */
   holder(): ProcessStamp | undefined {
-    return livingHolder(this.lockFile);
+    return livingHolder(this.#lockFile);
   }
 
   /** Only what is this process's own: the lock may have gone to another meanwhile. */
   release(socket: string): void {
-    if (this.holder()?.pid === process.pid) for (const file of [this.addressFile, this.lockFile]) rmSync(file, { force: true });
+    if (this.holder()?.pid === process.pid) for (const file of [this.#addressFile, this.#lockFile]) rmSync(file, { force: true });
     if (process.platform !== 'win32') rmSync(socket, { force: true });
   }
 
   /** One process at a time: else the slower of two that both found it stale removes the quicker one's new lock. */
-  private removeStaleLock(mine: string): void {
-    const turn = `${this.lockFile}.turn`;
+  #removeStaleLock(mine: string): void {
+    const turn = `${this.#lockFile}.turn`;
     if (linked(mine, turn)) {
-      if (this.holder() === undefined) rmSync(this.lockFile, { force: true });
+      if (this.holder() === undefined) rmSync(this.#lockFile, { force: true });
       rmSync(turn, { force: true });
     } else if (livingHolder(turn) === undefined) {
       rmSync(turn, { force: true });
     }
   }
 
-  private removeDeadSockets(): void {
+  #removeDeadSockets(): void {
     for (const name of readdirSync(this.dir)) if (name.endsWith('.sock')) rmSync(join(this.dir, name), { force: true });
   }
 }

@@ -9,29 +9,28 @@ import type { RunningTrainer } from '../trainers/running.ts';
 
 /** Models that are loaded stay loaded: the second run on the same weights starts at once. */
 export class PolicyCache {
-  private readonly open = new Map<string, { spec: PolicySpec; policy: Promise<Policy> }>();
+  readonly #open = new Map<string, { spec: PolicySpec; policy: Promise<Policy> }>();
 
   get(spec: PolicySpec, dir: string, env: Record<string, string>): Promise<Policy> {
     const key = JSON.stringify([spec, dir, weightsTime(spec), providerSettings(spec, env)]);
-    let opened = this.open.get(key);
-    if (opened === undefined) {
-      opened = { spec, policy: openPolicy(spec, { dir, env }) };
-      this.open.set(key, opened);
-      opened.policy.catch(() => this.open.delete(key));
-    }
-    return opened.policy;
+    const open = (): Promise<Policy> => openPolicy(spec, { dir, env });
+    const before = this.#open.get(key);
+    const policy = before === undefined ? open() : stillThere(before.policy, open);
+    this.#open.set(key, { spec, policy });
+    policy.catch(() => void (this.#open.get(key)?.policy === policy && this.#open.delete(key)));
+    return policy;
   }
 
   labels(): string[] {
-    return [...this.open.values()].map(({ spec }) => (typeof spec === 'string' ? spec : spec.model));
+    return [...this.#open.values()].map(({ spec }) => (typeof spec === 'string' ? spec : spec.model));
   }
 
   /** A GPU has no room for a model that is sampled and one that is trained: what was tried a moment ago is trained, others go. */
   async takeGpu(settings: GpuSettings): Promise<RunningTrainer | undefined> {
     let taken: RunningTrainer | undefined;
-    for (const [key, { spec, policy }] of this.open) {
+    for (const [key, { spec, policy }] of this.#open) {
       if (typeof spec === 'string' || !('gpu' in spec)) continue;
-      this.open.delete(key);
+      this.#open.delete(key);
       const opened = await policy.catch(() => undefined) as GpuPolicy | undefined;
       if (isDeepStrictEqual(spec.gpu, settings)) taken = await opened?.release();
       else await opened?.close();
@@ -40,9 +39,17 @@ export class PolicyCache {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([...this.open.values()].map(async ({ policy }) => (await policy).close()));
-    this.open.clear();
+    await Promise.allSettled([...this.#open.values()].map(async ({ policy }) => (await policy).close()));
+    this.#open.clear();
   }
+}
+
+/** A process that was killed, a tunnel that broke, a runtime elsewhere that serves another model now: it is opened anew. */
+async function stillThere(before: Promise<Policy>, open: () => Promise<Policy>): Promise<Policy> {
+  const policy = await before as Policy | GpuPolicy;
+  if (!('isThere' in policy) || await policy.isThere()) return policy;
+  await policy.close().catch(() => undefined);
+  return open();
 }
 
 /** New weights under the same path are another model. */

@@ -51,116 +51,116 @@ interface ConnectionOptions {
 }
 
 class Connection {
-  private known = false;
-  private readonly subscriptions = new Map<string, () => void>();
-  private readonly backbone: Backbone;
-  private readonly socket: Socket;
-  private readonly options: ConnectionOptions;
+  #known = false;
+  readonly #subscriptions = new Map<string, () => void>();
+  readonly #backbone: Backbone;
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
 
   constructor(backbone: Backbone, socket: Socket, options: ConnectionOptions) {
-    this.backbone = backbone;
-    this.socket = socket;
-    this.options = options;
-    onJsonLines(socket, (value) => void this.receive(value), (reason) => sendLine(socket, { id: 0, error: { code: 'protocol', message: reason } }));
+    this.#backbone = backbone;
+    this.#socket = socket;
+    this.#options = options;
+    onJsonLines(socket, (value) => void this.#receive(value), (reason) => sendLine(socket, { id: 0, error: { code: 'protocol', message: reason } }));
   }
 
   end(): void {
-    for (const unsubscribe of this.subscriptions.values()) unsubscribe();
-    this.subscriptions.clear();
+    for (const unsubscribe of this.#subscriptions.values()) unsubscribe();
+    this.#subscriptions.clear();
   }
 
-  private async receive(value: unknown): Promise<void> {
+  async #receive(value: unknown): Promise<void> {
     const line = value as Partial<ClientLine> | null;
     if (typeof line !== 'object' || line === null || typeof line.id !== 'number' || typeof line.method !== 'string') {
-      return sendLine(this.socket, { id: 0, error: { code: 'protocol', message: 'A request is {"id": number, "method": string, "params": …}.' } });
+      return sendLine(this.#socket, { id: 0, error: { code: 'protocol', message: 'A request is {"id": number, "method": string, "params": …}.' } });
     }
     try {
-      const result = await this.answer(line.method, line.params);
-      sendLine(this.socket, { id: line.id, result: result ?? null });
+      const result = await this.#answer(line.method, line.params);
+      sendLine(this.#socket, { id: line.id, result: result ?? null });
     } catch (error) {
-      sendLine(this.socket, { id: line.id, error: errorInfo(error) });
-      if (!this.known) this.socket.end();
+      sendLine(this.#socket, { id: line.id, error: errorInfo(error) });
+      if (!this.#known) this.#socket.end();
     }
   }
 
-  private answer(method: string, params: unknown): unknown {
-    if (!this.known && method !== 'hello') throw new TuningForkError('auth', 'The first request must be "hello" with the token.');
+  #answer(method: string, params: unknown): unknown {
+    if (!this.#known && method !== 'hello') throw new TuningForkError('auth', 'The first request must be "hello" with the token.');
     if (!isMethod(method)) throw new TuningForkError('protocol', `There is no request "${method}".`);
-    return this.handlers[method](checkParams(method, params) as never);
+    return this.#handlers[method](checkParams(method, params) as never);
   }
 
-  private readonly handlers: { [M in BackboneMethod]: (params: BackboneRequests[M][0]) => BackboneRequests[M][1] | Promise<BackboneRequests[M][1]> } = {
+  readonly #handlers: { [M in BackboneMethod]: (params: BackboneRequests[M][0]) => BackboneRequests[M][1] | Promise<BackboneRequests[M][1]> } = {
     hello: ({ token, protocol }) => {
-      if (!sameText(token, this.options.token)) throw new TuningForkError('auth', 'The token is wrong.');
+      if (!sameText(token, this.#options.token)) throw new TuningForkError('auth', 'The token is wrong.');
       if (protocol !== PROTOCOL_VERSION) {
         throw new TuningForkError('protocol', `This backbone speaks protocol ${PROTOCOL_VERSION}, the client ${protocol}.`, { next: 'Use the same version of Tuning Fork for both.' });
       }
-      if (this.backbone.stopping) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
-      if (!this.known) this.options.onKnown();
-      this.known = true;
-      return this.backbone.identity();
+      if (this.#backbone.stopping) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
+      if (!this.#known) this.#options.onKnown();
+      this.#known = true;
+      return this.#backbone.identity();
     },
-    start: (request) => this.backbone.start(request),
+    start: (request) => this.#backbone.start(request),
     attach: ({ run, since }) => {
-      const found = this.backbone.run(run);
-      this.subscribe(found, since ?? 0);
+      const found = this.#backbone.run(run);
+      this.#subscribe(found, since ?? 0);
       return found.status();
     },
     detach: ({ run }) => {
-      this.subscriptions.get(run)?.();
-      this.subscriptions.delete(run);
+      this.#subscriptions.get(run)?.();
+      this.#subscriptions.delete(run);
       return null;
     },
     cancel: async ({ run, rollout }) => {
-      await this.backbone.run(run).cancel(rollout);
+      await this.#backbone.run(run).cancel(rollout);
       return null;
     },
-    status: () => this.backbone.status(this.options.countClients()),
+    status: () => this.#backbone.status(this.#options.countClients()),
     hold: ({ run, rollout }) => {
-      this.backbone.run(run).hold(rollout);
+      this.#backbone.run(run).hold(rollout);
       return null;
     },
     setStops: ({ run, stops }) => {
-      this.backbone.run(run).setStops(stops);
+      this.#backbone.run(run).setStops(stops);
       return null;
     },
-    stopped: ({ run, rollout }) => this.backbone.run(run).stopped(rollout),
+    stopped: ({ run, rollout }) => this.#backbone.run(run).stopped(rollout),
     release: ({ run, rollout, decision, step }) => {
-      this.backbone.run(run).release(rollout, decision, step);
+      this.#backbone.run(run).release(rollout, decision, step);
       return null;
     },
     pause: ({ run }) => {
-      this.backbone.run(run).pause(true);
+      this.#backbone.run(run).pause(true);
       return null;
     },
     resume: ({ run }) => {
-      this.backbone.run(run).pause(false);
+      this.#backbone.run(run).pause(false);
       return null;
     },
     tasks: (request) => listTasks(request),
     checkpoint: async ({ run }) => {
-      await this.backbone.run(run).checkpoint();
+      await this.#backbone.run(run).checkpoint();
       return null;
     },
-    score: (request) => this.backbone.scorer.score(request),
+    score: (request) => this.#backbone.scorer.score(request),
     shutdown: async ({ force }) => {
-      await this.backbone.shutdown(force);
+      await this.#backbone.shutdown(force);
       return null;
     },
   };
 
   /** The answer goes out before the events, so that a client can draw its frame first. */
-  private subscribe(run: BaseRun, since: number): void {
-    this.subscriptions.get(run.id)?.();
+  #subscribe(run: BaseRun, since: number): void {
+    this.#subscriptions.get(run.id)?.();
     let unsubscribe = (): void => clearImmediate(soon);
-    const soon = setImmediate(() => void (unsubscribe = run.subscribe((event) => this.tell(event), since)));
-    this.subscriptions.set(run.id, () => unsubscribe());
+    const soon = setImmediate(() => void (unsubscribe = run.subscribe((event) => this.#tell(event), since)));
+    this.#subscriptions.set(run.id, () => unsubscribe());
   }
 
-  private tell(event: RunEvent): void {
+  #tell(event: RunEvent): void {
     const droppable = event.type === 'call' || event.type === 'progress' || event.type === 'log';
-    if (droppable && this.socket.writableLength > SLOW_CLIENT_BYTES) return;
-    sendLine(this.socket, { event });
+    if (droppable && this.#socket.writableLength > SLOW_CLIENT_BYTES) return;
+    sendLine(this.#socket, { event });
   }
 }
 

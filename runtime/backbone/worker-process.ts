@@ -7,11 +7,17 @@ import { cleanEnvironment } from './client.ts';
 import { waitsForDebugger } from './inspector.ts';
 import { startedStamp } from './stamp.ts';
 
-export interface WorkerEvents {
+interface WorkerEvents {
   message(message: FromWorker): void;
   blocked(report: BlockedReport): void;
-  /** `told` is the end of what the process wrote to stderr itself: V8's last words, say. */
-  exit(how: { code: number | null; signal: NodeJS.Signals | null; told: string }): void;
+  exit(how: Exit): void;
+}
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** The end of what the process itself wrote to stderr: V8's last words, say. */
+  told: string;
 }
 
 /** What `rollout.worker_memory` is when nobody says otherwise: a worker is started before its run is known. */
@@ -30,9 +36,9 @@ export class WorkerProcess {
   draining = false;
   /** The process is gone. */
   ended = false;
-  private told = '';
-  private loading: { resolve(workflow: LoadedWorkflow): void; reject(error: Error): void } | undefined;
-  private events: WorkerEvents | undefined;
+  #told = '';
+  #loading: { resolve(workflow: LoadedWorkflow): void; reject(error: Error): void } | undefined;
+  #events: WorkerEvents | undefined;
 
   constructor(memory = DEFAULT_MEMORY) {
     this.memory = memory;
@@ -44,37 +50,37 @@ export class WorkerProcess {
       this.child.on('error', (error) => reject(new TuningForkError('worker', `A worker could not be started: ${error.message}`)));
       this.child.on('message', (message: FromWorker | null) => {
         if (message?.type === 'ready') resolve();
-        else if (message?.type === 'inspector') void waitsForDebugger(message.url).then(() => { if (!this.ended) this.receive(message); });
-        else if (message !== null) this.receive(message);
+        else if (message?.type === 'inspector') void waitsForDebugger(message.url).then(() => { if (!this.ended) this.#receive(message); });
+        else if (message !== null) this.#receive(message);
       });
       this.child.once('exit', (code, signal) => {
         this.ended = true;
-        const gone = new TuningForkError('worker', `The worker ended while it was starting (${signal ?? `exit code ${code}`}).${this.told === '' ? '' : ` It said: ${this.told.trim()}`}`, {
+        const gone = new TuningForkError('worker', `The worker ended while it was starting (${signal ?? `exit code ${code}`}).${this.#told === '' ? '' : ` It said: ${this.#told.trim()}`}`, {
           next: 'Its output above names the cause.',
         });
         reject(gone);
-        this.loading?.reject(gone);
-        this.events?.exit({ code, signal, told: this.told.trim() });
+        this.#loading?.reject(gone);
+        this.#events?.exit({ code, signal, told: this.#told.trim() });
       });
     });
     this.ready.catch(() => {});
-    const keepTail = (chunk: Buffer): void => void (this.told = (this.told + chunk.toString()).slice(-4_000));
+    const keepTail = (chunk: Buffer): void => void (this.#told = (this.#told + chunk.toString()).slice(-4_000));
     this.child.stdout!.on('data', keepTail);
     this.child.stderr!.on('data', keepTail);
     let pipe = '';
     this.child.stdio[4]!.on('data', (chunk: Buffer) => {
       pipe += chunk.toString();
       const end = pipe.indexOf('\n');
-      if (end !== -1) this.events?.blocked(readReport(pipe.slice(0, end)));
+      if (end !== -1) this.#events?.blocked(readReport(pipe.slice(0, end)));
     });
   }
 
   async load(load: WorkerLoad, events: WorkerEvents): Promise<LoadedWorkflow> {
-    this.events = events;
+    this.#events = events;
     await this.ready;
     if (this.ended) throw new TuningForkError('worker', 'The worker ended while it was waiting for work.');
     return new Promise((resolve, reject) => {
-      this.loading = { resolve, reject };
+      this.#loading = { resolve, reject };
       this.send({ type: 'load', load });
     });
   }
@@ -94,10 +100,10 @@ export class WorkerProcess {
     if (!this.ended) this.child.kill('SIGKILL');
   }
 
-  private receive(message: FromWorker): void {
-    if (message.type === 'loaded') this.loading?.resolve(message.workflow);
-    else if (message.type === 'load-failed') this.loading?.reject(fromErrorInfo(message.error));
-    else this.events?.message(message);
+  #receive(message: FromWorker): void {
+    if (message.type === 'loaded') this.#loading?.resolve(message.workflow);
+    else if (message.type === 'load-failed') this.#loading?.reject(fromErrorInfo(message.error));
+    else this.#events?.message(message);
   }
 }
 

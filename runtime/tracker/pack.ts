@@ -1,5 +1,6 @@
 import type { Nodes } from './radix.ts';
 import type { Piece } from './pieces.ts';
+import type { Targets } from './targets.ts';
 
 /** A rectangle of sequences: row r is `length` long from index `r * length` of each column of `nodes`. */
 export interface Pack {
@@ -10,15 +11,8 @@ export interface Pack {
   targets: PackTargets;
 }
 
-export interface PackTargets {
-  /** Index into the columns of `nodes`, over all rows. */
-  node: Int32Array;
-  sampledLogprob: Float32Array;
-  oldLogprob: Float32Array;
-  refLogprob: Float32Array;
-  weight: Float64Array;
-  up: Float64Array;
-  down: Float64Array;
+/** `node`: index into the columns of `nodes`, over all rows. */
+export interface PackTargets extends Omit<Targets, 'begin' | 'tokens'> {
   /** Where each comes from, so that scores find their way back: `pieces[piece].tree.targets` at `target`. */
   piece: Int32Array;
   target: Int32Array;

@@ -74,12 +74,6 @@ export class PrefixCache {
     }
   }
 
-  clear(): void {
-    this.#root.children.clear();
-    this.#uses.clear();
-    this.#bytes = 0;
-  }
-
   #walk(ids: Int32Array): Step[] {
     const path: Step[] = [];
     let node = this.#root;

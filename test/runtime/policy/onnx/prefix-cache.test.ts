@@ -65,7 +65,7 @@ test('logits are those of a whole prompt, not of a prefix of it', () => {
   assert.equal(cache.find(ids).logits![0], 9, 'also after its run was split');
 });
 
-test('what was used last is kept longest, and what is cleared is gone', () => {
+test('what was used last is kept longest', () => {
   const token = bytesPerToken(shape) + 4;
   const cache = new PrefixCache(shape, 9 * token);
   const [first, second, third] = [1, 2, 3].map((id) => Int32Array.of(id, id, id, id)) as [Int32Array, Int32Array, Int32Array];
@@ -75,6 +75,4 @@ test('what was used last is kept longest, and what is cleared is gone', () => {
   cache.insert(third, valuesOf(third).region(0));
   assert.deepEqual([first, second, third].map((ids) => cache.find(ids).length), [4, 0, 4]);
   assert.equal(cache.bytes, 8 * token);
-  cache.clear();
-  assert.deepEqual([cache.bytes, cache.find(first).length], [0, 0]);
 });
