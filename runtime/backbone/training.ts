@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdir } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TokenPolicy } from '../policy/policy.ts';
 import { trainerPolicy } from '../policy/trainer.ts';
 import type { RunStatus, StartRun } from '../protocol/backbone.ts';
@@ -28,6 +29,9 @@ import { prepareRun, type Prepared } from './prepare.ts';
 import { RolloutsRun } from './rollouts-run.ts';
 import { keepTokenizer } from './tokenizers.ts';
 import { trainerPlan, type TrainerPlan } from './trainers.ts';
+
+/** From the end of a connection to the end of the process that had it. */
+const EXIT_MS = 1_000;
 
 export class TrainingRun extends RolloutsRun {
   readonly #stop = new AbortController();
@@ -132,6 +136,7 @@ export class TrainingRun extends RolloutsRun {
 
   /** `again`: there was one before, and it is gone. */
   async #startTrainer(again = false): Promise<Trainer> {
+    if (again) this.events.emit({ type: 'notice', level: 'warning', notice: await goneNotice(this.#trainer) });
     // One that has only fallen silent still holds the memory that the next one needs.
     this.#trainer?.kill();
     this.#trainer = await this.#plan.open({
@@ -219,4 +224,14 @@ export class TrainingRun extends RolloutsRun {
 /** Several people may train on one machine, each with runs of the same name. */
 function nameElsewhere(dir: string, run: string): string {
   return `${run}-${createHash('sha256').update(`${hostname()} ${dir}`).digest('hex').slice(0, 8)}`;
+}
+
+/** That the training goes on, and why it stood still, as far as it is known on this machine. */
+async function goneNotice(trainer: RunningTrainer | undefined): Promise<ErrorInfo> {
+  const exit = await Promise.race([trainer?.exited, sleep(EXIT_MS)]);
+  if (exit === undefined) return { code: 'trainer-gone', message: 'The trainer is gone. It is started again and given the weights of the last step.' };
+  const { code, signal, told } = exit;
+  const line = told.split('\n').at(-1);
+  const next = signal === 'SIGKILL' ? 'If memory ran out, train adapters (lora), a smaller model or shorter answers.' : line ? `It said: ${line}` : undefined;
+  return { code: 'trainer-gone', message: `The trainer ended (${signal ?? `exit code ${code}`}). It is started again and given the weights of the last step.`, ...(next !== undefined && { next }) };
 }

@@ -1,7 +1,7 @@
 /** What this machine has and lacks for training on a GPU: one finding a line, each lack with the next step. */
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorInfo } from '../protocol/errors.ts';
+import { errorInfo, formatPlace } from '../protocol/errors.ts';
 import { MODEL_FILES } from '../protocol/trainer.ts';
 import { findGpus } from '../trainers/gpu/driver.ts';
 import { askInstalled, environmentState } from '../trainers/gpu/environment.ts';
@@ -11,7 +11,7 @@ import { reachGpu } from '../trainers/gpu/remote.ts';
 import type { GpuPlace } from '../trainers/gpu/settings.ts';
 import { NEEDED, sizeText } from '../trainers/gpu/setup.ts';
 import { t } from './l10n.ts';
-import { inOurWords } from './report.ts';
+import { inOurWords, nearby } from './report.ts';
 
 export interface GpuFinding {
   name: 'python' | 'driver' | 'disk' | 'environment' | 'torch' | 'packages' | 'runtime';
@@ -75,8 +75,7 @@ async function environmentFindings(asked: string | undefined, folder: string, dr
     }
     findings.push({ name: 'packages', verdict: peft === null ? 'failed' : 'ok', message: [`transformers ${transformers}`, `peft ${peft ?? '–'}`, ...(vllm === null ? [] : [`vLLM ${vllm}`])].join(', '), ...(peft === null && { next: setup() }) });
   } catch (error) {
-    const { message, next } = inOurWords(errorInfo(error));
-    findings.push({ name: 'packages', verdict: 'failed', message, next });
+    findings.push({ name: 'packages', verdict: 'failed', ...toldBy(error) });
   }
   return findings;
 }
@@ -95,7 +94,11 @@ async function remote(place: Exclude<GpuPlace, { kind: 'here' }>, env: Environme
       await trainer.stop();
     }
   } catch (error) {
-    const { message, next } = inOurWords(errorInfo(error));
-    return { name: 'runtime', verdict: 'failed', message, next };
+    return { name: 'runtime', verdict: 'failed', ...toldBy(error) };
   }
+}
+
+function toldBy(error: unknown): Pick<GpuFinding, 'message' | 'next'> {
+  const { message, next, where } = inOurWords(errorInfo(error));
+  return { message: where === undefined || where.file === '' ? message : `${formatPlace(nearby(where))}: ${message}`, next };
 }

@@ -1,11 +1,12 @@
 /** A training as a person sees it while it goes on: a live picture on a terminal, a line a step elsewhere. */
 import type { RunEvent, RunStatus } from '../protocol/backbone.ts';
+import { localize } from '../protocol/localize.ts';
 import type { EvaluationRow, StepRow, TrainingEstimate, TrainingEvent, TrainingPlan, TrainingReport } from '../protocol/training.ts';
 import { clock, count, decimal, duration, percent } from './format.ts';
 import { barOf, doneOf, headOf, MOST_COLUMNS } from './frame.ts';
 import { asTyped } from './invocation.ts';
 import { err, errPaint, note } from './io.ts';
-import { plural, t } from './l10n.ts';
+import { language, plural, t } from './l10n.ts';
 import { LiveView } from './live-view.ts';
 import { level } from './statistics.ts';
 import { padEnd, padStart, widthOf, type Paint } from './terminal.ts';
@@ -21,7 +22,6 @@ export class TrainView extends LiveView {
   #began = performance.now();
   #doing = '';
   #paused = false;
-  #goneTold = false;
   #plan: TrainingPlan | undefined;
   /** Rollouts that had ended and were planned when the present phase began. */
   #before = { done: 0, planned: 0 };
@@ -37,18 +37,15 @@ export class TrainView extends LiveView {
   }
 
   override receive(event: RunEvent): void {
-    if (event.type === 'requeued' && event.cause.code === 'trainer-gone') {
-      // One trainer that is gone takes all rollouts with it.
-      if (this.#goneTold) return;
-      this.#goneTold = true;
-    }
+    // A trainer that is gone takes all rollouts with it, and is told of by itself.
+    if (event.type === 'requeued' && event.cause.code === 'trainer-gone') return;
     super.receive(event);
     switch (event.type) {
       case 'training':
         this.#receive(event.event);
         break;
       case 'trainer':
-        this.phase(event.text);
+        this.phase(localize(event.text, language));
         break;
       case 'estimate':
         this.say(estimateLine(event.estimate));
@@ -74,7 +71,6 @@ export class TrainView extends LiveView {
         this.#before = this.progress === undefined ? { done: 0, planned: 0 } : { done: doneOf(this.progress), planned: this.progress.planned };
         break;
       case 'step':
-        this.#goneTold = false;
         this.#steps.push(event.row);
         if (!this.onTerminal) note(stepLine(event.row, this.#plan));
         break;
@@ -94,7 +90,7 @@ export class TrainView extends LiveView {
     return [
       headOf({ workflow: this.workflow, policy: this.policy, elapsed: performance.now() - this.#began }, width, errPaint),
       `  ${this.#bar(this.#plan, width - 2, errPaint)}`,
-      ...(last === undefined ? [] : [`  ${this.#curve(width - 2, errPaint)}`, `  ${learnedLine(last, errPaint)}`, `  ${healthLine(last, errPaint)}`]),
+      ...(last === undefined ? [] : [this.#curve(width - 2, errPaint), learnedLine(last, errPaint), healthLine(last, errPaint), ...pipelineLines(last, errPaint)].map((line) => `  ${line}`)),
     ];
   }
 
@@ -162,13 +158,20 @@ function healthLine(row: StepRow, paint: Paint): string {
   return [
     label('KL', number(row.kl)), label(t('entropy'), number(row.entropy)),
     label(t('clipped'), `${row.clipLow === null ? '–' : percent(row.clipLow)}/${row.clipHigh === null ? '–' : percent(row.clipHigh)}`),
-    label(t('gradient'), number(row.gradNorm)), ...(row.staleness === undefined ? [] : [label(t('behind'), decimal(row.staleness, 1)), label(t('idle'), idleText(row))]), label(t('tokens/s'), count(row.time.sampledPerSecond)), label(t('a step'), duration(row.time.total)),
+    label(t('gradient'), number(row.gradNorm)), label(t('tokens/s'), count(row.time.sampledPerSecond)), label(t('a step'), duration(row.time.total)),
   ].join('  ');
 }
 
-/** Of the sampler, and of the trainer. */
-function idleText({ time }: StepRow): string {
-  return [time.samplerIdle, time.trainerIdle].map((share) => (share === undefined ? '–' : percent(share))).join('/');
+function pipelineLines(row: StepRow, paint: Paint): string[] {
+  const figures = idleFigures(row);
+  return figures.length === 0 ? [] : [figures.map(([name, value]) => `${paint.dim(name)} ${value}`).join('  ')];
+}
+
+/** While the next step is sampled already: how old its weights are, and who waits for whom. */
+function idleFigures({ staleness, time }: StepRow): [name: string, value: string][] {
+  if (staleness === undefined) return [];
+  const share = (idle: number | undefined): string => (idle === undefined ? '–' : percent(idle));
+  return [[t('steps behind'), decimal(staleness, 1)], [t('sampler idle'), share(time.samplerIdle)], [t('trainer idle'), share(time.trainerIdle)]];
 }
 
 function stepLine(row: StepRow, plan: TrainingPlan | undefined): string {
@@ -179,7 +182,7 @@ function stepLine(row: StepRow, plan: TrainingPlan | undefined): string {
     `${t('groups with spread')} ${row.groupsWithSpread}/${row.groups}`,
     ...(row.entropy === null ? [] : [`${t('entropy')} ${decimal(row.entropy, 3)}`]),
     ...(row.kl === null ? [] : [`KL ${decimal(row.kl, 3)}`]),
-    ...(row.staleness === undefined ? [] : [`${t('idle')} ${idleText(row)}`]),
+    ...idleFigures(row).slice(1).map((figure) => figure.join(' ')),
     duration(row.time.total),
   ].join(' · ');
 }

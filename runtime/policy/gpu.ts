@@ -9,8 +9,12 @@ import { GPU_ENV, gpuSettings, type GpuSettings } from '../trainers/gpu/settings
 import type { TokenPolicy } from './policy.ts';
 import { trainerPolicy } from './trainer.ts';
 
+const ANSWER_MS = 30_000;
+
 /** A policy with its trainer, which may go on to train. */
 export interface GpuPolicy extends TokenPolicy {
+  /** Its runtime answers, and has the model it had. */
+  isThere(): Promise<boolean>;
   /** The policy ends, its trainer doesn't. */
   release(): Promise<RunningTrainer>;
 }
@@ -20,12 +24,17 @@ export async function openGpuPolicy(settings: GpuSettings, { env, label, checkpo
   // A runtime elsewhere says what it serves.
   const named = settings.place.kind === 'here' || checkpoint !== undefined ? label : undefined;
   try {
+    const { model, tokenizerSha256 } = await trainer.client.info();
     const policy = await trainerPolicy(trainer.address, { directory: await filesOfModel(trainer, { env }), label: named, ...(checkpoint !== undefined && { checkpoint }) });
     const disconnect = policy.close.bind(policy);
     return Object.assign(policy, {
       close: async () => {
         await disconnect();
         await trainer.stop();
+      },
+      isThere: async () => {
+        const now = await trainer.client.info({ signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => undefined);
+        return now?.model === model && now.tokenizerSha256 === tokenizerSha256;
       },
       release: async () => {
         await disconnect();

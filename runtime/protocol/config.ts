@@ -150,6 +150,7 @@ const gpu = z.strictObject({
   token: z.string().min(1).optional().describe('Its token. Write ${NAME}, so that it comes from the environment and is stored nowhere. Absent: TUNING_FORK_GPU_TOKEN, else token_file.'),
   token_file: z.string().min(1).optional().describe('The file its token lies in: here, or with ssh on that host. Absent: ~/.tuning-fork/gpu-token.'),
   certificate: z.string().min(1).optional().describe('For https: a file with the certificate of the runtime (PEM), where no authority vouches for it.'),
+  insecure: z.boolean().optional().describe('Allow an http address of another machine, in a network you trust: token and rollouts travel unencrypted.'),
   python: z.string().min(1).optional().describe('The Python that runs it here. Absent: the one that "tuning-fork gpu setup" made.'),
   device: z.string().min(1).optional().describe('auto, cpu, cuda or cuda:0. Absent: the first GPU, else the CPU.'),
   dtype: z.enum(['auto', 'float32', 'bfloat16', 'float16']).optional().describe('Of the weights. Absent or auto: bfloat16 on a GPU, float32 on the CPU.'),

@@ -133,7 +133,7 @@ export class TrainerConnection {
     if (error instanceof TuningForkError) return error;
     const why = error instanceof Error ? error.message : String(error);
     return new TuningForkError('trainer-gone', `The trainer at ${this.#address().url} is gone: ${why || (error as NodeJS.ErrnoException).code}.`, {
-      cause: error, next: 'Start it again, load its last checkpoint and replay the steps since.',
+      cause: error, next: 'Try again: on this machine it is started anew; elsewhere "tuning-fork gpu serve" has to run.',
     });
   }
 }
@@ -145,6 +145,6 @@ export function anotherProtocol(trainer: number | string, client: number | strin
 
 function silent(url: string, milliseconds: number): TuningForkError {
   return new TuningForkError('trainer-gone', `The trainer at ${url} has been silent for ${Math.round(milliseconds / 1000)} seconds.`, {
-    next: 'End it, start it again, load its last checkpoint and replay the steps since.',
+    next: 'End it if it hangs, and try again: on this machine it is started anew; elsewhere "tuning-fork gpu serve" has to run.',
   });
 }

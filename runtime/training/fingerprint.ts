@@ -21,7 +21,7 @@ export interface Fingerprint {
 
 /** How long, how often, how fast, and where to: free to change between two halves of a training. */
 const FREE = [
-  /^gpu\.(url|ssh|token|token_file|certificate|python|device|gradient_checkpointing)$/, /^trainer_common\.fsdp_config\./,
+  /^gpu\.(url|ssh|token|token_file|certificate|insecure|python|device|gradient_checkpointing)$/, /^trainer_common\.fsdp_config\./,
   /^project_name$/, /^experiment_/, /^backbone$/, /^debug\./, /^rollout\.(max_env_worker|workers|worker_memory|timeout|block_timeout|top_logprobs)$/,
   /^trainer_common\.(total_epochs|total_training_steps|save_freq|test_freq|val_|logger)/, /^model\.api_key$/,
 ];

@@ -13,7 +13,7 @@ type Remote = Exclude<GpuPlace, { kind: 'here' }>;
 
 const RETRY_MS = 2_000;
 /** Waiting changes nothing of these. */
-const LASTING: ReadonlySet<ErrorCode> = new Set(['auth', 'protocol']);
+const LASTING: ReadonlySet<ErrorCode> = new Set(['auth', 'protocol', 'config']);
 
 export interface RemoteOptions extends TrainerListener {
   env: Environment;
@@ -37,12 +37,12 @@ export async function reachGpu(place: Remote, options: RemoteOptions): Promise<R
 
 async function atAddress(place: Extract<Remote, { kind: 'url' }>, env: Environment): Promise<RunningTrainer> {
   const certificate = place.certificate === undefined ? undefined : await readFile(place.certificate, 'utf8').catch((cause: unknown) => {
-    throw new TuningForkError('config', 'The certificate of the GPU runtime is not there.', { where: { file: place.certificate!, key: 'gpu.certificate' }, cause });
+    throw new TuningForkError('config', 'The certificate of the GPU runtime is not there.', { where: { file: place.certificate!, key: 'gpu.certificate' }, cause, next: 'Copy the file of --tls-cert there from the machine that serves.' });
   });
   const { hostname, protocol } = new URL(place.url);
-  if (protocol === 'http:' && !/^(localhost|127\.|\[::1\])/.test(hostname)) {
+  if (protocol === 'http:' && !place.insecure && !/^(localhost|127\.|\[::1\])/.test(hostname)) {
     throw new TuningForkError('config', `The token and all rollouts would travel to ${hostname} unencrypted.`, {
-      where: { file: '', key: 'gpu.url' }, next: 'Use gpu.ssh, or serve with --tls-cert and --tls-key and write https.',
+      where: { file: '', key: 'gpu.url' }, next: 'Use gpu.ssh, or serve with --tls-cert and --tls-key and write https; gpu.insecure: true is for a network you trust.',
     });
   }
   return new RemoteGpu(await answered({ url: place.url, token: place.token ?? await tokenHere(place.tokenFile ?? tokenFile(env)), ...(certificate !== undefined && { certificate }) }));
@@ -53,7 +53,7 @@ async function throughTunnel(place: Extract<Remote, { kind: 'ssh' }>): Promise<R
   const token = place.token ?? await readOver(place.host, place.tokenFile ?? '~/.tuning-fork/gpu-token');
   const tunnel = await openTunnel(place.host, { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) });
   try {
-    return new RemoteGpu(await answered({ url: `${protocol}//127.0.0.1:${tunnel.port}`, token }), tunnel);
+    return new RemoteGpu(await answered({ url: `${protocol}//127.0.0.1:${tunnel.port}`, token }, place.host), tunnel);
   } catch (error) {
     tunnel.close();
     throw error instanceof TuningForkError && error.code === 'trainer-gone'
@@ -61,8 +61,8 @@ async function throughTunnel(place: Extract<Remote, { kind: 'ssh' }>): Promise<R
   }
 }
 
-/** Says so now if nobody answers, or the token is wrong. */
-async function answered(address: TrainerAddress): Promise<TrainerAddress> {
+/** Says so now if nobody answers, or the token is wrong. `name`: as a person knows it. */
+async function answered(address: TrainerAddress, name = address.url): Promise<TrainerAddress> {
   const client = new TrainerClient(address, { silenceMs: 30_000 });
   try {
     await client.info();
@@ -70,10 +70,16 @@ async function answered(address: TrainerAddress): Promise<TrainerAddress> {
   } catch (error) {
     if (!(error instanceof TuningForkError)) throw error;
     if (error.code === 'auth') {
-      throw new TuningForkError('auth', `The GPU runtime at ${address.url} does not take this token.`, { next: 'Copy the content of its token file to TUNING_FORK_GPU_TOKEN, or name the file at gpu.token_file.' });
+      throw new TuningForkError('auth', `The GPU runtime at ${name} does not take this token.`, { next: 'Copy the content of its token file to TUNING_FORK_GPU_TOKEN, or name the file at gpu.token_file.' });
     }
     if (isUntrusted(error)) {
       throw new TuningForkError('auth', `Nobody this machine knows vouches for the certificate of ${address.url}.`, { cause: error, next: 'Name the file with it at gpu.certificate.' });
+    }
+    if (codeOf(error) === 'EPROTO') {
+      throw new TuningForkError('config', `What answers at ${address.url} does not speak https.`, { cause: error, next: 'Write http in gpu.url, or serve with --tls-cert and --tls-key.' });
+    }
+    if (codeOf(error) === 'ECONNRESET' && address.url.startsWith('http:')) {
+      throw new TuningForkError('trainer-gone', `What answers at ${address.url} hangs up.`, { cause: error, next: 'Write https in gpu.url if it was served with --tls-cert; else look what it says there.' });
     }
     throw error.code === 'trainer-gone' ? new TuningForkError('trainer-gone', `No GPU runtime answers at ${address.url}.`, { cause: error, next: 'Start "tuning-fork gpu serve" there, or correct gpu.url.' }) : error;
   } finally {
@@ -81,8 +87,13 @@ async function answered(address: TrainerAddress): Promise<TrainerAddress> {
   }
 }
 
-function isUntrusted({ cause }: TuningForkError): boolean {
-  return /CERT|SIGNATURE|ALTNAME/.test((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
+function isUntrusted(error: TuningForkError): boolean {
+  return /CERT|SIGNATURE|ALTNAME/.test(codeOf(error) ?? '');
+}
+
+/** Of the connection beneath. */
+function codeOf({ cause }: { cause?: unknown }): string | undefined {
+  return (cause as NodeJS.ErrnoException | undefined)?.code;
 }
 
 async function tokenHere(file: string): Promise<string> {

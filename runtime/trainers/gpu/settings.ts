@@ -19,7 +19,7 @@ export interface GpuSettings {
 /** Started here, or running already. */
 export type GpuPlace =
   | { kind: 'here'; python: string | undefined }
-  | { kind: 'url'; url: string; token: string | undefined; tokenFile: string | undefined; certificate: string | undefined }
+  | { kind: 'url'; url: string; token: string | undefined; tokenFile: string | undefined; certificate: string | undefined; insecure: boolean }
   | { kind: 'ssh'; host: string; url: string | undefined; token: string | undefined; tokenFile: string | undefined };
 
 /** What VS Code and a person say for all configurations. */
@@ -44,7 +44,7 @@ function placeOf(gpu: TuningForkConfig['gpu'], dir: string, env: Environment): G
   const url = written ? gpu.url : orUndefined(env[GPU_ENV.url]);
   if (host !== undefined) return { kind: 'ssh', host, url, token, tokenFile };
   const here = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(dir, path.replace(/^~(?=[/\\])/, env.HOME ?? env.USERPROFILE ?? '~')));
-  if (url !== undefined) return { kind: 'url', url: url.replace(/\/+$/, ''), token, tokenFile: here(tokenFile), certificate: here(gpu.certificate) };
+  if (url !== undefined) return { kind: 'url', url: url.replace(/\/+$/, ''), token, tokenFile: here(tokenFile), certificate: here(gpu.certificate), insecure: gpu.insecure ?? false };
   return { kind: 'here', python: gpu.python ?? orUndefined(env[GPU_ENV.python]) };
 }
 

@@ -6,12 +6,14 @@ import { promisify } from 'node:util';
 import { startedStamp } from '../../backbone/stamp.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { ProcessStamp } from '../../protocol/trace.ts';
-import { lastLine } from './process.ts';
 
 const OPEN_MS = 30_000;
 const TRY_MS = 100;
 /** Nobody sits at it who could type a password. */
 const OPTIONS = ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15', '-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=4'];
+/** The exit code of ssh itself; others are of what it ran there. */
+const NOT_CONNECTED = 255;
+const NO_SSH = 'there is no program "ssh" on this machine';
 const run = promisify(execFile);
 
 export interface Tunnel {
@@ -46,8 +48,9 @@ export async function readOver(host: string, path: string): Promise<string> {
     const { stdout } = await run('ssh', [...OPTIONS, host, 'cat', path], { timeout: OPEN_MS, windowsHide: true });
     return stdout.trim();
   } catch (cause) {
-    const { stderr = '', message } = cause as { stderr?: string; message: string };
-    throw new TuningForkError('trainer', `The token of the GPU runtime could not be read from ${path} on ${host}: ${stderr.trim().split('\n').at(-1) || message.split('\n')[0]}.`, {
+    const { stderr = '', message, code } = cause as { stderr?: string; message: string; code?: unknown };
+    if (code === NOT_CONNECTED || code === 'ENOENT') throw failed(host, code === 'ENOENT' ? NO_SSH : stderr);
+    throw new TuningForkError('trainer', `The token of the GPU runtime could not be read from ${path} on ${host}: ${(stderr.trim().split('\n').at(-1) || message.split('\n')[0]!).replace(/\.$/, '')}.`, {
       next: 'Start "tuning-fork gpu serve" there, name its file at gpu.token_file, or give the token in TUNING_FORK_GPU_TOKEN.',
     });
   }
@@ -57,13 +60,13 @@ function watch(child: ChildProcess): Promise<string> {
   let told = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => void (told = (told + text).slice(-2_000)));
   return new Promise((resolve) => {
-    child.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ENOENT' ? 'there is no program "ssh" on this machine' : error.message));
+    child.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ENOENT' ? NO_SSH : error.message));
     child.once('close', (code) => resolve(told.trim() || `exit code ${code}`));
   });
 }
 
 function failed(host: string, told: string): TuningForkError {
-  return new TuningForkError('trainer', `There is no tunnel to ${host}.${lastLine(told)}`, { next: `Try "ssh ${host}" in a terminal: it must connect without asking for anything.` });
+  return new TuningForkError('trainer', `ssh does not reach ${host}. It said: ${told.trim().split('\n').at(-1) || 'nothing'}`, { next: `Try "ssh ${host}" in a terminal: it must connect without asking for anything.` });
 }
 
 async function freePort(): Promise<number> {

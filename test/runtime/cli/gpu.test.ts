@@ -1,6 +1,8 @@
 /** `tuning-fork gpu` as a person uses it. Its Python is a fake here, which only says and does what such a program would: the real one is in test/gpu. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { Person } from './person.ts';
@@ -121,7 +123,7 @@ test('serve keeps its token to its owner, tells where it answers, and ends on Ct
   assert.match((await person.type('gpu serve', given)).err, /--model <model> is missing/);
   assert.match((await person.type('gpu serve --model /m --tls-cert a', given)).err, /belong together/);
 
-  const serving = person.start(['gpu', 'serve', '--model', '/m', '--lora-rank', '4'], given);
+  const serving = person.start(['gpu', 'serve', '--model', '/m', '--lora-rank', '4', '--port', '0'], given);
   await serving.says(/answers at http:\/\/127\.0\.0\.1:4242/);
   const file = join(home, 'gpu-token');
   const token = readFileSync(file, 'utf8').trim();
@@ -131,8 +133,33 @@ test('serve keeps its token to its owner, tells where it answers, and ends on Ct
   const { code, out, err } = await serving.ended;
   assert.equal(code, 0);
   assert.ok(!`${out}${err}`.includes(token) && out.includes(file) && err.includes('a library prints this'));
-  assert.match(readFileSync(log, 'utf8'), /serve --model \/m --host 127\.0\.0\.1 --port 8750 --token-file \S+gpu-token --lora-rank 4 --keep \S+checkpoints --with-parent/);
+  assert.match(readFileSync(log, 'utf8'), /serve --model \/m --host 127\.0\.0\.1 --port 0 --token-file \S+gpu-token --lora-rank 4 --keep \S+checkpoints --with-parent/);
   assert.ok(dirname(file) === home);
+});
+
+test('an address that cannot be used is told before anything is loaded; the way here fits how it is served', { skip }, async (context) => {
+  python('3 12 1');
+  const given = { ...own, TUNING_FORK_GPU_PYTHON: join(bin, 'python3') };
+  const other = createServer().listen(0, '127.0.0.1');
+  context.after(() => other.close());
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const taken = await person.type(`gpu serve --model /m --port ${port}`, given);
+  assert.equal(taken.code, 2);
+  assert.match(taken.err, new RegExp(`^Error: Port ${port} of 127\\.0\\.0\\.1 is taken\\.\\n {2}→ Choose another --port`));
+  assert.match((await person.type('gpu serve --model /m --host 203.0.113.7 --insecure', given)).err, /203\.0\.113\.7 is no address of this machine\./);
+  assert.match((await person.type(`gpu serve --model /m --port 0 --token-file ${bin}`, given)).err, /The token cannot be kept in \S+bin: EISDIR/);
+
+  for (const [words, way] of [
+    [['--token-file', join(person.home, 'own-token')], /gpu: \{ ssh: <this machine, as ssh knows it>, url: http:\S+, token_file: \S+own-token \}/],
+    [['--host', '0.0.0.0', '--insecure'], /gpu: \{ url: "http:\/\/<this machine>:4242", token: "\$\{TUNING_FORK_GPU_TOKEN\}", insecure: true \}/],
+    [['--host', '0.0.0.0', '--tls-cert', 'c.pem', '--tls-key', 'k.pem'], /certificate: <a copy of c\.pem> \}\n\nTUNING_FORK_GPU_TOKEN there is the content of the token file here\./],
+  ] as const) {
+    const serving = person.start(['gpu', 'serve', '--model', '/m', '--port', '0', ...words], given);
+    await serving.says(/gpu: \{[^]*\}/);
+    serving.ctrlC();
+    assert.match((await serving.ended).out, way);
+  }
 });
 
 test('a training without it says how to get it', { skip }, async () => {

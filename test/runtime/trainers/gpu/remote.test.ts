@@ -10,8 +10,9 @@ import type { TuningForkError } from '../../../../runtime/protocol/errors.ts';
 import { localize } from '../../../../runtime/protocol/localize.ts';
 import { embedded } from '../../../../runtime/policy/open.ts';
 import { trainerPolicy } from '../../../../runtime/policy/trainer.ts';
-import { startEmbeddedTrainer, type TrainerProcess } from '../../../../runtime/trainers/embedded/process.ts';
+import { startEmbeddedTrainer } from '../../../../runtime/trainers/embedded/process.ts';
 import { checkpointElsewhere, fetchModelFiles, TrainerElsewhere } from '../../../../runtime/trainers/elsewhere.ts';
+import type { TrainerProcess } from '../../../../runtime/trainers/process.ts';
 import { reachGpu } from '../../../../runtime/trainers/gpu/remote.ts';
 import type { GpuPlace } from '../../../../runtime/trainers/gpu/settings.ts';
 
@@ -35,7 +36,7 @@ after(async () => {
 });
 
 const env = { HOME: '/nowhere' };
-const at = (url: string, given: Partial<Extract<GpuPlace, { kind: 'url' }>> = {}): Extract<GpuPlace, { kind: 'url' }> => ({ kind: 'url', url, token: undefined, tokenFile: join(home, 'token'), certificate: undefined, ...given });
+const at = (url: string, given: Partial<Extract<GpuPlace, { kind: 'url' }>> = {}): Extract<GpuPlace, { kind: 'url' }> => ({ kind: 'url', url, token: undefined, tokenFile: join(home, 'token'), certificate: undefined, insecure: false, ...given });
 const over = (host: string, given: Partial<Extract<GpuPlace, { kind: 'ssh' }>> = {}): Extract<GpuPlace, { kind: 'ssh' }> => ({ kind: 'ssh', host, url: trainer.address.url, token: undefined, tokenFile: join(home, 'token'), ...given });
 
 test('a runtime is reached at its address, with the token of a file or as it was given', async () => {
@@ -124,7 +125,7 @@ test('a tunnel is made to a host, the token read there, and both are gone afterw
     await assert.rejects(fetch(reached.address.url));
 
     const said = (place: Parameters<typeof reachGpu>[0]): Promise<string> => reachGpu(place, { env }).then(() => 'reached', (error: Error & { next?: string }) => `${error.message} → ${error.next}`);
-    assert.match(await said(over('away', { token: 'x' })), /no tunnel to away.*Connection refused.*ssh away/);
+    assert.match(await said(over('away', { token: 'x' })), /ssh does not reach away\. It said: .*Connection refused.*ssh away/);
     assert.match(await said(over('me@gpu-box', { tokenFile: '~/none' })), /could not be read from ~\/none on me@gpu-box.*No such file/);
     assert.match(await said(over('me@gpu-box', { tokenFile: '/etc/passwd; rm x' })), /not passed on/);
     assert.match(await said(over('me@gpu-box', { url: 'http://127.0.0.1:9' })), /On me@gpu-box nothing answers at 127\.0\.0\.1:9/);

@@ -10,9 +10,9 @@ const settings = (gpu: object = {}, more: object = {}, env: Record<string, strin
 test('it is started here unless the configuration, or else the environment, names a place', () => {
   assert.deepEqual(settings().place, { kind: 'here', python: undefined });
   assert.deepEqual(settings({ python: '/py' }).place, { kind: 'here', python: '/py' });
-  assert.deepEqual(settings({}, {}, { TUNING_FORK_GPU_URL: 'http://127.0.0.1:1/' }).place, { kind: 'url', url: 'http://127.0.0.1:1', token: undefined, tokenFile: undefined, certificate: undefined });
+  assert.deepEqual(settings({}, {}, { TUNING_FORK_GPU_URL: 'http://127.0.0.1:1/' }).place, { kind: 'url', url: 'http://127.0.0.1:1', token: undefined, tokenFile: undefined, certificate: undefined, insecure: false });
   assert.deepEqual(settings({ url: 'http://127.0.0.1:2', token_file: 'tokens/a' }, {}, { TUNING_FORK_GPU_SSH: 'box', TUNING_FORK_GPU_TOKEN: 'x' }).place,
-    { kind: 'url', url: 'http://127.0.0.1:2', token: 'x', tokenFile: '/conf/tokens/a', certificate: undefined }, 'the file goes before the environment');
+    { kind: 'url', url: 'http://127.0.0.1:2', token: 'x', tokenFile: '/conf/tokens/a', certificate: undefined, insecure: false }, 'the file goes before the environment');
   assert.deepEqual(settings({ ssh: 'me@box', token_file: '~/t' }).place, { kind: 'ssh', host: 'me@box', url: undefined, token: undefined, tokenFile: '~/t' }, 'a path of that machine is left alone');
 });
 
