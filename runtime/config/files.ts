@@ -1,6 +1,7 @@
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
 import { TuningForkError } from '../protocol/errors.ts';
+import { didYouMean } from '../protocol/suggest.ts';
 import { smallDrive } from '../protocol/paths.ts';
 import type { LoadedConfig } from './load.ts';
 
@@ -16,8 +17,16 @@ export function needFile(loaded: Pick<LoadedConfig, 'dir' | 'cwd' | 'place'>, pa
   const where = loaded.place(key);
   if (found === undefined) {
     const looked = dir === cwd || resolve(path) === path ? '' : `, neither in ${dir} nor in ${cwd}`;
-    throw new TuningForkError('config', `\`${key}\` names ${path}, and there is no such file${looked || (dir === cwd ? ` in ${dir}` : '')}.`, { next: 'Paths are meant from the YAML’s folder, then from the folder of the command.', where });
+    throw new TuningForkError('config', `\`${key}\` names ${path}, and there is no such file${looked || (dir === cwd ? ` in ${dir}` : '')}.`, { next: meant(resolve(dir, path)) ?? 'Paths are meant from the YAML’s folder, then from the folder of the command.', where });
   }
   if (statSync(found).isDirectory()) throw new TuningForkError('config', `\`${key}\` names ${path}, which is a folder; a file is wanted.`, { where });
   return found;
+}
+
+function meant(file: string): string | undefined {
+  try {
+    return didYouMean(basename(file), readdirSync(dirname(file)));
+  } catch {
+    return undefined;
+  }
 }

@@ -41,6 +41,19 @@ export function readYaml(source: string, file: string): YamlTree {
   return tree;
 }
 
+/** What people get wrong, in their words; for the rest the parser speaks. */
+const STUMBLES: readonly { code: string; said?: RegExp; what: string; next?: string }[] = [
+  { code: 'MULTIPLE_DOCS', what: 'a second document starts here (`---`)' },
+  { code: 'TAB_AS_INDENT', what: 'a tab indents this line', next: 'Indent with spaces.' },
+  { code: 'BAD_INDENT', said: /same column/, what: 'the lines of one mapping are not indented alike', next: 'Begin all keys of one mapping in the same column; see the lines above, too.' },
+  { code: 'BAD_INDENT', said: /end with a \]/, what: 'a list isn’t closed with a ]' },
+  { code: 'BAD_INDENT', said: /end with a \}/, what: 'a mapping isn’t closed with a }' },
+  { code: 'BLOCK_AS_IMPLICIT_KEY', what: 'a second key begins in this line', next: 'Put a value that has a colon in quotes, or the second key on a line of its own.' },
+  { code: 'MULTILINE_IMPLICIT_KEY', what: 'this line is no `key: value`' },
+  { code: 'MISSING_CHAR', said: /quote/, what: 'a quote isn’t closed' },
+  { code: 'BAD_SCALAR_START', what: 'a value can’t start with this character', next: 'Put it in quotes.' },
+];
+
 /** One mistake makes a YAML parser stumble several times: duplicate keys are all told, of the rest only the first. */
 function syntaxProblems(errors: readonly YAMLError[], text: string, placeAt: YamlTree['placeAt']): ErrorInfo[] {
   const duplicates = errors.filter((error) => error.code === 'DUPLICATE_KEY');
@@ -52,10 +65,11 @@ function syntaxProblems(errors: readonly YAMLError[], text: string, placeAt: Yam
   if (first === undefined) return problems;
   const lineStart = text.lastIndexOf('\n', first.pos[0] - 1) + 1;
   const line = text.slice(lineStart).split('\n', 1)[0]!;
+  const { what, next } = STUMBLES.find(({ code, said }) => code === first.code && (said?.test(first.message) ?? true)) ?? { what: lowerFirst(first.message), next: undefined };
   problems.push({
     code: 'config',
-    message: `This isn’t YAML: ${first.code === 'MULTIPLE_DOCS' ? 'a second document starts here (`---`)' : lowerFirst(first.message)}.`,
-    next: line.includes('${') ? 'Inside { } or [ ], put a variable in quotes: "${NAME}".' : undefined,
+    message: `This isn’t YAML: ${what}.`,
+    next: line.includes('${') ? 'Inside { } or [ ], put a variable in quotes: "${NAME}".' : next,
     where: placeAt(first.pos[0]),
   });
   return problems;

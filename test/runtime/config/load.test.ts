@@ -220,9 +220,11 @@ test('what the command line says wins, and its mistakes are told as its own', as
 
 test('no YAML, told with its place', async () => {
   const cases: [string, RegExp, number][] = [
-    ['a: [1\nb: 2', /isn’t YAML/, 2],
-    ['tuning_fork:\n\tx: 1', /isn’t YAML: tabs/, 2],
-    ['tuning_fork:\n  a: "x', /isn’t YAML: missing closing/, 2],
+    ['a: [1\nb: 2', /isn’t YAML: a list isn’t closed with a \]/, 2],
+    ['tuning_fork:\n  a: 1\n c: 2', /isn’t YAML: the lines of one mapping are not indented alike/, 3],
+    ['tuning_fork:\n  a: b: c', /isn’t YAML: a second key begins in this line/, 2],
+    ['tuning_fork:\n\tx: 1', /isn’t YAML: a tab indents this line/, 2],
+    ['tuning_fork:\n  a: "x', /isn’t YAML: a quote isn’t closed/, 2],
     ['tuning_fork:\n  rollout: {seed: ${SEED}}', /isn’t YAML/, 2],
     ['a: 1\n---\nb: 2', /second document/, 2],
     ['tuning_fork: *nope', /no anchor &nope/, 1],
