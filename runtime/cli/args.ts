@@ -1,4 +1,5 @@
 /** Options of a command: parsed and checked from one table. */
+import { existsSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { TuningForkError } from '../protocol/errors.ts';
 import { nearest } from '../protocol/suggest.ts';
@@ -36,6 +37,9 @@ export interface Command {
   words?: { least: number; most: number };
   run(args: Args): Promise<number>;
 }
+
+/** What `init` calls its configuration; where it is, it need not be named. */
+export const DEFAULT_CONF = 'tuning-fork.yaml';
 
 export class Args {
   readonly words: string[];
@@ -85,6 +89,7 @@ export function parse(command: Command, argv: string[]): Args {
   const options: Options = { ...command.options, ...commonOptions };
   const { values, positionals } = split(command, options, argv);
   const args = new Args(positionals, values);
+  if (command.options.conf?.required && values.conf === undefined && positionals.length === 0 && existsSync(DEFAULT_CONF)) values.conf = DEFAULT_CONF;
   const yaml = positionals.find((word) => /\.ya?ml$/.test(word));
   if (options.conf !== undefined && values.conf === undefined && yaml !== undefined) throw usageError(command, t('The configuration follows --conf.'), t('Did you mean --conf {0}?', yaml));
   for (const [name, option] of Object.entries(options)) check(command, name, option, values[name]);

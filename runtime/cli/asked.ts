@@ -9,7 +9,7 @@ import { t } from './l10n.ts';
 
 /** What `rollout`, `train`, `check`, `eval` and `--backbone …` have in common. */
 export const runOptions: Options = {
-  conf: { value: 'yaml', short: 'c', help: 'The configuration', required: true },
+  conf: { value: 'yaml', short: 'c', help: 'The configuration (default: tuning-fork.yaml, where it is)', required: true },
   model: { value: 'path|provider:model', short: 'm', help: 'Another model than the one in the configuration, e.g. embedded, ./weights or ollama:qwen3' },
   train: { value: 'roles', help: 'Roles to train, comma separated, instead of the ones the workflow names', many: true },
   temperature: { value: 't', help: 'Sampling temperature; 0 is greedy', number: { integer: false, least: 0 } },

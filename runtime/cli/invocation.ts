@@ -1,6 +1,8 @@
 /** How this command is called here, so that what we tell people to type works when they paste it. */
 import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join, relative } from 'node:path';
+import type { TuningForkConfig } from '../protocol/config.ts';
+import type { RunInfo } from '../protocol/trace.ts';
 
 const installed = process.env.npm_command === undefined
   && (process.env.PATH ?? '').split(delimiter).some((dir) => dir !== '' && existsSync(join(dir, process.platform === 'win32' ? 'tuning-fork.cmd' : 'tuning-fork')));
@@ -16,4 +18,16 @@ export function asTyped(text: string): string {
 export function asWord(word: string, windows = process.platform === 'win32'): string {
   if (/^[\p{L}\p{N}_@%+=:,./\\-]+$/u.test(word) && (windows || !word.includes('\\'))) return word;
   return windows ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** What names the configuration of a run; and its workflow where that came from the command line and not from there: its file is absolute then. */
+export function confWords({ conf, config }: Pick<RunInfo, 'conf' | 'config'>): string {
+  const [file = '', name] = (config as unknown as TuningForkConfig).rollout.user_workflow.split('->');
+  return `--conf ${asWord(shown(conf))}${isAbsolute(file) ? ` --workflow ${asWord(`${shown(file)}->${name}`)}` : ''}`;
+}
+
+/** A path as it is typed here. */
+export function shown(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near.startsWith('..') ? path : near;
 }

@@ -1,5 +1,6 @@
 /** What goes on, before a person's eyes: what is waited for, then a picture drawn again and again, and lines above it. Off a terminal there are lines alone. */
 import type { RunEvent, RunProgress, RunStatus } from '../protocol/backbone.ts';
+import type { ErrorInfo } from '../protocol/errors.ts';
 import type { Watcher } from './follow.ts';
 import { duration } from './format.ts';
 import { spinner } from './frame.ts';
@@ -10,6 +11,8 @@ import { describeError } from './report.ts';
 import { fit, visible } from './terminal.ts';
 
 const FRAME_MS = 100;
+/** Between what one cause does to several rollouts. */
+const SAME_MS = 100;
 /** A wait that is over sooner needs no clock. */
 const LONG_MS = 3_000;
 
@@ -20,6 +23,8 @@ export abstract class LiveView implements Watcher {
   protected progress: RunProgress | undefined;
   readonly #live = err.interactive ? new LiveRegion(err) : undefined;
   readonly #opened = performance.now();
+  /** Those that run again, by why; told together. */
+  readonly #again = new Map<string, { cause: ErrorInfo; rollouts: string[] }>();
   #phase = '';
   #timer: NodeJS.Timeout | undefined;
 
@@ -52,6 +57,7 @@ export abstract class LiveView implements Watcher {
   }
 
   end(): void {
+    for (const why of this.#again.keys()) this.#tellAgain(why);
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#live?.clear();
@@ -72,12 +78,29 @@ export abstract class LiveView implements Watcher {
         this.say(`${sign(event.level)} ${describeError(event.notice, errPaint)}`);
         break;
       case 'requeued':
-        this.say(`${errPaint.yellow(`! ${t('{0} runs again:', event.rollout)}`)} ${describeError(event.cause, errPaint)}`);
+        this.#runsAgain(event.rollout, event.cause);
         break;
       case 'log':
         for (const line of visible(event.text).replace(/\n$/, '').split('\n')) this.say(errPaint.dim(`${event.rollout ?? t('worker')} │ `) + line);
         break;
     }
+  }
+
+  /** What befalls one process befalls all of its rollouts: one line for them. */
+  #runsAgain(rollout: string, cause: ErrorInfo): void {
+    const known = this.#again.get(cause.message);
+    if (known !== undefined) return void known.rollouts.push(rollout);
+    this.#again.set(cause.message, { cause, rollouts: [rollout] });
+    setTimeout(() => this.#tellAgain(cause.message), SAME_MS).unref();
+  }
+
+  #tellAgain(why: string): void {
+    const told = this.#again.get(why);
+    if (told === undefined) return;
+    this.#again.delete(why);
+    const [first = '', ...others] = told.rollouts;
+    const because = describeError(told.cause, errPaint);
+    this.say(`${errPaint.yellow('!')} ${others.length === 0 ? t('{0} runs again: {1}', first, because) : t('{0} and {1} more run again: {2}', first, others.length, because)}`);
   }
 
   #keepDrawing(): void {

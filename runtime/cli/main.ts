@@ -15,7 +15,7 @@ async function main(argv: string[], json: boolean): Promise<number> {
   const [first, second] = words;
   if (first === undefined || first === '--help' || first === '-h') return tell('help', help());
   if (first === 'help') return second === undefined ? tell('help', help()) : run(await (await find(second)).load(), ['--help']);
-  if (first === '--version' || first === '-v') return tell('version', (await import('../backbone/version.ts')).VERSION.split('+')[0]!);
+  if (first === '--version' || first === '-v' || first === '-V' || first === 'version') return tell('version', (await import('../backbone/version.ts')).VERSION.split('+')[0]!);
   // The seeds' own call shape: options without a command.
   if (first.startsWith('-')) return run((await import('./commands/launch.ts')).launch, argv);
   return run(await (await find(first)).load(), argv.toSpliced(argv.indexOf(first), 1));

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { errorInfo, formatPlace, type ErrorCode, type ErrorInfo, type Place, type TuningForkError } from '../protocol/errors.ts';
 import { localizeError } from '../protocol/localize.ts';
 import { smallDrive, withPaths } from '../protocol/paths.ts';
+import { fileError, hasWords } from '../trace/errors.ts';
 import { asTyped } from './invocation.ts';
 import { err, errPaint, EXIT, note, printJson } from './io.ts';
 import { language, t } from './l10n.ts';
@@ -16,14 +17,20 @@ const FRAMES = 6;
 export function describeError(told: ErrorInfo, colors: Paint, width: number = err.width): string {
   const info = inOurWords(told);
   // The list of a configuration's mistakes names the file before each of them.
-  const message = visible(info.code === 'config' ? info.message.replaceAll(`\n  ${here()}`, '\n  ') : info.message);
-  const place = info.where === undefined ? '' : visible(formatPlace(nearby(info.where)));
+  const itself = namesItsFile(info);
+  const message = visible(itself ? info.message.replaceAll(here(), '') : info.code === 'config' ? info.message.replaceAll(`\n  ${here()}`, '\n  ') : info.message);
+  const place = info.where === undefined || itself ? '' : visible(formatPlace(nearby(info.where)));
   const short = !message.includes('\n') && widthOf(`${place}: ${message}`) < width - 20;
   return [
     place === '' ? message : short ? `${colors.cyan(place)}: ${message}` : `${colors.cyan(place)}\n  ${message}`,
     ...userFrames(info).map((frame) => colors.dim(`    ${frame}`)),
     ...(info.next === undefined ? [] : [`  ${colors.yellow('→')} ${visible(asTyped(info.next))}`]),
   ].join('\n');
+}
+
+/** As "Cannot write <file>: …" does. */
+function namesItsFile({ code, message, where }: ErrorInfo): boolean {
+  return code === 'trace' && where !== undefined && where.line === undefined && message.includes(where.file);
 }
 
 /** In the language of the terminal. Programs get errors as they are. */
@@ -66,8 +73,16 @@ export function noteError(error: ErrorInfo): void {
 }
 
 export function reportError(error: unknown, json: boolean): number {
-  const info = errorInfo(error);
+  const info = errorInfo(ofSystem(error) ?? error);
   if (json) printJson({ type: 'error', error: info });
   else noteError(info);
   return exitCodeOf(info);
+}
+
+const ACTIONS: Readonly<Record<string, Parameters<typeof fileError>[0]>> = { mkdir: 'create', open: 'write', write: 'write', unlink: 'delete', rmdir: 'delete', rm: 'delete' };
+
+/** The machine refused a file, wherever that was: no fault of ours. */
+function ofSystem(error: unknown): TuningForkError | undefined {
+  const { code, path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  return path === undefined || syscall === undefined || !hasWords(code) ? undefined : fileError(ACTIONS[syscall] ?? 'read', path, error);
 }

@@ -6,7 +6,7 @@ import type { IndexEntry } from '../protocol/trace.ts';
 import { findRun, openRunReader, type RunReader } from '../trace/index.ts';
 import type { Followed } from './follow.ts';
 import { count, decimal, duration, percent } from './format.ts';
-import { asWord, COMMAND } from './invocation.ts';
+import { asWord, COMMAND, confWords } from './invocation.ts';
 import { err, errPaint, note, out, paint, print } from './io.ts';
 import { plural, t } from './l10n.ts';
 import { inOurWords, noteError } from './report.ts';
@@ -33,7 +33,7 @@ export async function summarize({ status, state, error }: Ending, failures: read
   print();
   printFigures(entries, status.elapsed);
   printTasks(entries);
-  printNext(entries, status.dir, await nameOfRun(status));
+  printNext(entries, status, await nameOfRun(status));
 }
 
 export function readEntries(reader: RunReader): IndexEntry[] {
@@ -64,8 +64,8 @@ function printFigures(entries: IndexEntry[], elapsed: number): void {
   const ended = entries.filter(({ status }) => status !== 'cancelled');
   const failed = entries.filter(({ status }) => status === 'failed').length;
   const sum = (name: 'calls' | 'prompt' | 'sampled' | 'trained', of = entries): number => of.reduce((total, entry) => total + entry[name], 0);
-  const groups = [...Map.groupBy(entries.filter(({ reward }) => reward !== null), (entry) => `${entry.step} ${taskOf(entry)}`).values()].filter((group) => group.length > 1);
-  const spread = groups.filter((group) => group.some(({ reward }) => reward !== group[0]!.reward)).length;
+  const groups = groupsOf(entries);
+  const spread = groups.filter(hasSpread).length;
   const seconds = elapsed / 1_000;
   const rows: [name: string, value: string, more: string][] = [
     ...(rewards.length === 0 ? [] : [rewardRow(rewards)]),
@@ -79,6 +79,16 @@ function printFigures(entries: IndexEntry[], elapsed: number): void {
   ];
   const [names, values] = [0, 1].map((column) => Math.max(...rows.map((row) => widthOf(row[column]!))));
   for (const [name, value, more] of rows) print(clip(`  ${padEnd(paint.dim(name), names!)}  ${padEnd(value, values!)}  ${paint.dim(more)}`.trimEnd(), out.width));
+}
+
+/** The rewarded rollouts of each task that has more than one. */
+function groupsOf(entries: IndexEntry[]): IndexEntry[][] {
+  const rewarded = entries.filter(({ reward }) => reward !== null);
+  return [...Map.groupBy(rewarded, (entry) => `${entry.step} ${taskOf(entry)}`).values()].filter((group) => group.length > 1);
+}
+
+function hasSpread(group: IndexEntry[]): boolean {
+  return group.some(({ reward }) => reward !== group[0]!.reward);
 }
 
 function rewardRow(rewards: number[]): [string, string, string] {
@@ -123,7 +133,7 @@ function mark({ reward, success, status }: IndexEntry): string {
 function printFailures(failures: readonly Failure[]): void {
   const often = failures.filter(({ error, rollouts }) => error.code !== 'rollout-cancelled' && rollouts.length > 1).toSorted((a, b) => b.rollouts.length - a.rollouts.length);
   for (const { error, rollouts } of often.slice(0, KINDS_OF_FAILURE)) {
-    const head = `${errPaint.red(`✗ ${plural(rollouts.length, '{0} rollout', '{0} rollouts')}:`)} `;
+    const head = `${errPaint.red(`✗ ${t('{0}:', plural(rollouts.length, '{0} rollout', '{0} rollouts'))}`)} `;
     note(head + fit(inOurWords(error).message, Math.max(20, err.width - widthOf(head))));
     note(errPaint.dim(`  ${fit(rollouts.toSorted(inOrder).join(' '), err.width - 2)}`));
   }
@@ -134,7 +144,7 @@ export function inOrder(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-function printNext(entries: IndexEntry[], dir: string, run: string): void {
+function printNext(entries: IndexEntry[], { dir, info }: Ending['status'], run: string): void {
   const [best] = entries.filter((entry) => entry.status === 'finished').toSorted((a, b) => (b.reward ?? -Infinity) - (a.reward ?? -Infinity));
   const failed = entries.find((entry) => entry.status === 'failed');
   const show = `${COMMAND} runs show ${asWord(run)}`;
@@ -148,4 +158,13 @@ function printNext(entries: IndexEntry[], dir: string, run: string): void {
     print(paint.dim(t('What happened in one that failed:')));
     print(`  ${show} --rollout ${failed.id}`);
   }
+  if (info.kind === 'rollout' && info.state !== 'cancelled' && teaches(entries)) {
+    print(paint.dim(t('Train the model on these tasks:')));
+    print(`  ${COMMAND} train ${confWords(info)}`);
+  }
+}
+
+/** Rewards differ within a task, and the tokens can be trained. */
+function teaches(entries: IndexEntry[]): boolean {
+  return entries.some(({ trained, split }) => trained > 0 && split === 'training') && groupsOf(entries).some(hasSpread);
 }

@@ -1,13 +1,12 @@
 /** What a person reads when a training is over: before and after, where the weights are, what to type next. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
-import type { TuningForkConfig } from '../protocol/config.ts';
+import { join } from 'node:path';
 import type { RunInfo } from '../protocol/trace.ts';
 import type { TrainingReport } from '../protocol/training.ts';
 import { REPORT } from '../training/report.ts';
 import type { Followed } from './follow.ts';
-import { asWord, COMMAND } from './invocation.ts';
+import { asWord, COMMAND, confWords, shown } from './invocation.ts';
 import { paint, print } from './io.ts';
 import { t } from './l10n.ts';
 import { noteError } from './report.ts';
@@ -43,21 +42,10 @@ function printReport(report: TrainingReport, { dir, info }: { dir: string; info:
   const folder = asWord(shown(join(dir, weights)));
   print(`\n${t('Use what it has learned:')}`);
   const gpu = existsSync(join(dir, weights, 'onnx')) ? '' : ' --set backbone=gpu';
-  print(`  ${COMMAND} rollout --conf ${asWord(shown(info.conf))}${workflowOption(info)}${gpu} --split validation --model ${folder}`);
+  print(`  ${COMMAND} rollout ${confWords(info)}${gpu} --split validation --model ${folder}`);
   print(`  ${COMMAND} serve ${folder}`);
 }
 
 function printResume(name: string): void {
   print(`\n${t('Go on with it:')}\n  ${COMMAND} train --resume --run ${asWord(name)}`);
-}
-
-/** Where the workflow came from the command line, and so isn't in the configuration: its file is absolute then. */
-function workflowOption({ config }: RunInfo): string {
-  const [file = '', name] = (config as unknown as TuningForkConfig).rollout.user_workflow.split('->');
-  return isAbsolute(file) ? ` --workflow ${asWord(`${shown(file)}->${name}`)}` : '';
-}
-
-function shown(path: string): string {
-  const near = relative(process.cwd(), path);
-  return near.startsWith('..') ? path : near;
 }

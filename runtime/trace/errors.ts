@@ -3,14 +3,14 @@ import { describe } from './check.ts';
 import type { Problem } from './check.ts';
 
 const SYSTEM: Record<string, { sentence: string; next: string }> = {
-  ENOSPC: { sentence: 'the disk is full (ENOSPC)', next: 'Free some space, then resume the run; nothing that was acknowledged is lost.' },
-  EDQUOT: { sentence: 'your disk quota is used up (EDQUOT)', next: 'Free some space, then resume the run; nothing that was acknowledged is lost.' },
-  EROFS: { sentence: 'the file system is read-only (EROFS)', next: 'Choose a folder for runs that can be written.' },
-  EACCES: { sentence: 'this user may not (EACCES)', next: 'Check the permissions of the folder, or choose another one for runs.' },
-  EPERM: { sentence: 'this user may not (EPERM)', next: 'Check the permissions of the folder, or choose another one for runs.' },
-  ENOTDIR: { sentence: 'a part of the path is a file, not a folder (ENOTDIR)', next: 'Choose another folder for runs.' },
+  ENOSPC: { sentence: 'the disk is full (ENOSPC)', next: 'Free some space and start again; nothing that was acknowledged is lost.' },
+  EDQUOT: { sentence: 'your disk quota is used up (EDQUOT)', next: 'Free some space and start again; nothing that was acknowledged is lost.' },
+  EROFS: { sentence: 'the file system is read-only (EROFS)', next: 'Choose a folder that can be written; experiment_dir says where runs are kept.' },
+  EACCES: { sentence: 'this user may not (EACCES)', next: 'Check the permissions of the folder, or choose another; experiment_dir says where runs are kept.' },
+  EPERM: { sentence: 'this user may not (EPERM)', next: 'Check the permissions of the folder, or choose another; experiment_dir says where runs are kept.' },
+  ENOTDIR: { sentence: 'a part of the path is a file, not a folder (ENOTDIR)', next: 'Choose another folder.' },
   EMFILE: { sentence: 'too many files are open (EMFILE)', next: 'Raise the limit of open files (ulimit -n).' },
-  ENOENT: { sentence: 'it is not there (ENOENT)', next: 'Check the path; the run may have been moved or deleted.' },
+  ENOENT: { sentence: 'it is not there (ENOENT)', next: 'Check the path; it may have been moved or deleted.' },
 };
 
 /** One clear sentence for what the system said. Anything of ours passes as it is. */
@@ -22,6 +22,11 @@ export function fileError(action: 'read' | 'write' | 'create' | 'delete', file: 
 /** What the system said, in words. */
 export function reasonOf(cause: unknown): string {
   return SYSTEM[codeOf(cause)]?.sentence ?? (cause instanceof Error ? cause.message : String(cause));
+}
+
+/** Whether there are words for what the system said. */
+export function hasWords(code: string | undefined): boolean {
+  return code !== undefined && Object.hasOwn(SYSTEM, code);
 }
 
 function codeOf(cause: unknown): string {

@@ -48,12 +48,13 @@ function show({ version, pid, uptime, project, policies, runs, clients }: Backbo
   for (const [name, fact] of facts) print(`${padEnd(name, width)}  ${fact}`);
   if (runs.length === 0) return;
   print();
+  const newest = runs.toReversed();
   printTable([
-    { head: t('run'), cells: runs.map(({ run }) => run) },
-    { head: t('workflow'), cells: runs.map(({ info }) => info.workflow), drop: 2 },
-    { head: t('kind'), cells: runs.map(({ info }) => kindWord(info.kind)), drop: 1 },
-    { head: t('state'), cells: runs.map(({ info }) => stateWord(info.state)) },
-    { head: t('rollouts'), cells: runs.map(({ progress }) => `${count(doneOf(progress))}/${count(progress.planned)}`), right: true },
+    { head: t('run'), cells: newest.map(({ run }) => run) },
+    { head: t('workflow'), cells: newest.map(({ info }) => info.workflow), drop: 2 },
+    { head: t('kind'), cells: newest.map(({ info }) => kindWord(info.kind)), drop: 1 },
+    { head: t('state'), cells: newest.map(({ info }) => stateWord(info.state)) },
+    { head: t('rollouts'), cells: newest.map(({ progress }) => `${count(doneOf(progress))}/${count(progress.planned)}`), right: true },
   ], out.width);
 }
 

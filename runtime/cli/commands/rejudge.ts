@@ -3,6 +3,7 @@ import type { Command } from '../args.ts';
 import { runNamed } from '../find-run.ts';
 import { startAndFollow } from '../follow.ts';
 import { count, decimal } from '../format.ts';
+import { asWord, COMMAND } from '../invocation.ts';
 import { note, paint, print, printJson } from '../io.ts';
 import { plural, t } from '../l10n.ts';
 import { noteError } from '../report.ts';
@@ -57,4 +58,5 @@ function report(changes: Change[], run: string): void {
   }
   if (moved.length > ROWS) print(paint.dim(`  ${t('… and {0} more', count(moved.length - ROWS))}`));
   print(`${paint.dim(t('Stored as'))} ${run}`);
+  if (moved.length > 0) print(`  ${COMMAND} runs show ${asWord(run)}`);
 }

@@ -1,8 +1,10 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { errorInfo, TuningForkError, type ErrorInfo } from '../../protocol/errors.ts';
 import type { RunEvent } from '../../protocol/backbone.ts';
 import { difference, openRunReader, readRolloutTest, rolloutTest, TEST_SUFFIX, testNames, writeRolloutTest, type RolloutTest } from '../../trace/index.ts';
+import { fileError } from '../../trace/errors.ts';
+import { makeFolders } from '../../trace/folders.ts';
 import type { Args, Command } from '../args.ts';
 import { storedRollout } from '../find-run.ts';
 import { startAndFollow, type Watcher } from '../follow.ts';
@@ -69,7 +71,7 @@ async function runTests(args: Args): Promise<number> {
   const failed = outcomes.filter(({ error }) => error !== undefined);
   const took = performance.now() - began;
   if (args.on('json')) printJson({ type: 'summary', tests: outcomes.length, passed: outcomes.length - failed.length, failed: failed.length, elapsed: took });
-  else print(`${plural(outcomes.length, '{0} test', '{0} tests')}: ${[t('{0} passed', outcomes.length - failed.length), ...(failed.length === 0 ? [] : [paint.red(t('{0} failed', failed.length))])].join(', ')} ${paint.dim(`(${duration(took)})`)}`);
+  else print(`${failed.length === 0 ? t('{0}: {1} passed', plural(outcomes.length, '{0} test', '{0} tests'), outcomes.length) : t('{0}: {1} passed, {2}', plural(outcomes.length, '{0} test', '{0} tests'), outcomes.length - failed.length, paint.red(t('{0} failed', failed.length)))} ${paint.dim(`(${duration(took)})`)}`);
   if (interrupted) return EXIT.cancelled;
   return failed.length === 0 ? EXIT.ok : Math.max(...failed.map(({ error }) => (error!.code === 'diverged' ? EXIT.failed : exitCodeOf(error!))));
 }
@@ -98,7 +100,7 @@ function tell(args: Args, outcome: Outcome): Outcome {
   const { file, calls, reward, error } = outcome;
   const shown = relative(process.cwd(), file) || file;
   if (args.on('json')) printJson({ type: 'test', passed: error === undefined, ...outcome });
-  else if (error === undefined) print(`${paint.green('✓')} ${visible(shown)}  ${paint.dim(`${plural(calls, '{0} call', '{0} calls')}, ${t('reward {0}', decimal(reward ?? NaN))}`)}`);
+  else if (error === undefined) print(`${paint.green('✓')} ${visible(shown)}  ${paint.dim(t('{0}, reward {1}', plural(calls, '{0} call', '{0} calls'), decimal(reward ?? NaN)))}`);
   else print(`${paint.red('✗')} ${visible(shown)}\n  ${describeError(error.where?.file === file && error.where.line === undefined ? { ...error, where: undefined } : error, paint, out.width - 2).replaceAll('\n', '\n  ')}`);
   return outcome;
 }
@@ -106,7 +108,9 @@ function tell(args: Args, outcome: Outcome): Outcome {
 async function save(args: Args, word: string): Promise<number> {
   const { record, conf } = await storedRollout(args, word);
   const folder = join(projectOf(args), 'tests', 'rollouts');
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder).catch((error: unknown) => {
+    throw fileError('create', folder, error);
+  });
   const name = `${record.taskId}-${record.rollout}`.replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 80);
   const file = join(folder, `${name}${TEST_SUFFIX}`);
   await writeRolloutTest(file, rolloutTest(record, { conf }, file));

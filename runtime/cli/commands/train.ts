@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { connectBackbone } from '../../backbone/client.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { RunInfo } from '../../protocol/trace.ts';
 import { findRun, type RunPlace } from '../../trace/index.ts';
-import { wholeNumber, type Args, type Command } from '../args.ts';
+import { DEFAULT_CONF, wholeNumber, type Args, type Command } from '../args.ts';
 import { asked, runOptions } from '../asked.ts';
 import { startAndFollow, watch, type Followed } from '../follow.ts';
 import { EXIT } from '../io.ts';
@@ -42,7 +43,7 @@ export const train: Command = {
   run: async (args) => {
     if (args.on('watch')) return watchTraining(args);
     const resumed = args.on('resume') ? await trainingNamed(args) : undefined;
-    const file = args.text('conf') ?? resumed?.info.conf;
+    const file = args.text('conf') ?? resumed?.info.conf ?? (existsSync(DEFAULT_CONF) ? DEFAULT_CONF : undefined);
     if (file === undefined) throw new TuningForkError('usage', t('--{0} <{1}> is missing.', 'conf', 'yaml'), { next: t('Run "{0}".', 'tuning-fork train --help') });
     return runTraining(args, file, resumed);
   },

@@ -112,7 +112,7 @@ export class AnswerJudge extends Judge {
   assert.equal(code, 0, err);
   assert.match(out, /^6 rollouts judged again: mean reward \d\.\d{3} → 0\.500, 6 changed\.\n/m);
   assert.match(out, / s0t0n0 +training-0 +\d\.\d\d → +0\.50 [▲▼]\n/);
-  assert.match(out, /Stored as \S+\n$/);
+  assert.match(out, /Stored as (\S+)\n  npx tuning-fork runs show \1\n$/);
 });
 
 test('export writes every record, as JSON lines or CSV', async () => {

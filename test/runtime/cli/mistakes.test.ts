@@ -13,6 +13,7 @@ person.write('broken.yaml', `${yaml}\n  rollout:\n`);
 person.write('tab.yaml', 'tuning_fork:\n\tmodel: 1\n');
 person.write('key.yaml', yaml.replace('num_repeat', 'num_repeats'));
 person.write('nojudge.yaml', yaml.replace('builtin->countdown', 'judge.ts'));
+person.write('nearjudge.yaml', yaml.replace('builtin->countdown', 'jugde.ts->Mine'));
 person.write('judge.ts', "import { Judge } from 'tuning-fork';\nexport class Mine extends Judge {\n  judge(): { reward: number } {\n    return { reward: 1 };\n  }\n}\n");
 person.write('keys.yaml', yaml.replace('num_repeat', 'num_repeats').replace('task_judge', 'task_jugde'));
 person.write('workflow.yaml', yaml.replace('->MyWorkflow', '->YourWorkflow'));
@@ -57,6 +58,7 @@ const mistakes: [line: string, sentence: RegExp, next: RegExp | null][] = [
   ['rollout -c workflow.yaml', /YourWorkflow/, /MyWorkflow/],
   ['rollout -c nofile.yaml', /nofile\.yaml:\d+:\d+[^]*nothing\.ts/, /./],
   ['rollout -c syntax.yaml', /syntax\.ts:1/, /./],
+  ['rollout -c nearjudge.yaml', /nearjudge\.yaml:\d+:\d+[^]*jugde\.ts/, /judge\.ts/],
   ['rollout -c data.yaml', /data\.yaml:\d+:\d+[^]*data\/nothing\.jsonl/, /./],
   ['rollout -c judge.yaml', /judge\.yaml:\d+:\d+[^]*cuontdown/, /countdown/],
   ['rollout -c rows.yaml', /rows\.jsonl:1/, /./],
@@ -72,7 +74,8 @@ const mistakes: [line: string, sentence: RegExp, next: RegExp | null][] = [
 test('each mistake gets one sentence with its place, the next step, and exit code 2', async (context) => {
   for (const [line, sentence, next] of mistakes) {
     await context.test(line, async () => {
-      if (line === 'init agent') person.cwd = person.home;
+      // There, no tuning-fork.yaml is taken unsaid.
+      if (line === 'init agent' || line === 'rollout') person.cwd = person.home;
       const { code, out, err } = await person.type(line, { OPENAI_API_KEY: '' });
       person.cwd = join(person.home, 'agent');
       // With --json the error is the one line on stdout.
@@ -130,5 +133,30 @@ test('a folder in which nothing can be made is told of at once', { skip: process
     const { code, err } = await person.type(line);
     assert.match(err, /(?:The folder \/proc\/nowhere(?:\/agent)? can't be made|Cannot create \/proc\/nowhere.*): nothing can be made in \/proc\./, line);
     assert.ok(code !== 0 && code !== 3, `${line}: ${code}`);
+  }
+});
+
+test('where tuning-fork.yaml lies it need not be named', async () => {
+  const { code, out, err } = await person.type('rollout --tasks 1 -n 1');
+  assert.equal(code, 0, err);
+  assert.match(err, /^Reading tuning-fork\.yaml…\n/m);
+  assert.match(out, /1 rollout of 1 task/);
+});
+
+test('what one rollout does to the others is told in one line', async () => {
+  person.write('loops.yaml', yaml.replace('workflow.ts->', 'loops.ts->').replace('rollout:', 'rollout:\n    block_timeout: 1'));
+  person.write('loops.ts', readFileSync(join(person.cwd, 'workflow.ts'), 'utf8').replace('const reply', "if (task.taskId === 'training-1') for (;;) {}\n    const reply"));
+  const { err } = await person.type('rollout -c loops.yaml --tasks 3 -n 2');
+  const lines = err.split('\n').filter((line) => line.includes('again:'));
+  assert.ok(lines.length >= 1 && lines.length <= 2, err);
+  assert.match(lines[0]!, /^! s0t\dn\d and \d more run again: Rollout s0t1n\d blocked the process they shared\.$/);
+});
+
+test('a file that can’t be written is named once, and is no fault of ours', { skip: process.platform !== 'linux' && 'only Linux has a folder that nobody may write' }, async () => {
+  for (const line of ['runs export latest --to /proc/rollouts.csv', 'migrate tuning-fork.yaml --to /proc/x.yaml']) {
+    const { code, err } = await person.type(line);
+    assert.equal(err.match(/\/proc\//g)?.length, 1, err);
+    assert.doesNotMatch(err, /\n {4}at /);
+    assert.notEqual(code, 3);
   }
 });
