@@ -5,7 +5,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Prompt } from './prompt.ts';
 import type { Shown } from './replay.ts';
 import type { CallRequest, ToolSet } from './request.ts';
-import type { History } from './restore.ts';
+import type { History } from './turn.ts';
 
 /** Who answers a role. */
 export interface Route {

@@ -3,8 +3,9 @@ import type { ChatMessage } from '../protocol/chat.ts';
 import type { CallRecord } from '../protocol/trace.ts';
 import type { Call, Outcome } from './call.ts';
 import type { Answered } from './completion.ts';
-import { continuationOf, promptIds, splitPrompt, turnText, type TokenTurn } from './prompt.ts';
+import { continuationOf, promptIds, splitPrompt, turnText } from './prompt.ts';
 import type { Conversations } from './restore.ts';
+import type { TokenTurn } from './turn.ts';
 
 export class Ledger {
   /** In the order they ended, so that an index is a place in this list. */

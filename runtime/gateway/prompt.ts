@@ -7,25 +7,8 @@ import type { ChatMessage } from '../protocol/chat.ts';
 import type { Continuation } from '../protocol/trace.ts';
 import type { ChatFormat, TokenPolicy } from '../policy/policy.ts';
 import type { ToolSet } from './request.ts';
-import type { Conversations, History, Turn } from './restore.ts';
-
-/** The token side of an answered call. */
-export interface TokenTurn {
-  readonly from: Turn | null;
-  readonly tail: readonly number[];
-  readonly sampled: readonly number[];
-  /** Absent where a server told only ids. */
-  readonly text: TurnText | undefined;
-}
-
-export interface TurnText {
-  readonly policy: TokenPolicy;
-  /** The sampled text without the end token, word for word: what a template is given for this turn. */
-  readonly raw: string;
-  /** Length of prompt text and sampled text together, and what they hash to: a prompt that begins so goes on from here. */
-  readonly length: number;
-  readonly digest: string;
-}
+import type { Conversations } from './restore.ts';
+import type { History, TokenTurn, Turn, TurnText } from './turn.ts';
 
 export interface Prompt {
   readonly text: string;

@@ -13,10 +13,11 @@ import { Ledger } from './ledger.ts';
 import { buildPrompt, type Prompt } from './prompt.ts';
 import { shownKey, type ReplaySource } from './replay.ts';
 import type { CallRequest, ToolSet } from './request.ts';
-import { Conversations, type History } from './restore.ts';
+import { Conversations } from './restore.ts';
 import { effectiveSampling, samplingKey, type ConfiguredSampling } from './sampling.ts';
 import { withInstruction } from './schema.ts';
 import { completed, cutOff, forced, replayed, sampled } from './sources.ts';
+import type { History } from './turn.ts';
 
 export type { Route } from './call.ts';
 

@@ -1,6 +1,7 @@
 /** The conversations a server has had, as many as fit: their sampled ids are there when the next request goes on from them. */
 import type { ChatMessage } from '../protocol/chat.ts';
-import { Conversations, type History, type Turn } from '../gateway/restore.ts';
+import { Conversations } from '../gateway/restore.ts';
+import type { History, Turn } from '../gateway/turn.ts';
 
 const ROLE = 'served';
 /** What a turn takes beside its ids and texts, about. */
