@@ -4,7 +4,7 @@ import { t, type Key } from './texts.ts';
 
 const KEYS: [keys: string, what: Key][] = [
   ['1 – 5', 'keys_views'], ['↑ ↓ ← →  PgUp PgDn  Home End', 'keys_move'], ['Enter', 'keys_open'], ['/', 'keys_filter'], [',  .', 'keys_rollout'],
-  ['p  n', 'keys_sampled'], ['[  ]', 'keys_call'], ['c', 'keys_colour'], ['F3  Shift+F3', 'keys_hit'], ['g', 'keys_code'], ['Shift+↑ ↓ ← →', 'keys_select'], ['Ctrl+C', 'keys_copy'], ['Space', 'keys_mark'], ['e', 'keys_export'], ['?', 'keys_help'],
+  ['p  n', 'keys_sampled'], ['[  ]', 'keys_call'], ['c', 'keys_colour'], ['F3  Shift+F3', 'keys_hit'], ['g', 'keys_code'], ['Shift+↑ ↓ ← →', 'keys_select'], [navigator.userAgent.includes('Macintosh') ? '⌘C' : 'Ctrl+C', 'keys_copy'], ['Space', 'keys_mark'], ['e', 'keys_export'], ['?', 'keys_help'],
 ];
 
 export function showKeys(): void {
