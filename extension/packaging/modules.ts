@@ -80,11 +80,11 @@ function download(place: string, { version, integrity }: Locked, cache: string):
   const aside = `${dir}.${process.pid}`;
   mkdirSync(aside, { recursive: true });
   try {
-    run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['pack', '--silent', `${name}@${version}`], aside);
+    run(`npm pack --silent ${name}@${version}`, aside);
     const archive = readdirSync(aside)[0]!;
     const digest = `sha512-${createHash('sha512').update(readFileSync(join(aside, archive))).digest('base64')}`;
     if (integrity !== undefined && digest !== integrity) throw new Error(`${name}@${version} is not what package-lock.json says it is.`);
-    run('tar', ['-xzf', archive, '--strip-components=1'], aside);
+    run(`tar -xzf ${archive} --strip-components=1`, aside);
     rmSync(join(aside, archive));
     renameSync(aside, dir);
     return dir;
@@ -93,9 +93,10 @@ function download(place: string, { version, integrity }: Locked, cache: string):
   }
 }
 
-function run(command: string, args: string[], cwd: string): void {
-  const { status } = spawnSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' });
-  if (status !== 0) throw new Error(`"${command} ${args.join(' ')}" failed.`);
+/** By the shell: on Windows npm is a script. */
+function run(command: string, cwd: string): void {
+  const { status } = spawnSync(command, { cwd, stdio: ['ignore', 'ignore', 'inherit'], shell: true });
+  if (status !== 0) throw new Error(`"${command}" failed.`);
 }
 
 function isLoaded(name: string, file: string, files: ReadonlySet<string>, target: Target): boolean {
