@@ -162,5 +162,5 @@ function usageError(command: Command, message: string, next = t('Run "{0}".', `$
 
 /** As it is typed: `tuning-fork runs list | show <run>`. */
 export function called({ name, usage }: Command): string {
-  return ['tuning-fork', name, usage].filter(Boolean).join(' ');
+  return ['tuning-fork', name, usage.replace('[options]', `[${t('options')}]`)].filter(Boolean).join(' ');
 }

@@ -4,23 +4,29 @@ import { spawn } from 'node:child_process';
 import module from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { findNode } from './find-node.mjs';
+import { say } from './say.mjs';
 
 const node = findNode();
 if (node === undefined) {
   const asked = process.env.TUNING_FORK_NODE;
   end(asked
-    ? `TUNING_FORK_NODE is ${asked}, which is not a Node.js of version 22.18 or newer.`
-    : `Tuning Fork needs Node.js 22.18 or newer; this is ${process.version} and no other was found.`,
-  'Install one (https://nodejs.org), or set TUNING_FORK_NODE to its path.');
+    ? say(`TUNING_FORK_NODE is ${asked}, which is not a Node.js of version 22.18 or newer.`, `TUNING_FORK_NODE 是 ${asked}，它不是 22.18 或更新版本的 Node.js。`)
+    : say(`Tuning Fork needs Node.js 22.18 or newer; this is ${process.version} and no other was found.`, `Tuning Fork 需要 Node.js 22.18 或更新版本；这里是 ${process.version}，也没有找到其他版本。`),
+  say('Install one (https://nodejs.org), or set TUNING_FORK_NODE to its path.', '请安装一个（https://nodejs.org），或把 TUNING_FORK_NODE 设为它的路径。'));
 }
 
 if (node === process.execPath) {
-  if (!isInstalled('yaml')) end('The packages that Tuning Fork needs are not installed.', `Run "npm ci" in ${fileURLToPath(new URL('../../', import.meta.url))}`);
+  if (!isInstalled('yaml')) {
+    const root = fileURLToPath(new URL('../../', import.meta.url));
+    end(say('The packages that Tuning Fork needs are not installed.', 'Tuning Fork 所需的包尚未安装。'), say(`Run "npm ci" in ${root}`, `请在 ${root} 运行 "npm ci"`));
+  }
   module.enableCompileCache?.();
   await import('./main.ts').catch((error) => {
     if (error.code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') throw error;
-    end('This is the source of Tuning Fork in a folder node_modules, where Node.js runs no TypeScript.',
-      'In a clone run "npm run package -- --target npm" and install the file it makes, or install the folder of the clone: npm install ../tuning-fork');
+    end(say('This is the source of Tuning Fork in a folder node_modules, where Node.js runs no TypeScript.', '这是 node_modules 文件夹里的 Tuning Fork 源代码，Node.js 在那里不运行 TypeScript。'), say(
+      'In a clone run "npm run package -- --target npm" and install the file it makes, or install the folder of the clone: npm install ../tuning-fork',
+      '请在克隆的仓库里运行 "npm run package -- --target npm" 并安装生成的文件，或直接安装克隆的文件夹：npm install ../tuning-fork',
+    ));
   });
 } else {
   // It need not look again: what was asked for may be a link or a wrapper, and would be asked for without end.
