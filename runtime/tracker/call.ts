@@ -35,6 +35,21 @@ export interface TrackedCall {
   weight?: PerToken;
 }
 
+/** Where a call lies in the tree. */
+export interface PlacedCall {
+  readonly rollout: string;
+  readonly call: number;
+  /** Node of its last token; the path from the root to it is the prompt and what was sampled. -1 without tokens. */
+  readonly last: number;
+  /** Its sampled tokens are `begin` up to, not including, `end` of the table of sampled tokens. */
+  readonly begin: number;
+  readonly end: number;
+  /** Set: none of them is a target. Absent: all of them are. */
+  readonly why?: UntrainedReason;
+  readonly advantage: PerToken;
+  readonly weight: PerToken;
+}
+
 /** The order that makes trees, and so packs, independent of when calls arrived. */
 export function canonicalOrder(a: TrackedCall, b: TrackedCall): number {
   if (a.rollout !== b.rollout) return a.rollout < b.rollout ? -1 : 1;

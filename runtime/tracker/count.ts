@@ -1,5 +1,6 @@
 import type { UntrainedReason } from '../protocol/trace.ts';
-import type { PlacedCall, TokenTree } from './tree.ts';
+import type { PlacedCall } from './call.ts';
+import type { TokenTree } from './tree.ts';
 
 export interface TokenCounts {
   /** Tokens of all calls, each with its whole prompt: one row for each call. */

@@ -29,11 +29,11 @@
  * - `layOut` cuts the tree into the cheapest sequences by a cost model, for models with tree masks or without; `pack` makes a batch of them.
  * - `toRows` gives masked rows, one rollout at a time, for engines that know nothing of trees; `countTokens` what each way costs.
  */
-export type { Credit, PerToken, TrackedCall } from './call.ts';
+export type { Credit, PerToken, PlacedCall, TrackedCall } from './call.ts';
 export type { Nodes } from './radix.ts';
 export { track, weigh } from './tree.ts';
-export type { PlacedCall, SampledTokens, TokenTree } from './tree.ts';
-export type { Targets } from './targets.ts';
+export type { TokenTree } from './tree.ts';
+export type { SampledTokens, Targets } from './targets.ts';
 export { callsOf, whyUntrained } from './records.ts';
 export { verify } from './verify.ts';
 export { countTokens } from './count.ts';

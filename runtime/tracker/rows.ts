@@ -1,6 +1,7 @@
 import { valueAt } from './call.ts';
+import type { PlacedCall } from './call.ts';
 import type { Nodes } from './radix.ts';
-import type { PlacedCall, TokenTree } from './tree.ts';
+import type { TokenTree } from './tree.ts';
 
 /** One linear sequence of one rollout, as engines without tree masks train it. All columns have a value for each token. */
 export interface Row {

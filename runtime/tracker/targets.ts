@@ -1,5 +1,15 @@
 import { valueAt } from './call.ts';
-import type { PlacedCall, SampledTokens } from './tree.ts';
+import type { PlacedCall } from './call.ts';
+
+/** One row for each token any call sampled. Its target, or -1 and then its call's `why`. */
+export interface SampledTokens {
+  node: Int32Array;
+  /** Index into `calls`. */
+  call: Int32Array;
+  /** NaN where the token isn't trained: absent, never 0. */
+  logprob: Float32Array;
+  target: Int32Array;
+}
 
 /**
  * What is trained. Sampled tokens at one node with one logprob are one target: the clipped objective, dual clip too, is positively

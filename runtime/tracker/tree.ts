@@ -1,11 +1,11 @@
 import { TuningForkError } from '../protocol/errors.ts';
 import type { UntrainedReason } from '../protocol/trace.ts';
 import { canonicalOrder, checkCredit, checkLogprobs, nameOf, reasonOf } from './call.ts';
-import type { Credit, PerToken, TrackedCall } from './call.ts';
+import type { Credit, PlacedCall, TrackedCall } from './call.ts';
 import { Radix, ROOT } from './radix.ts';
 import type { Nodes } from './radix.ts';
 import { gatherTargets } from './targets.ts';
-import type { Targets } from './targets.ts';
+import type { SampledTokens, Targets } from './targets.ts';
 
 /** All calls of a group as one forest of token ids, and what of it is trained. */
 export interface TokenTree {
@@ -14,31 +14,6 @@ export interface TokenTree {
   readonly calls: readonly PlacedCall[];
   readonly sampled: SampledTokens;
   readonly targets: Targets;
-}
-
-/** Where a call lies in the tree. */
-export interface PlacedCall {
-  readonly rollout: string;
-  readonly call: number;
-  /** Node of its last token; the path from the root to it is the prompt and what was sampled. -1 without tokens. */
-  readonly last: number;
-  /** Its sampled tokens are `begin` up to, not including, `end` of the table of sampled tokens. */
-  readonly begin: number;
-  readonly end: number;
-  /** Set: none of them is a target. Absent: all of them are. */
-  readonly why?: UntrainedReason;
-  readonly advantage: PerToken;
-  readonly weight: PerToken;
-}
-
-/** One row for each token any call sampled. Its target, or -1 and then its call's `why`. */
-export interface SampledTokens {
-  node: Int32Array;
-  /** Index into `calls`. */
-  call: Int32Array;
-  /** NaN where the token isn't trained: absent, never 0. */
-  logprob: Float32Array;
-  target: Int32Array;
 }
 
 /** Builds the tree of any number of calls, in any order, in time linear in their tokens. */
