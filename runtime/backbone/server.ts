@@ -14,7 +14,7 @@ const SLOW_CLIENT_BYTES = 8 * 1024 * 1024;
 /** Whoever connects and doesn't say hello is no client. */
 const HELLO_MS = 5_000;
 
-export interface ServerOptions {
+interface ServerOptions {
   token: string;
   onClients(count: number): void;
 }
@@ -43,6 +43,9 @@ export function listen(backbone: Backbone, path: string, options: ServerOptions)
     server.listen(path, () => resolve(server));
   });
 }
+
+/** What says no more than that it is done says nothing. */
+type Answer<M extends BackboneMethod> = BackboneRequests[M][1] extends null ? void : BackboneRequests[M][1];
 
 interface ConnectionOptions {
   token: string;
@@ -89,7 +92,7 @@ class Connection {
     return this.#handlers[method](checkParams(method, params) as never);
   }
 
-  readonly #handlers: { [M in BackboneMethod]: (params: BackboneRequests[M][0]) => BackboneRequests[M][1] | Promise<BackboneRequests[M][1]> } = {
+  readonly #handlers: { [M in BackboneMethod]: (params: BackboneRequests[M][0]) => Answer<M> | Promise<Answer<M>> } = {
     hello: ({ token, protocol }) => {
       if (!sameText(token, this.#options.token)) throw new TuningForkError('auth', 'The token is wrong.');
       if (protocol !== PROTOCOL_VERSION) {
@@ -109,44 +112,19 @@ class Connection {
     detach: ({ run }) => {
       this.#subscriptions.get(run)?.();
       this.#subscriptions.delete(run);
-      return null;
     },
-    cancel: async ({ run, rollout }) => {
-      await this.#backbone.run(run).cancel(rollout);
-      return null;
-    },
+    cancel: ({ run, rollout }) => this.#backbone.run(run).cancel(rollout),
     status: () => this.#backbone.status(this.#options.countClients()),
-    hold: ({ run, rollout }) => {
-      this.#backbone.run(run).hold(rollout);
-      return null;
-    },
-    setStops: ({ run, stops }) => {
-      this.#backbone.run(run).setStops(stops);
-      return null;
-    },
+    hold: ({ run, rollout }) => this.#backbone.run(run).hold(rollout),
+    setStops: ({ run, stops }) => this.#backbone.run(run).setStops(stops),
     stopped: ({ run, rollout }) => this.#backbone.run(run).stopped(rollout),
-    release: ({ run, rollout, decision, step }) => {
-      this.#backbone.run(run).release(rollout, decision, step);
-      return null;
-    },
-    pause: ({ run }) => {
-      this.#backbone.run(run).pause(true);
-      return null;
-    },
-    resume: ({ run }) => {
-      this.#backbone.run(run).pause(false);
-      return null;
-    },
+    release: ({ run, rollout, decision, step }) => this.#backbone.run(run).release(rollout, decision, step),
+    pause: ({ run }) => this.#backbone.run(run).pause(true),
+    resume: ({ run }) => this.#backbone.run(run).pause(false),
     tasks: (request) => listTasks(request),
-    checkpoint: async ({ run }) => {
-      await this.#backbone.run(run).checkpoint();
-      return null;
-    },
+    checkpoint: ({ run }) => this.#backbone.run(run).checkpoint(),
     score: (request) => this.#backbone.scorer.score(request),
-    shutdown: async ({ force }) => {
-      await this.#backbone.shutdown(force);
-      return null;
-    },
+    shutdown: ({ force }) => this.#backbone.shutdown(force),
   };
 
   /** The answer goes out before the events, so that a client can draw its frame first. */
