@@ -66,4 +66,4 @@ process.on('unhandledRejection', fault);
 onReaderGone([process.stdout, process.stderr]);
 process.exitCode = await main(argv, json).catch((error: unknown) => reportError(error, json));
 // What still runs is a connection to the backbone; the answer has been given.
-process.stdout.write('', () => process.exit());
+process.stderr.write('', () => process.stdout.write('', () => process.exit()));
