@@ -6,6 +6,7 @@ import { missingKey } from '../runtime/protocol/providers.ts';
 import { NoNodeError } from './backbone/node.ts';
 import { execute } from './commands/table.ts';
 import type { Studio } from './studio.ts';
+import { withoutLinks } from './without-links.ts';
 
 /** There is none of its kind yet; a click makes the first. */
 export class NothingYetError extends TuningForkError {
@@ -29,7 +30,7 @@ export async function showError<T>(studio: Studio, error: unknown, more: Fix<T>[
   const info = isErrorInfo(error) ? error : errorInfo(error);
   studio.log.error(info.message, info.stack ?? '', info.next ?? '');
   const usual = usualFixes(studio, error, info).filter(({ title }) => !more.some((fix) => fix.title === title));
-  const chosen = await vscode.window.showErrorMessage(sentenceOf(info), ...[...more, ...usual].map(({ title }) => title));
+  const chosen = await vscode.window.showErrorMessage(withoutLinks(sentenceOf(info)), ...[...more, ...usual].map(({ title }) => title));
   await usual.find(({ title }) => title === chosen)?.run();
   return more.find(({ title }) => title === chosen)?.run();
 }

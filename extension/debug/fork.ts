@@ -6,6 +6,7 @@ import { execute, type RolloutPlace } from '../commands/table.ts';
 import type { Studio } from '../studio.ts';
 import { pointText } from './adapter/point-text.ts';
 import { tellForked as tellViewers } from '../viewer/shown.ts';
+import { withoutLinks } from '../without-links.ts';
 import { ask, type Held } from './held.ts';
 import { pointedAt } from './pointed.ts';
 import { originOf, pickRollout, start } from './start.ts';
@@ -53,6 +54,6 @@ export async function tellForked({ dir, parent, rewards, call, token }: DebugEve
   tellViewers(parent);
   const told = rewards.map((reward) => (reward === null ? '–' : String(Number(reward.toPrecision(3))))).join(', ');
   const show = vscode.l10n.t('Show');
-  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('Forks of {0} from {1} reached these rewards: {2}', parent, pointText({ call, token }, vscode.l10n), told), show);
+  const chosen = await vscode.window.showInformationMessage(withoutLinks(vscode.l10n.t('Forks of {0} from {1} reached these rewards: {2}', parent, pointText({ call, token }, vscode.l10n), told)), show);
   if (chosen === show) await execute('tuningFork.openRollout', { dir, rollout: `${parent}f1`, call, token });
 }

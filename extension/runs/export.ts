@@ -8,6 +8,7 @@ import { exportChosen, fileNameOf, type Exported } from '../../runtime/view/expo
 import type { RunPlace } from '../commands/table.ts';
 import { showError } from '../errors.ts';
 import type { Studio } from '../studio.ts';
+import { withoutLinks } from '../without-links.ts';
 import { pickRun } from './pick.ts';
 
 const SAID_MS = 10_000;
@@ -52,7 +53,7 @@ async function choose({ run }: RunPlace): Promise<ExportChoice | undefined> {
 
 /** Undefined: it was cancelled, and nothing is left of it. The dialog has asked whether a file is replaced. */
 async function withProgress({ run }: RunPlace, work: (options: NonNullable<Parameters<typeof exportChosen>[3]>) => Promise<Exported>): Promise<Exported | undefined> {
-  const options = { location: vscode.ProgressLocation.Notification, title: vscode.l10n.t('Exporting {0}…', run), cancellable: true };
+  const options = { location: vscode.ProgressLocation.Notification, title: withoutLinks(vscode.l10n.t('Exporting {0}…', run)), cancellable: true };
   return vscode.window.withProgress(options, async (bar, cancelled) => {
     const ending = new AbortController();
     cancelled.onCancellationRequested(() => ending.abort());

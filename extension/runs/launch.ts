@@ -6,6 +6,7 @@ import { TuningForkError, type ErrorInfo } from '../../runtime/protocol/errors.t
 import type { RunInfo } from '../../runtime/protocol/trace.ts';
 import type { LiveRun, RunRequest } from '../backbone/backbones.ts';
 import type { Studio } from '../studio.ts';
+import { withoutLinks } from '../without-links.ts';
 import { showOutput } from './output.ts';
 import { doneOf, progressText } from './progress-text.ts';
 
@@ -46,7 +47,7 @@ export async function launch(studio: Studio, options: Launch): Promise<Ended> {
   const soon = Promise.race([settled, sleep(QUICK_MS, false)]);
   void vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: options.title }, () => soon);
   const quick = await soon;
-  if (!quick) await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: options.title, cancellable: true }, (progress, token) => flight.show(progress, token));
+  if (!quick) await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: withoutLinks(options.title), cancellable: true }, (progress, token) => flight.show(progress, token));
   return ended;
 }
 

@@ -6,6 +6,7 @@ import { asOverrides } from '../discovery/given.ts';
 import { sentenceOf, showError, showPlace } from '../errors.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
+import { withoutLinks } from '../without-links.ts';
 import { launch, LostError, type Ended } from './launch.ts';
 import { outputChannel } from './output.ts';
 import { decimal, meanReward, rolloutCount } from './progress-text.ts';
@@ -65,7 +66,7 @@ async function tellEnd(studio: Studio, { live, state, error, progress, failures 
   }
   const [place, rollout, output] = [vscode.l10n.t('Show the Place'), vscode.l10n.t('Open Rollout'), vscode.l10n.t('Show Output')];
   const sentence = vscode.l10n.t('{0} of {1} rollouts failed: {2}', progress.failed, progress.planned, sentenceOf(first.error));
-  const chosen = await vscode.window.showErrorMessage(sentence, ...(first.error.where === undefined ? [] : [place]), rollout, output);
+  const chosen = await vscode.window.showErrorMessage(withoutLinks(sentence), ...(first.error.where === undefined ? [] : [place]), rollout, output);
   if (chosen === place) await showPlace(first.error.where!);
   if (chosen === rollout) await execute('tuningFork.openRollout', { dir: live.dir, rollout: first.rollout });
   if (chosen === output) outputChannel().show(true);

@@ -8,6 +8,7 @@ import type { FoundConfig, FoundWorkflow, Given } from '../discovery/discovery.t
 import { NothingYetError } from '../errors.ts';
 import { realPath } from '../real-path.ts';
 import type { Studio } from '../studio.ts';
+import { withoutLinks } from '../without-links.ts';
 
 export interface ResolvedTarget {
   project: string;
@@ -68,7 +69,7 @@ async function ofWorkflow(studio: Studio, workflow: NonNullable<RunTarget['workf
   if (configs.length > 0) return choose(studio, configs);
   const create = vscode.l10n.t('Create Config');
   const { tuned = [] } = studio.discovery.workflowsIn(file).find((one) => one.className === className) ?? {};
-  const chosen = await vscode.window.showInformationMessage(withoutConfig(file, className, tuned), create);
+  const chosen = await vscode.window.showInformationMessage(withoutLinks(withoutConfig(file, className, tuned)), create);
   if (chosen !== create) return undefined;
   const made = await execute('tuningFork.createConfig', { file, className });
   return typeof made === 'string' ? resolved(studio, made) : undefined;

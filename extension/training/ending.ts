@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { execute } from '../commands/table.ts';
 import { showError, type Fix } from '../errors.ts';
 import type { Studio } from '../studio.ts';
+import { withoutLinks } from '../without-links.ts';
 import { storedReport, storedTraining } from './checkpoints.ts';
 import { stepOf, type Training } from './progress.ts';
 import { beforeAfter } from './texts.ts';
@@ -58,6 +59,6 @@ function forceFix(studio: Studio, { project, dir }: Training): Fix {
 }
 
 async function offer(show: (text: string, ...items: string[]) => Thenable<string | undefined>, sentences: (string | undefined)[], fixes: Fix[]): Promise<void> {
-  const chosen = await show(sentences.filter(Boolean).join(' '), ...fixes.map(({ title }) => title));
+  const chosen = await show(withoutLinks(sentences.filter(Boolean).join(' ')), ...fixes.map(({ title }) => title));
   await fixes.find(({ title }) => title === chosen)?.run();
 }

@@ -10,6 +10,7 @@ import { requireTrust } from '../backbone/backbones.ts';
 import { nodeForRuns } from '../backbone/node.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
+import { withoutLinks } from '../without-links.ts';
 import { gpuEnvironment } from './gpu-settings.ts';
 import { SetupSteps } from './gpu-steps.ts';
 
@@ -34,7 +35,7 @@ function run({ context, log }: Studio, progress: vscode.Progress<{ message?: str
   const child = spawn(nodeForRuns(), ['--disable-warning=ExperimentalWarning', join(context.extensionPath, 'runtime/cli/bin.mjs'), ...words], {
     env: { ...env, ELECTRON_RUN_AS_NODE: '1', TUNING_FORK_LANG: vscode.env.language }, stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true,
   });
-  const steps = new SetupSteps((told) => progress.report(told));
+  const steps = new SetupSteps(({ message, increment }) => progress.report({ message: withoutLinks(message), increment }));
   let last = '';
   createInterface({ input: child.stdout }).on('line', (line) => {
     log.info(line);

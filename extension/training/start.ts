@@ -11,6 +11,7 @@ import { execute, type RunTarget } from '../commands/table.ts';
 import { showError, type Fix } from '../errors.ts';
 import { resolveTarget, saveDirty, type ResolvedTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
+import { withoutLinks } from '../without-links.ts';
 import { chooseCheckpoint } from './choose.ts';
 import { setUpGpu } from './gpu.ts';
 import { choosePlace } from './place.ts';
@@ -77,7 +78,7 @@ async function startAnother(trainings: Trainings, { conf }: ResolvedTarget): Pro
   const same = trainings.under.find(({ info }) => info.conf === conf);
   if (same === undefined) return true;
   const [show, another] = [vscode.l10n.t('Show It'), vscode.l10n.t('Start Another')];
-  const chosen = await vscode.window.showInformationMessage(vscode.l10n.t('{0} is being trained already.', same.info.workflow), show, another);
+  const chosen = await vscode.window.showInformationMessage(withoutLinks(vscode.l10n.t('{0} is being trained already.', same.info.workflow)), show, another);
   if (chosen === show) await execute('tuningFork.openDashboard', same);
   return chosen === another;
 }
@@ -114,7 +115,7 @@ export async function follow(
       progress.report({ message: told });
       if (event.estimate.minutes === null) void warnOfSpace(studio, live, event.estimate);
     }
-    if (event.type === 'trainer') progress.report({ message: event.text });
+    if (event.type === 'trainer') progress.report({ message: withoutLinks(event.text) });
     if (event.type === 'training' && event.event.type === 'phase') progress.report({ message: [phaseText(event.event.phase), told].filter(Boolean).join(' · ') });
     if (event.type === 'training' && event.event.type === 'step') settled();
     if (event.type === 'finished') settled();
@@ -144,5 +145,5 @@ async function warnOfSpace({ backbones, context }: Studio, live: LiveRun | undef
   ];
   if (lacking.length === 0 || live === undefined) return;
   const stop = vscode.l10n.t('Stop Training');
-  if (await vscode.window.showWarningMessage(lacking.join(' '), stop) === stop) await backbones.request(live.project, 'cancel', { run: live.run });
+  if (await vscode.window.showWarningMessage(withoutLinks(lacking.join(' ')), stop) === stop) await backbones.request(live.project, 'cancel', { run: live.run });
 }

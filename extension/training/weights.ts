@@ -9,6 +9,7 @@ import { requireTrust } from '../backbone/backbones.ts';
 import { execute, type RunPlace } from '../commands/table.ts';
 import { resolveTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
+import { withoutLinks } from '../without-links.ts';
 import { chooseCheckpoint } from './choose.ts';
 import { withModelPath } from './model-path.ts';
 
@@ -62,7 +63,7 @@ async function tellServer(name: string, baseURL: string, key: string): Promise<v
   const [url, secret] = [vscode.l10n.t('Copy Base URL'), vscode.l10n.t('Copy API Key')];
   let chosen: string | undefined;
   do {
-    chosen = await vscode.window.showInformationMessage(vscode.l10n.t('{0} is served at {1} for any OpenAI client.', name, baseURL), url, secret);
+    chosen = await vscode.window.showInformationMessage(withoutLinks(vscode.l10n.t('{0} is served at {1} for any OpenAI client.', name, baseURL)), url, secret);
     if (chosen !== undefined) await vscode.env.clipboard.writeText(chosen === url ? baseURL : key);
     // A client needs both.
   } while (chosen === url);

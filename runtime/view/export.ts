@@ -4,6 +4,7 @@ import { fromErrorInfo, TuningForkError, type ErrorInfo } from '../protocol/erro
 import type { RunInfo } from '../protocol/trace.ts';
 import type { ExportChoice } from '../protocol/viewer.ts';
 import { exportRun, type Exported, type ExportOptions } from '../trace/export.ts';
+import { safeName } from '../trace/layout.ts';
 import type { RunReader } from '../trace/index.ts';
 import { parseFilter, type FilterMistake } from './filter.ts';
 import { advantagesOf } from './learned.ts';
@@ -13,9 +14,9 @@ import { vocabularyOfRun } from './vocabulary.ts';
 
 export type { Exported };
 
-/** What it is called where nobody said. */
+/** What it is called where nobody said. A run that somebody else made may be named like a path. */
 export function fileNameOf({ run }: RunInfo, { what, format }: Pick<ExportChoice, 'what' | 'format'>): string {
-  return `${run}${what === 'records' ? '' : `-${what}`}.${format}`;
+  return `${safeName(run)}${what === 'records' ? '' : `-${what}`}.${format}`;
 }
 
 export async function exportChosen(run: RunReader, out: string | Writable, { what, format, filter = '', rollouts }: ExportChoice, options: Pick<ExportOptions, 'overwrite' | 'signal' | 'progress'> = {}): Promise<Exported> {

@@ -4,6 +4,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { DebugRequests, ForkPoint, RolloutLaunch } from '../../../runtime/protocol/debug.ts';
 import { errorInfo, TuningForkError } from '../../../runtime/protocol/errors.ts';
 import type { StopPoint } from '../../../runtime/protocol/stops.ts';
+import { withoutLinks } from '../../without-links.ts';
 import type { Asked, Debuggee, Tell, Way } from './debuggee.ts';
 import { evaluate, help, replCommand, ROOTS } from './evaluate.ts';
 import { framesOf, sourceOf, type Frame } from './frames.ts';
@@ -350,7 +351,7 @@ export class RolloutSession extends DebugSession {
       const { code, message, next } = l10n.inWords(errorInfo(error));
       const quiet = response.command === 'evaluate' || response.command === 'tuningFork/stop';
       // Braces in it would be taken for variables.
-      this.sendErrorResponse(response, { id: 1, format: '{_sentence}', variables: { _sentence: [message, next].filter(Boolean).join(' ') }, showUser: !quiet && code !== 'rollout-cancelled' });
+      this.sendErrorResponse(response, { id: 1, format: '{_sentence}', variables: { _sentence: withoutLinks([message, next].filter(Boolean).join(' ')) }, showUser: !quiet && code !== 'rollout-cancelled' });
     }
   }
 }
