@@ -14,8 +14,10 @@ from learners import apart, gradients_of, linear, make, one_tree, plain, score_b
 from models import VOCABULARY
 from torch.nn import functional as F
 from torch.nn.attention.flex_attention import create_block_mask, create_mask, flex_attention
+from tuning_fork_gpu.fused import logprobs_of_logits, token_logprobs
 from tuning_fork_gpu.protocol.packs import Pack
-from tuning_fork_gpu.training.batches import batch, block_mask, flat
+from tuning_fork_gpu.training.batches import batch, flat
+from tuning_fork_gpu.training.blocks import MULTIPLE, block_mask
 from tuning_fork_gpu.training.learner import Learner
 from tuning_fork_gpu.training.rows import rows_of
 from tuning_fork_gpu.training.segments import are_cheaper, stretches
@@ -34,14 +36,14 @@ def packs(qwen: Path) -> list[Pack]:
 
 @pytest.fixture
 def blocks(qwen: Path, monkeypatch: pytest.MonkeyPatch) -> Learner:
-    def uncompiled(query: Any, key: Any, value: Any, training: bool = False, **rest: Any) -> Any:
+    def uncompiled(query: Any, key: Any, value: Any, **rest: Any) -> Any:
         if not query.requires_grad:
             return flex_attention(query, key, value, **rest)
         # it has no way back on a CPU, so its mask alone is taken
         mask = create_mask(rest["block_mask"].mask_mod, 1, 1, query.shape[2], key.shape[2], device="cpu")
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=rest["scale"], enable_gqa=rest["enable_gqa"])
 
-    monkeypatch.setattr("transformers.integrations.flex_attention.compile_friendly_flex_attention", uncompiled)
+    monkeypatch.setattr("tuning_fork_gpu.training.blocks._compiled", lambda: uncompiled)
     learner = Learner.load(str(qwen))
     learner.passes.attention = "blocks"
     return learner
@@ -64,10 +66,43 @@ def test_gradients_are_those_of_dense_masks(blocks: Learner, qwen: Path, packs: 
     assert apart(ours, wanted) < 1e-5
 
 
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_layers_and_scores_compile_in_one_piece_and_are_the_same(blocks: Learner, packs: list[Pack], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuning_fork_gpu.device._how", lambda: {"backend": "eager", "dynamic": True, "fullgraph": True})
+    wanted = blocks.score(score_body(packs))
+    blocks.passes.compiled = True
+    for ours, theirs in zip(blocks.score(score_body(packs)), wanted, strict=True):
+        assert torch.allclose(ours.logprob, theirs.logprob, atol=1e-5)
+        assert torch.allclose(ours.entropy, theirs.entropy, atol=1e-5)
+
+
+def test_what_cannot_be_compiled_is_told_and_done_without(qwen: Path, packs: list[Pack], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no compiler")
+
+    learner = Learner.load(str(qwen))
+    learner.passes.attention, learner.passes.compiled = "blocks", True
+    monkeypatch.setattr("tuning_fork_gpu.device._how", lambda: {"backend": broken})
+    monkeypatch.setattr("tuning_fork_gpu.training.blocks._compiled", broken)
+    learner.fitting.attention()
+    assert [note.split(":")[0] for note in learner.notes] == ["Layers cannot be compiled here, so steps are slower", "FlexAttention does not work here, so trees take dense masks"]
+    assert torch.allclose(learner.score(score_body(packs))[0].logprob, Learner.load(str(qwen)).score(score_body(packs))[0].logprob)
+
+
+def test_gradients_of_logprobs_for_a_compiler_are_those_by_hand() -> None:
+    torch.manual_seed(3)
+    logits, ids = torch.randn(5, 11, requires_grad=True), torch.randint(11, (5,))
+    results = []
+    for logprob, entropy in (token_logprobs(logits / 0.7, ids), logprobs_of_logits(logits, ids, torch.tensor(0.7))):
+        (gradient,) = torch.autograd.grad((logprob * 2 + entropy * 3).sum(), logits)
+        results.append((logprob, entropy, gradient))
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(*results, strict=True))
+
+
 def test_all_rows_are_one_sequence_of_whole_blocks(packs: list[Pack]) -> None:
     rows = rows_of(packs, [0, 1])
     made = batch(rows, "blocks", 32, torch.device("cpu"))
-    assert made.id.shape == (1, 128 * -(-sum(len(row) for row in rows) // 128))
+    assert made.id.shape == (1, MULTIPLE * -(-sum(len(row) for row in rows) // MULTIPLE))
     assert made.mask.shape[-2:] == (made.id.shape[1],) * 2
 
 

@@ -80,3 +80,11 @@ def token_logprobs(logits: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
     """(log-probability of each id, entropy of its row)."""
     logprob, entropy, _ = TokenLogprobs.apply(logits, ids)
     return logprob, entropy
+
+
+def logprobs_of_logits(logits: Tensor, ids: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for a compiler, which fuses all of it: nothing of the width of the logits is written but their gradient."""
+    logprobs = (logits.float() / temperature).log_softmax(-1)
+    entropy = -(logprobs.exp() * logprobs).sum(-1)
+    wanted = torch.arange(logits.shape[-1], device=logits.device) == ids[:, None]
+    return torch.where(wanted, logprobs, 0.0).sum(-1), entropy

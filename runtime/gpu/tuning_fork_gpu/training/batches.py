@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import BlockMask
 
+from .blocks import MULTIPLE, block_mask
 from .rows import Ints, Row
 from .segments import Segment, are_cheaper, segments
 
@@ -19,7 +19,6 @@ dense: rows padded to the longest and a mask of length times length each, or str
 blocks: all rows in one sequence, and a mask whose empty blocks cost nothing (FlexAttention, on a GPU);
 causal: paths only, no mask: for models that take nothing else.
 """
-BLOCK = 128
 
 
 class Batch(NamedTuple):
@@ -37,7 +36,7 @@ class Batch(NamedTuple):
 def batch(rows: Sequence[Row], attention: Attention, width: int, device: torch.device) -> Batch:
     """`width`: of all heads, for what attention costs."""
     in_segments = attention == "dense" and are_cheaper(flat(rows, 1)[2][0], width, len(rows) * max(len(row) for row in rows) ** 2)
-    columns = flat(rows, 1) if in_segments else flat(rows, BLOCK) if attention == "blocks" else rectangle(rows)
+    columns = flat(rows, 1) if in_segments else flat(rows, MULTIPLE) if attention == "blocks" else rectangle(rows)
 
     def put(values: Ints) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(device, non_blocking=True)
@@ -81,25 +80,3 @@ def dense_mask(end: Tensor) -> Tensor:
     index = torch.arange(end.shape[1], device=end.device)
     return ((index[None, None, :] <= index[None, :, None]) & (index[None, :, None] < end[:, None, :]))[:, None]
 
-
-def block_mask(end: Tensor) -> BlockMask:
-    """From the ends themselves: nothing of the size of length times length is made."""
-    rows, length = end.shape
-    blocks = length // BLOCK
-    first = torch.arange(blocks, device=end.device) * BLOCK
-    ends = end.view(rows, 1, blocks, BLOCK)
-    earlier = first[None, :, None] > first[None, None, :]
-    # a block sees one before it where something there ends after its first token, and all of it where everything there ends after its last
-    whole = earlier & (ends.amin(-1) > first[:, None] + BLOCK - 1)
-    partly = earlier & (ends.amax(-1) > first[:, None]) & ~whole | torch.eye(blocks, dtype=torch.bool, device=end.device)
-
-    def visible(row: Tensor, _head: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        return (j <= i) & (i < end[row, j])
-
-    return BlockMask.from_kv_blocks(*listed(partly), *listed(whole), BLOCK_SIZE=BLOCK, mask_mod=visible, seq_lengths=(length, length))
-
-
-def listed(blocks: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each block of queries, how many blocks of keys, and which first."""
-    order = blocks.int().argsort(dim=-1, descending=True, stable=True)
-    return blocks.sum(-1).int()[:, None], order.int()[:, None]

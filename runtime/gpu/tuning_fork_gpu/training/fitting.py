@@ -22,6 +22,7 @@ RECOMPUTE = 100_000_000
 ROOMY = 4 * memory.LARGE
 """Tokens of a batch with which a device is busy: more are no faster."""
 ROW = 1_024
+TRIED = 600
 SETTINGS = StepSettings(0.0, (0.9, 0.99), 1e-8, 0.0, 1.0, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -35,16 +36,21 @@ class Fitting:
         self._recompute(recompute if recompute is not None else model.num_parameters() > RECOMPUTE)
 
     def attention(self) -> None:
-        """FlexAttention is compiled, which needs more of a machine than PyTorch alone."""
-        if self.passes.attention != "blocks":
-            return
-        try:
-            self._run(256)
-        except Exception as error:  # whatever a compiler throws
-            self.passes.attention = "dense"
-            self.passes.tell(f"FlexAttention does not work here, so trees take dense masks: {models.first_line(error)}")
-        finally:
-            self.optimizer.clear()
+        """What is compiled needs more of a machine than PyTorch alone."""
+        while self.passes.attention == "blocks":
+            try:
+                self._run(TRIED, score=True)
+                return
+            except Exception as error:  # whatever a compiler throws
+                why = models.first_line(error)
+                if self.passes.compiled:
+                    self.passes.compiled = False
+                    self.passes.tell(f"Layers cannot be compiled here, so steps are slower: {why}")
+                else:
+                    self.passes.attention = "dense"
+                    self.passes.tell(f"FlexAttention does not work here, so trees take dense masks: {why}")
+            finally:
+                self.optimizer.clear()
 
     def batches(self) -> None:
         """Once, before the first step."""
@@ -62,7 +68,7 @@ class Fitting:
         if not self.model.supports_gradient_checkpointing:
             return
         if on:
-            self.model.activation_checkpointing_enable({"use_reentrant": False})
+            self.model.activation_checkpointing_enable({"use_reentrant": False, "preserve_rng_state": False})
         else:
             self.model.activation_checkpointing_disable()
 
@@ -75,9 +81,11 @@ class Fitting:
             self.optimizer.clear()
             memory.release(self.passes.device)
 
-    def _run(self, tokens: int) -> None:
+    def _run(self, tokens: int, score: bool = False) -> None:
         """Gradients of made-up rows."""
         rows, targets = made_up(tokens, self.model.config.get_text_config().vocab_size)
+        if score:
+            self.passes.score_rows(self.model, rows, 1.0, lambda: None)
         self.passes.once(self.model, rows, Columns([targets], self.passes.device), objective_of(SETTINGS, 1.0, self.passes.device))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 
 import torch
+
+from ..device import ALONE
+from ..device import release as release
 
 MOST = 65_536
 ON_CPU = 4_096
@@ -43,15 +45,11 @@ def free_bytes(device: torch.device) -> int:
 
 def measured(device: torch.device, run: Callable[[], None]) -> int:
     """The most bytes that it took at once."""
-    torch.cuda.synchronize(device)
-    before = torch.cuda.memory_allocated(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    run()
-    torch.cuda.synchronize(device)
+    with ALONE:
+        run()  # the first time, kernels are compiled and tried out
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        run()
+        torch.cuda.synchronize(device)
     return int(torch.cuda.max_memory_allocated(device) - before)
-
-
-def release(device: torch.device) -> None:
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()

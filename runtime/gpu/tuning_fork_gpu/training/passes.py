@@ -8,19 +8,20 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from ..device import compile_in_place
 from ..errors import cannot
 from ..models import is_out_of_memory
 from ..protocol.packs import Pack, Scores
 from ..protocol.requests import StepSettings
 from ..train_step import Objective, Targets
-from . import memory, segments
+from . import blocks, memory, segments
 from .batches import Attention, Batch, batch
 from .metrics import Found, Part
 from .predict import Predicted
 from .rows import Row, fill, rows_of, small_enough
 
 Heartbeat = Callable[[], None]
-IMPLEMENTATIONS = {"dense": segments.NAME, "blocks": "flex_attention", "causal": "sdpa"}
+IMPLEMENTATIONS = {"dense": segments.NAME, "blocks": blocks.NAME, "causal": "sdpa"}
 
 
 class Columns:
@@ -54,6 +55,8 @@ class Passes:
         self.device = device
         self.budget = budget
         self.tell = tell
+        self.compiled = attention == "blocks"
+        """Whether layers and the loss are compiled, which on a GPU takes a fraction of the memory traffic."""
 
     def score(self, model: PreTrainedModel, packs: Sequence[Pack], temperature: float, heartbeat: Heartbeat) -> list[Scores]:
         columns = Columns([pack.targets for pack in packs], self.device)
@@ -69,7 +72,7 @@ class Passes:
 
         def one(chosen: Sequence[Row]) -> None:
             given = self.batch(model, chosen)
-            parts.append((given.at, *Predicted(model, given, temperature).score()))
+            parts.append((given.at, *Predicted(model, given, temperature, self.compiled).score()))
 
         with torch.no_grad():
             self.each(rows, one, parts.clear, heartbeat)
@@ -97,7 +100,7 @@ class Passes:
         self.attend(model)
         of = self.batch(model, rows)
         targets = columns.at(of.at)
-        logprob, metrics = Predicted(model, of, given.temperature).backward(targets, given)
+        logprob, metrics = Predicted(model, of, given.temperature, self.compiled).backward(targets, given)
         old = torch.where(targets.old_logprob.isnan(), logprob, targets.old_logprob)
         return Found(of.at, logprob, old - targets.sampled_logprob, logprob - old, metrics)
 
@@ -109,6 +112,11 @@ class Passes:
         if model.config._attn_implementation != wanted:
             model.set_attn_implementation(wanted)
         model.train()  # only then can layers forget and recompute their insides; there is no dropout
+        for layer in model.get_decoder().layers if self.attention == "blocks" else ():
+            if not self.compiled:
+                layer._compiled_call_impl = None
+            elif layer._compiled_call_impl is None:
+                compile_in_place(layer)  # all are of one form, so it is done once
 
     def each(self, rows: Sequence[Row], one: Callable[[Sequence[Row]], None], again: Callable[[], None], heartbeat: Heartbeat) -> None:
         """Does `one` for batches of the rows. When memory runs out, from the beginning with smaller ones: half a batch may have been done."""

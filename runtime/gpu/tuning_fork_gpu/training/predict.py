@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
-from ..fused import token_logprobs
+from ..device import compiled
+from ..fused import logprobs_of_logits, token_logprobs
 from ..models import head_of
 from ..train_step import METRICS, Objective, Targets, objective
 from .batches import Batch
@@ -20,10 +22,11 @@ LOGITS = 2**26
 class Predicted:
     """The targets of a batch, by a model."""
 
-    def __init__(self, model: PreTrainedModel, batch: Batch, temperature: float | Tensor) -> None:
+    def __init__(self, model: PreTrainedModel, batch: Batch, temperature: float | Tensor, compiled: bool = False) -> None:
         self.head = head_of(model)
         self.batch = batch
-        self.temperature = temperature
+        self.temperature = torch.as_tensor(temperature, dtype=torch.float32, device=batch.id.device)
+        self.compiled = compiled
         how = {"attention_mask": batch.mask} if batch.segments is None else {"attention_mask": None, "segments": batch.segments}
         out = model.get_decoder()(input_ids=batch.id, position_ids=batch.position, use_cache=False, **how)
         hidden: Tensor = out.last_hidden_state
@@ -36,7 +39,11 @@ class Predicted:
             yield part, self.at_parent.detach()[part]
 
     def logprobs(self, hidden: Tensor, part: slice) -> tuple[Tensor, Tensor]:
-        return predict(self.head, hidden, self.batch.wanted[part], self.temperature)
+        """In float32 whatever the model computes in."""
+        logits, wanted = self.head(hidden), self.batch.wanted[part]
+        if self.compiled:
+            return _compiled()(logits, wanted, self.temperature)
+        return token_logprobs(logits.float() / self.temperature, wanted)
 
     def score(self) -> tuple[Tensor, Tensor]:
         parts = [self.logprobs(hidden, part) for part, hidden in self.chunks()]
@@ -65,7 +72,6 @@ def bytes_of_logits(device: torch.device) -> int:
     return min(2**30, torch.cuda.get_device_properties(device).total_memory // 64) if device.type == "cuda" else LOGITS
 
 
-def predict(head: nn.Module, hidden: Tensor, wanted: Tensor, temperature: float | Tensor) -> tuple[Tensor, Tensor]:
-    """(log-probability of each wanted id, entropy of what it was drawn from), in float32 whatever the model computes in."""
-    logits: Tensor = head(hidden).float()
-    return token_logprobs(logits / temperature, wanted)
+@cache
+def _compiled() -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]:
+    return compiled(logprobs_of_logits)
