@@ -1,5 +1,5 @@
 /** A part of the screen that is drawn over and over; what is printed meanwhile scrolls above it. */
-import { clip, widthOf, type Terminal } from './terminal.ts';
+import { clip, onlyColors, widthOf, type Terminal } from './terminal.ts';
 
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
@@ -30,7 +30,7 @@ export class LiveRegion {
   draw(lines: string[]): void {
     const { width } = this.terminal;
     // A line that fills the last column wraps on some terminals.
-    const cut = lines.map((line) => clip(line, width - 1));
+    const cut = lines.map((line) => clip(onlyColors(line), width - 1));
     if (width === this.drawnWidth && cut.length === this.drawn.length && cut.every((line, index) => line === this.drawn[index])) return;
     this.terminal.write(`${BEGIN_FRAME}${this.hideCursor()}${this.toTop()}${rows(cut)}${TO_END_OF_SCREEN}${END_FRAME}`);
     this.drawn = cut;
@@ -40,7 +40,7 @@ export class LiveRegion {
   /** Prints above, and leaves the drawn part where it is: at the bottom. */
   print(text: string): void {
     const cut = this.drawn.map((line) => clip(line, this.terminal.width - 1));
-    this.terminal.write(`${BEGIN_FRAME}${this.toTop()}${TO_END_OF_SCREEN}${text}\n${rows(cut)}${END_FRAME}`);
+    this.terminal.write(`${BEGIN_FRAME}${this.toTop()}${TO_END_OF_SCREEN}${onlyColors(text)}\n${rows(cut)}${END_FRAME}`);
     this.drawn = cut;
   }
 

@@ -109,5 +109,15 @@ export function wrap(text: string, width: number): string[] {
 
 /** Text of a model or of user code is hostile: no escape sequence, bidi override or invisible character of it reaches the terminal. */
 export function visible(text: string): string {
-  return text.replace(/(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => `⟨${character.codePointAt(0)!.toString(16)}⟩`);
+  return text.replace(/(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, shown);
+}
+
+/** The last door before the terminal: of what came into our lines only colours are let through, whoever forgot to look. */
+export function onlyColors(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/\u001b\[[\d;]*m|(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (found) => (found.startsWith('\u001b[') ? found : shown(found)));
+}
+
+function shown(character: string): string {
+  return `⟨${character.codePointAt(0)!.toString(16)}⟩`;
 }
