@@ -30,7 +30,7 @@ function none(state: RunInfo['state']): string {
 
 /** `s0t3n1` of the latest run, of the one named, or `<run>/s0t3n1`. */
 export async function storedRollout(args: Args, word: string): Promise<{ record: RolloutRecord; dir: string; conf: string }> {
-  const cut = word.lastIndexOf('/');
+  const cut = Math.max(word.lastIndexOf('/'), word.lastIndexOf('\\'));
   const { dir, info } = await runNamed(args, cut === -1 ? args.text('run') ?? 'latest' : word.slice(0, cut));
   const reader = await openRunReader(dir);
   return { record: await reader.read(indexOfRollout(reader, word.slice(cut + 1))), dir, conf: info.conf };
