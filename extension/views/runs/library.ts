@@ -24,6 +24,8 @@ export class Library {
   readonly #runs = new Map<string, StoredRun>();
   /** Folders of runs, each with its project. */
   readonly #roots = new Map<string, string>();
+  /** What workflows call themselves, by folder; run.json says it a little later. */
+  readonly #called = new Map<string, string>();
   problems: TuningForkError[] = [];
 
   get roots(): string[] {
@@ -39,6 +41,12 @@ export class Library {
 
   addProject(project: string): boolean {
     return this.addRoot(join(project, 'runs'), project);
+  }
+
+  called(dir: string, workflow: string): void {
+    this.#called.set(dir, workflow);
+    const known = this.#runs.get(dir);
+    if (known !== undefined) this.#runs.set(dir, { ...known, info: { ...known.info, workflow } });
   }
 
   get(dir: string): StoredRun | undefined {
@@ -76,7 +84,8 @@ export class Library {
     const project = this.#roots.get(root);
     if (project === undefined) return undefined;
     try {
-      const info = await readRunInfo(dir);
+      const read = await readRunInfo(dir);
+      const info = { ...read, workflow: this.#called.get(dir) ?? read.workflow };
       this.#runs.set(dir, { project, root, run: info.run, dir, info });
       return known === undefined ? 'added' : 'changed';
     } catch {

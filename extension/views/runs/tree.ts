@@ -186,6 +186,7 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     const live = this.#studio.backbones.live.find((one) => one.run === event.run && one.project === project);
     if (live === undefined) return;
     if (event.type === 'rollout-finished' || event.type === 'progress') this.#touch(live.dir, false);
+    if (event.type === 'workflow-ready') this.library.called(live.dir, event.name);
     if (event.type === 'workflow-ready' || event.type === 'paused') this.#touch(live.dir, true);
   }
 

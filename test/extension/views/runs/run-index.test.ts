@@ -84,7 +84,9 @@ test('runs are found as they come and go', async (context) => {
   await library.reload();
   assert.deepEqual(library.list(), []);
   const writer = await createRun(root, newRun());
+  library.called(writer.dir, 'my_agent');
   assert.equal(await library.touch(writer.dir), 'added');
+  assert.equal(library.get(writer.dir)?.info.workflow, 'my_agent', 'its own name, whatever run.json says yet');
   assert.equal(library.get(writer.dir)?.info.state, 'running');
   await writer.updateRun({ state: 'finished' });
   assert.equal(await library.touch(writer.dir), 'changed');
@@ -96,7 +98,7 @@ test('runs are found as they come and go', async (context) => {
   assert.equal(await library.touch(`${root}/../elsewhere/a/b/c`), undefined);
 });
 
-test('runs that came or went without a word are found', async (context) => {
+test('runs that came or went without a word are found, and called as their workflow calls itself', async (context) => {
   const project = await folder(context);
   const library = new Library();
   library.addProject(project);
