@@ -6,6 +6,7 @@ import { commands } from './commands.ts';
 import { hanging, helpOf, table } from './help.ts';
 import { EXIT, out, paint, print, printJson } from './io.ts';
 import { onReaderGone } from './interrupt.ts';
+import { COMMAND } from './invocation.ts';
 import { t } from './l10n.ts';
 import { clearLiveRegions } from './live-region.ts';
 import { reportError } from './report.ts';
@@ -48,6 +49,10 @@ function help(): string {
     '',
     paint.bold(t('Commands:')),
     ...table(Object.entries(commands).map(([name, { summary }]) => [name, t(summary)]), 14, width),
+    '',
+    paint.bold(t('To begin:')),
+    `  ${COMMAND} init my-agent && cd my-agent`,
+    `  ${COMMAND} rollout`,
     '',
     t('"tuning-fork <command> --help" explains each of them.'),
     ...hanging(t('With --json every line on stdout is one JSON object with a "type".'), 0, width),

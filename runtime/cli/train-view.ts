@@ -1,4 +1,5 @@
 /** A training as a person sees it while it goes on: a live picture on a terminal, a line a step elsewhere. */
+import { statfsSync } from 'node:fs';
 import type { RunEvent, RunStatus } from '../protocol/backbone.ts';
 import { localize } from '../protocol/localize.ts';
 import type { EvaluationRow, StepRow, TrainingEstimate, TrainingEvent, TrainingPlan, TrainingReport } from '../protocol/training.ts';
@@ -20,6 +21,8 @@ export class TrainView extends LiveView {
   report: { report: TrainingReport; files: { json: string; html: string } } | undefined;
   readonly #steps: StepRow[] = [];
   #began = performance.now();
+  #dir: string | undefined;
+  #scarce = false;
   #doing = '';
   #paused = false;
   #plan: TrainingPlan | undefined;
@@ -32,6 +35,7 @@ export class TrainView extends LiveView {
 
   override begin(status: RunStatus): void {
     super.begin(status);
+    this.#dir = status.dir;
     this.#began = performance.now() - status.elapsed;
     if (this.#plan === undefined) this.phase(t('Starting the trainer and loading {0}…', this.workflow));
   }
@@ -49,6 +53,7 @@ export class TrainView extends LiveView {
         break;
       case 'estimate':
         this.say(estimateLine(event.estimate));
+        this.#checkDisk(event.estimate.disk);
         break;
       case 'paused':
         this.#paused = event.paused;
@@ -58,6 +63,14 @@ export class TrainView extends LiveView {
         this.report = event;
         break;
     }
+  }
+
+  /** Before hours have gone into it. */
+  #checkDisk(needed: number): void {
+    if (this.#scarce || this.#dir === undefined) return;
+    const free = freeOn(this.#dir);
+    this.#scarce = free < needed;
+    if (this.#scarce) this.say(`${errPaint.yellow('!')} ${t('Only {0} are free on that disk.', size(free))}`);
   }
 
   #receive(event: TrainingEvent): void {
@@ -135,8 +148,16 @@ function planLine({ steps, tasksPerStep, repeats, trainingTasks, from }: Trainin
   return `${errPaint.dim('·')} ${what}${from > 0 ? ` ${errPaint.dim(t('(going on after step {0})', from))}` : ''}`;
 }
 
+function size(bytes: number): string {
+  return bytes >= 2 ** 30 ? `${decimal(bytes / 2 ** 30, 1)} GB` : `${count(bytes / 2 ** 20)} MB`;
+}
+
+function freeOn(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize;
+}
+
 function estimateLine({ minutes, rollouts, trainerMemory, disk }: TrainingEstimate): string {
-  const size = (bytes: number): string => (bytes >= 2 ** 30 ? `${decimal(bytes / 2 ** 30, 1)} GB` : `${count(bytes / 2 ** 20)} MB`);
   const what = minutes === null
     ? t('about {0} rollouts, {1} of memory for the trainer, at most {2} on disk', count(rollouts.training + rollouts.validation), size(trainerMemory), size(disk))
     : t('after one step: about {0} in all, {1} on disk', clock(minutes * 60_000), size(disk));

@@ -12,6 +12,7 @@ import type { StepAnswer } from '../../protocol/trainer.ts';
 import { patientRename } from '../../trace/replace.ts';
 import { numbersOf, readSafetensors, writeSafetensors } from '../safetensors.ts';
 import type { TrainLayout } from './layout.ts';
+import { reasonOf } from '../../trace/errors.ts';
 import { readWeights, writeWeights, type TrainState } from './weights.ts';
 
 /** The step a state came from: who asks for it again gets this answer. */
@@ -82,7 +83,7 @@ export async function writeCheckpoint({ base, directory, layout, saved: { state,
     await patientRename(temporary, directory);
     await syncFolder(parent);
   } catch (cause) {
-    throw new TuningForkError('trainer', `The checkpoint cannot be written: ${(cause as Error).message}.`, { where: { file: directory }, cause, next: 'Free some space or choose another folder; the weights in memory are unharmed.' });
+    throw new TuningForkError('trainer', `The checkpoint cannot be written: ${reasonOf(cause)}.`, { where: { file: directory }, cause, next: 'Free some space or choose another folder; the weights in memory are unharmed.' });
   }
 }
 
