@@ -30,6 +30,8 @@ export interface ViewServer {
   readonly dashboardUrl: string;
   /** Where the viewer begins that is opened next. */
   focus: ViewFocus | undefined;
+  /** Leads to one of these addresses once. For programs that open it: their words can be read by everybody on this machine. */
+  once(url: string): string;
   close(): Promise<void>;
 }
 
@@ -69,6 +71,7 @@ export async function serveViewer({ viewer, dashboard, assets, focus, port = 0 }
   });
   const { port: at } = server.address() as AddressInfo;
   const hosts = new Set([`127.0.0.1:${at}`, `localhost:${at}`]);
+  const openings = new Map<string, string>();
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // A page of somebody else's that has made a name of its own point here.
@@ -84,6 +87,7 @@ export async function serveViewer({ viewer, dashboard, assets, focus, port = 0 }
       return page(response, served);
     }
     if (request.method === 'GET' && /^[\w-]+\.(js|css)$/.test(path)) return asset(response, path);
+    if (request.method === 'GET' && path.startsWith('open/')) return lead(response, path.slice('open/'.length));
     const download = request.method === 'GET' && served === shown && path.startsWith('download/') ? downloads.take(path.slice('download/'.length)) : undefined;
     if (download !== undefined) return downloads.send(download, response);
     if (!authorized(request, token)) return fail(response, 401, { code: 'auth', message: 'The token of this viewer is missing or wrong.', next: 'Open the address that "tuning-fork view" printed, whole.' });
@@ -98,6 +102,14 @@ export async function serveViewer({ viewer, dashboard, assets, focus, port = 0 }
       'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     });
     response.end(`<!doctype html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Tuning Fork</title><link rel="stylesheet" href="${name}.css"></head><body><script type="module" src="${name}.js"></script></body></html>`);
+  }
+
+  function lead(response: ServerResponse, key: string): void {
+    const url = openings.get(key);
+    openings.delete(key);
+    if (url === undefined) return fail(response, 401, { code: 'auth', message: 'This address was good for once.', next: 'Open the one that "tuning-fork view" printed, whole.' });
+    response.writeHead(302, { location: url, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
+    response.end();
   }
 
   function asset(response: ServerResponse, name: string): void {
@@ -133,6 +145,11 @@ export async function serveViewer({ viewer, dashboard, assets, focus, port = 0 }
     url: `http://127.0.0.1:${at}/#${token}`,
     dashboardUrl: `http://127.0.0.1:${at}/dashboard/#${token}`,
     focus,
+    once: (url) => {
+      const key = randomBytes(24).toString('base64url');
+      openings.set(key, url);
+      return `http://127.0.0.1:${at}/open/${key}`;
+    },
     close: () => new Promise((resolve) => {
       for (const { stop } of pages.values()) stop();
       server.close(() => resolve());

@@ -48,7 +48,7 @@ export const view: Command = {
       if (dashboard !== undefined) print(`${t('Its training at')} ${paint.cyan(server.dashboardUrl)}`);
       note(paint.dim(t('Ctrl-C ends it.')));
     }
-    if (!args.on('no-open') && !args.on('json')) openBrowser(dashboard === undefined || rollout !== undefined ? server.url : server.dashboardUrl);
+    if (!args.on('no-open') && !args.on('json')) openBrowser(server.once(dashboard === undefined || rollout !== undefined ? server.url : server.dashboardUrl));
     const ended = Promise.withResolvers<void>();
     using _interrupt = onInterrupt(ended.resolve);
     await ended.promise;

@@ -33,7 +33,7 @@ async function served(context: TestContext, rollouts: number, size = 4) {
       rest += (await told.read()).value ?? '';
     }
   };
-  return { dir: writer.dir, viewer, base, ask, addressOf, event };
+  return { dir: writer.dir, viewer, server, base, ask, addressOf, event };
 }
 
 test('an address of a download is good for once, and none is given to who has no token', async (context) => {
@@ -46,6 +46,14 @@ test('an address of a download is good for once, and none is given to who has no
   assert.match(name, /-rollouts\.csv$/);
   assert.equal((await one.text()).trimEnd().split('\r\n').length, 6);
   assert.deepEqual(await event(), { type: 'exported', file: name, rollouts: 5, problems: [] });
+});
+
+test('what a program is given to open leads to the page once, and holds no token', async (context) => {
+  const { server, base } = await served(context, 1);
+  const address = server.once(server.url);
+  assert.ok(address.startsWith(base) && !address.includes(server.url.split('#')[1]!));
+  const [first, second, guessed] = [await fetch(address, { redirect: 'manual' }), await fetch(address, { redirect: 'manual' }), await fetch(`${base}open/AAAA`)];
+  assert.deepEqual([first.status, first.headers.get('location'), second.status, guessed.status], [302, server.url, 401, 401]);
 });
 
 test('what is torn is told when the download has ended; a filter that is none ends it', async (context) => {
