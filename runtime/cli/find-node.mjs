@@ -36,11 +36,12 @@ function works(path) {
   }
 }
 
-/** Where a Node may be; not every path is one. An editor that was not started from a terminal knows little of PATH, so the usual places follow. */
+/** Where a Node may be; not every path is one. An editor that was not started from a terminal knows little of PATH, so the usual places follow.
+ * `.` and `node_modules/.bin` in PATH mean whatever folder one is in: a Node that lies in a project is not run before it is trusted. */
 export function candidates({ env = process.env, home = homedir(), platform = process.platform, list = names } = {}) {
-  const { delimiter, join } = platform === 'win32' ? win32 : posix;
+  const { delimiter, isAbsolute, join } = platform === 'win32' ? win32 : posix;
   const own = fileURLToPath(new URL('../../node_modules/node/bin/', import.meta.url));
-  const path = (env.PATH ?? '').split(delimiter).map((dir) => dir.replace(/^"(.*)"$/, '$1')).filter(Boolean);
+  const path = (env.PATH ?? '').split(delimiter).map((dir) => dir.replace(/^"(.*)"$/, '$1')).filter(isAbsolute);
   const [managers, places] = platform === 'win32' ? onWindows(env, home) : onUnix(env, home, platform);
   const managed = managers.flatMap(([root, bin]) => list(root).sort(newestFirst).map((version) => join(root, version, bin)));
   return [own, ...path, ...managed, ...places].map((dir) => join(dir, platform === 'win32' ? 'node.exe' : 'node'));

@@ -40,6 +40,14 @@ test('on macOS, where an editor from the Dock has next to no PATH: fnm, Homebrew
   assert.ok(found.includes('/opt/homebrew/opt/node@24/bin/node') && found.includes('/usr/local/bin/node'));
 });
 
+test('a Node that lies in the folder one is in, as . and node_modules/.bin in PATH mean it, is none', () => {
+  const list = listing({});
+  const [, ...found] = candidates({ env: { PATH: '.:node_modules/.bin:./bin::/usr/bin' }, home: '/home/me', platform: 'linux', list });
+  assert.equal(found[0], '/usr/bin/node');
+  const [, onWindows] = candidates({ env: { PATH: '.;node_modules\\.bin;"bin";C:tools;C:\\Windows' }, home: 'C:\\Users\\me', platform: 'win32', list });
+  assert.equal(onWindows, 'C:\\Windows\\node.exe');
+});
+
 test('what was asked for is taken or nothing is', () => {
   assert.equal(findNode(process.execPath), process.execPath);
   assert.equal(findNode('/nowhere/node'), undefined);
