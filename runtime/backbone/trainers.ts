@@ -35,7 +35,7 @@ export function trainerPlan(request: StartRun, config: LoadedConfig, policies: P
   return config.config.backbone === 'gpu' ? gpuPlan(gpuSettingsOf(request, config), request.env, policies) : embeddedPlan(modelFolder(request, config));
 }
 
-export function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSettings {
+function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSettings {
   const spec = modelSpec(request, config);
   if (typeof spec !== 'string' || isProviderModel(spec)) {
     throw new TuningForkError('config', `The GPU runtime needs the weights of a model, and "${typeof spec === 'string' ? spec : spec.model}" is behind a server of its own.`, {
@@ -48,7 +48,7 @@ export function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSetti
 function embeddedPlan(model: string): TrainerPlan {
   return {
     backbone: 'embedded', model, label: model === embedded ? 'embedded' : model,
-    open: ({ threads }) => startEmbeddedTrainer({ model, threads }),
+    open: ({ threads, log }) => startEmbeddedTrainer({ model, threads, log }),
     files: async () => model,
   };
 }

@@ -32,7 +32,7 @@ interface Played extends Ending {
 
 const wrongForm: Ending = { form: false, success: false };
 
-export const games: Record<string, { tasks: number; play(index: number): Game }> = {
+const games: Record<string, { tasks: number; play(index: number): Game }> = {
   'math-agent': jsonl('math-agent', (row) => {
     let called = false;
     return {

@@ -20,18 +20,18 @@ export interface StartOptions {
   /** Where checkpoints with a relative folder go. */
   keep?: string;
   /** What it writes to stdout and stderr. */
-  onLog?(text: string): void;
+  log?(text: string): void;
 }
 
 const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
 const STOP_MS = 10_000;
 
-export async function startEmbeddedTrainer({ model, node = process.execPath, onLog, ...more }: StartOptions): Promise<TrainerProcess> {
+export async function startEmbeddedTrainer({ model, node = process.execPath, log, ...more }: StartOptions): Promise<TrainerProcess> {
   const start: TrainerStart = { directory: absolute(model), ...more };
   // What editors put into the environment of their children would reach Node here too.
   const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, ...env } = process.env;
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry, JSON.stringify(start)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], windowsHide: true, env });
-  const watched = watchChild(child, ['stdout', 'stderr'], (text) => onLog?.(text));
+  const watched = watchChild(child, ['stdout', 'stderr'], (text) => log?.(text));
   const address = await new Promise<TrainerAddress>((resolve, reject) => {
     child.once('error', (error) => reject(new TuningForkError('trainer', `The trainer could not be started: ${error.message}.`, { where: { file: node }, cause: error })));
     child.once('message', (news: TrainerNews) => 'address' in news ? resolve(news.address) : reject(fromErrorInfo(news.error)));
