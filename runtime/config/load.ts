@@ -11,7 +11,7 @@ import { explain, valueAt } from './explain.ts';
 import { Places } from './places.ts';
 import { takeRoot } from './root.ts';
 import { isMapping, keysWithoutEffect, schemaAt } from './schema.ts';
-import { withoutSecrets } from './secrets.ts';
+import { quotable, withoutSecrets } from './secrets.ts';
 import { splitTarget } from './target.ts';
 import { inTheirWords, readTrinity } from './trinity.ts';
 import { join, readYaml } from './yaml.ts';
@@ -68,7 +68,7 @@ export function parseConfig(text: string, file: string, overrides: Overrides, ca
   const parsed = configSchema.safeParse(body);
   // A variable that isn't set left an empty text behind; that is told once.
   const untold = new Set(unset.map((problem) => problem.where?.key));
-  const wrong = explain(parsed.error?.issues ?? [], body, (key, at) => places.of(key, at)).filter((problem) => !untold.has(problem.where?.key));
+  const wrong = explain(parsed.error?.issues ?? [], quotable(body, filled), (key, at) => places.of(key, at)).filter((problem) => !untold.has(problem.where?.key));
   const problems = [...tree.problems, ...rootProblems, ...unset, ...renamed.problems, ...wrong, ...targetProblems(parsed.data, places)];
   if (problems.length > 0 || !parsed.success) throw new ConfigError(trinity === undefined ? problems : problems.map((problem) => inTheirWords(problem, trinity)));
 

@@ -22,6 +22,19 @@ export function isSecret(value: string, variable: string, keyPath: string): bool
     || value.split(/[^A-Za-z0-9]/).some((part) => part.length >= 16 && /\d/.test(part) && /[a-z]/i.test(part));
 }
 
+function secretsAt(path: string, filled: ReadonlyMap<string, Filled>): { source: Filled | undefined; found: Filled['taken'] } {
+  const source = filled.get(path) ?? filled.get(oldName(path));
+  return { source, found: source?.taken.filter((variable) => isSecret(variable.value, variable.name, path)) ?? [] };
+}
+
+/** What a mistake may quote: a secret that stands where it does not belong is told as it is written. */
+export function quotable(value: Json, filled: ReadonlyMap<string, Filled>, path = ''): Json {
+  if (Array.isArray(value)) return value.map((item, i) => quotable(item, filled, join(path, String(i))));
+  if (value !== null && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, quotable(item, filled, join(path, key))]));
+  const { source, found } = secretsAt(path, filled);
+  return source !== undefined && found.length > 0 ? source.written : value;
+}
+
 export interface WithoutSecrets {
   shown: JsonObject;
   secrets: string[];
@@ -34,8 +47,7 @@ export function withoutSecrets(config: object, filled: ReadonlyMap<string, Fille
   const warnings: ErrorInfo[] = [];
 
   const showScalar = (value: Json, path: string): Json => {
-    const source = filled.get(path) ?? filled.get(oldName(path));
-    const found = source?.taken.filter((variable) => isSecret(variable.value, variable.name, path)) ?? [];
+    const { source, found } = secretsAt(path, filled);
     for (const variable of found) secrets.add(variable.value);
     if (source !== undefined && found.length > 0) return source.written;
     if (typeof value !== 'string' || source !== undefined || !SECRET_KEY.test(path)) return value;

@@ -183,6 +183,16 @@ test('secrets are told and shown only as the variable they came from', async () 
   assert.deepEqual(warnings, []);
 });
 
+test('a mistake quotes no secret, whatever key it stands at; anything else it does', async () => {
+  const env = { MY_KEY: `hunter2-${'x'.repeat(80)}`, COUNT: 'many' };
+  const told = await errorsOf(`${SMALL}    seed: \${MY_KEY}\n    num_repeat: \${COUNT}\n  backbone: "\${MY_KEY}"\n  trainable_targets: "\${MY_KEY}"\n  gpu: {url: "ftp://me:\${MY_KEY}@box"}\n`, env);
+  assert.equal(told.length, 5);
+  assert.doesNotMatch(JSON.stringify(told), /hunter2/);
+  assert.match(told[0]!.message, /"\$\{MY_KEY\}"/);
+  assert.match(told[1]!.message, /"many"/);
+  assert.match(told[3]!.next!, /Write \[\$\{MY_KEY\}\]/);
+});
+
 test('a key written out in the file is hidden and warned about', async () => {
   const { shown, secrets, warnings } = await load(`${SMALL}  model: {api_key: sk-123456789}\n`);
   assert.equal((shown.model as { api_key: string }).api_key, '***');
