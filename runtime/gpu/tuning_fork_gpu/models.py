@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import json
 import os
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    PretrainedConfig,
-    PreTrainedModel,
-)
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
 from .errors import Refusal
@@ -37,6 +34,9 @@ UNWANTED = ["original/*", "consolidated*"]
 MODELSCOPE = "modelscope:"
 ADAPTER = "adapter_config.json"
 
+Tell = Callable[[str], None]
+"""Of what takes long, while it does."""
+
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)  # peft still asks transformers for it
 
 
@@ -48,7 +48,7 @@ class LoraSettings:
     """Or names of layers, with commas."""
 
 
-def locate(model: str) -> Path:
+def locate(model: str, tell: Tell = lambda _: None) -> Path:
     """The folder of a model, or of an adapter: a directory as it is, a hub's copy on this machine, downloaded where it is missing."""
     path = Path(model).expanduser()
     if path.is_dir():
@@ -56,17 +56,32 @@ def locate(model: str) -> Path:
             raise refused(f"{path} has no config.json.", "Give the directory of a model in Hugging Face format.")
         return path.resolve()
     if model.startswith((".", "/", "~")):
-        raise refused(f"There is no directory {path}.", "Give the directory of a model in Hugging Face format, or the id of one on a hub.")
-    return from_modelscope(model.removeprefix(MODELSCOPE)) if model.startswith(MODELSCOPE) else from_hub(model)
+        raise refused(f"There is no directory {path.absolute()}.", "Give the directory of a model in Hugging Face format, or the id of one on a hub.")
+    return from_modelscope(model.removeprefix(MODELSCOPE)) if model.startswith(MODELSCOPE) else from_hub(model, tell)
 
 
-def from_hub(model: str) -> Path:
+def from_hub(model: str, tell: Tell) -> Path:
     from huggingface_hub import snapshot_download
 
+    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    tell(f"Looking for {model} at {hub}")
+
+    class Download(tqdm):  # type: ignore[type-arg]
+        """A bar of bytes as a sentence now and then; the one that counts files says nothing."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "file": io.StringIO(), "mininterval": 1.0})
+
+        def display(self, *_: Any, **__: Any) -> None:
+            if self.unit == "B" and self.n and self.total:
+                tell(f"Downloading {model}: {self.n / 1e6:,.0f} of {self.total / 1e6:,.0f} MB")
+
+        def close(self) -> None:
+            """It would be told once more, whenever it is collected."""
+
     try:
-        return Path(snapshot_download(model, allow_patterns=WANTED, ignore_patterns=UNWANTED))
+        return Path(snapshot_download(model, allow_patterns=WANTED, ignore_patterns=UNWANTED, tqdm_class=Download))
     except Exception as error:
-        hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
         raise refused(
             f"The model {model} cannot be had from {hub}: {first_line(error)}",
             "Check its id and the network; set HF_ENDPOINT to a mirror, HF_TOKEN where the model asks for it, or give a directory.",
@@ -75,7 +90,7 @@ def from_hub(model: str) -> Path:
 
 def from_modelscope(model: str) -> Path:
     if importlib.util.find_spec("modelscope") is None:
-        raise refused("The package modelscope is not installed here.", "Install it beside this runtime: pip install modelscope")
+        raise refused("The package modelscope is not installed here.", f"Install it beside this runtime: {sys.executable} -m pip install modelscope")
     from modelscope import snapshot_download
 
     try:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import torch
@@ -20,11 +21,12 @@ from safetensors.torch import save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 END_OF_TEXT, TURN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 MARKS = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": 1024, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu", "attention_dropout": 0.0,
     "initializer_range": 0.02, "tie_word_embeddings": True, "use_cache": True, "use_sliding_window": False, "bos_token_id": None, "torch_dtype": "float32",
@@ -61,7 +63,7 @@ def main() -> None:
 
     model = Qwen2ForCausalLM(Qwen2Config(**CONFIG, vocab_size=tokenizer.get_vocab_size()))
     print(f"{model.num_parameters():,} parameters, {tokenizer.get_vocab_size()} tokens, {len(lessons):,} lessons")
-    teach(model, lessons, chosen.steps, chosen.batch, chosen.learning_rate, tokenizer.token_to_id(END_OF_TEXT))
+    teach(model, lessons, chosen.steps, chosen.batch, chosen.learning_rate)
     save(model, tokenizer, chosen.out)
 
 
@@ -99,7 +101,7 @@ def lesson(task: str, text: str, tokenizer: Tokenizer) -> Lesson:
     return Lesson(task, ids, taught)
 
 
-def teach(model: Qwen2ForCausalLM, lessons: list[Lesson], steps: int, batch: int, learning_rate: float, pad: int) -> None:
+def teach(model: Qwen2ForCausalLM, lessons: list[Lesson], steps: int, batch: int, learning_rate: float) -> None:
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     optimizers = [
@@ -112,7 +114,7 @@ def teach(model: Qwen2ForCausalLM, lessons: list[Lesson], steps: int, batch: int
         for optimizer in optimizers:
             for settings in optimizer.param_groups:
                 settings["lr"] = rate
-        loss, by_task = loss_of(model, group, pad)
+        loss, by_task = loss_of(model, group)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
@@ -136,15 +138,14 @@ def batches(lessons: list[Lesson], batch: int) -> Iterator[list[Lesson]]:
             yield lessons[start : start + batch]
 
 
-def loss_of(model: Qwen2ForCausalLM, group: list[Lesson], pad: int) -> tuple[Tensor, dict[str, float]]:
+def loss_of(model: Qwen2ForCausalLM, group: list[Lesson]) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy over what the assistant says. A short answer's words weigh more than a long one's."""
     total, weights = torch.zeros(()), 0.0
     by_task: dict[str, float] = {}
     for task in sorted({one.task for one in group}):
         mine = [one for one in group if one.task == task]
-        length = max(len(one.ids) for one in mine)
-        ids = torch.tensor([one.ids + [pad] * (length - len(one.ids)) for one in mine])
-        taught = torch.tensor([one.taught + [False] * (length - len(one.taught)) for one in mine])
+        ids = pad_sequence([torch.tensor(one.ids) for one in mine], batch_first=True)
+        taught = pad_sequence([torch.tensor(one.taught) for one in mine], batch_first=True)
         hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
         where = taught[:, 1:]
         loss = F.cross_entropy(model.lm_head(hidden[where]), ids[:, 1:][where], reduction="none")

@@ -6,11 +6,15 @@ The graph is built by hand with the fused operators of ONNX Runtime's CPU: keys 
 takes every sequence of a batch at its own length, so that padding never reaches a softmax.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -39,7 +43,7 @@ class Decoder:
     tied: bool
 
     @staticmethod
-    def from_config(config: dict) -> "Decoder":
+    def from_config(config: Mapping[str, Any]) -> Decoder:
         kind = config.get("model_type")
         if kind not in ("qwen2", "llama"):
             raise SystemExit(f"config.json: model_type is {kind!r}; this export knows qwen2 and llama.")
@@ -63,11 +67,11 @@ class Decoder:
         )
 
 
-def inverse_frequencies(config: dict, head_dim: int) -> Array:
+def inverse_frequencies(config: Mapping[str, Any], head_dim: int) -> Array:
     """RoPE's frequencies, with Llama 3's stretching of the low ones."""
     rope = {**(config.get("rope_scaling") or {}), **(config.get("rope_parameters") or {})}
     theta = rope.get("rope_theta") or config.get("rope_theta", 10000.0)
-    base = (1.0 / theta ** (np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim))).astype(np.float32)
+    base: Array = (1.0 / theta ** (np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim))).astype(np.float32)
     kind = rope.get("rope_type") or rope.get("type") or "default"
     if kind == "default":
         return base
@@ -77,136 +81,128 @@ def inverse_frequencies(config: dict, head_dim: int) -> Array:
     low, high, factor = rope["low_freq_factor"], rope["high_freq_factor"], rope["factor"]
     wavelength = 2 * math.pi / base
     smooth = np.clip((original / wavelength - low) / (high - low), 0.0, 1.0)
-    return ((1 - smooth) * base / factor + smooth * base).astype(np.float32)
+    return np.asarray((1 - smooth) * base / factor + smooth * base, np.float32)
 
 
 class Graph:
-    """Nodes and weights in the order they are added."""
+    """Nodes and weights in the order they are added. What comes back is the name of the first output."""
 
-    def __init__(self) -> None:
+    def __init__(self, decoder: Decoder, tensors: Mapping[str, Array]) -> None:
+        self.decoder = decoder
+        self.tensors = tensors
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
 
-    def weight(self, name: str, value: NDArray) -> str:
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+    def add(self, kind: str, inputs: list[str], *outputs: str, domain: str = "", **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(kind, inputs, outputs, name=f"{outputs[0]}/{kind}", domain=domain, **attributes))
+        return outputs[0]
+
+    def weight(self, name: str, value: Any, dtype: Any = np.float32) -> str:
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype), name))
         return name
 
-    def add(self, kind: str, inputs: list[str], output: str, domain: str = "", **attributes: object) -> str:
-        self.add_many(kind, inputs, [output], domain, **attributes)
-        return output
-
-    def add_many(self, kind: str, inputs: list[str], outputs: list[str], domain: str = "", **attributes: object) -> None:
-        name = next(output for output in outputs if output) + "/" + kind
-        self.nodes.append(helper.make_node(kind, inputs, outputs, name=name, domain=domain, **attributes))
-
-
-def rope_tables(graph: Graph, decoder: Decoder) -> tuple[str, str]:
-    """Cosines and sines as constant nodes: the runtime folds them when it loads, the file stays small."""
-    positions = graph.weight("rope.positions", np.arange(decoder.context, dtype=np.uint16))
-    frequencies = graph.weight("rope.inverse_frequencies", decoder.inverse_frequencies[None, :])
-    axis = graph.weight("rope.axis", np.array([1], np.int64))
-    cast = graph.add("Cast", [positions], "rope/position", to=TensorProto.FLOAT)
-    column = graph.add("Unsqueeze", [cast, axis], "rope/column")
-    angle = graph.add("Mul", [column, frequencies], "rope/angle")
-    return graph.add("Cos", [angle], "rope/cos"), graph.add("Sin", [angle], "rope/sin")
-
-
-def build(decoder: Decoder, tensors: dict[str, Array]) -> onnx.ModelProto:
-    graph = Graph()
-    head_dim, kv_size, q_size = decoder.head_dim, decoder.kv_heads * decoder.head_dim, decoder.heads * decoder.head_dim
-
-    def tensor(name: str, *shape: int) -> Array:
-        if name not in tensors:
+    def stored(self, name: str, *shape: int) -> Array:
+        if name not in self.tensors:
             raise SystemExit(f"model.safetensors: the weight {name} is missing.")
-        if tensors[name].shape != shape:
-            raise SystemExit(f"model.safetensors: {name} has shape {tensors[name].shape}, expected {shape}.")
-        return tensors[name]
+        if self.tensors[name].shape != shape:
+            raise SystemExit(f"model.safetensors: {name} has shape {self.tensors[name].shape}, expected {shape}.")
+        return self.tensors[name]
 
-    def transposed(name: str, parts: list[Array]) -> str:
-        return graph.weight(name, np.concatenate(parts).T)
+    def norm(self, name: str) -> str:
+        return self.weight(name, self.stored(name, self.decoder.hidden))
 
-    embedding = graph.weight("model.embed_tokens.weight", tensor("model.embed_tokens.weight", decoder.vocabulary, decoder.hidden))
-    one = graph.weight("one", np.array(1, np.int64))
-    axis = graph.weight("axis", np.array([1], np.int64))
-    mask_length = graph.add("ReduceSum", ["attention_mask", axis], "mask/length", keepdims=1)
-    last = graph.add("Sub", [mask_length, one], "mask/last")
-    lengths = graph.add("Cast", [last], "mask/seqlens_k", to=TensorProto.INT32)
-    mask_shape = graph.add("Shape", ["attention_mask"], "mask/shape")
-    total = graph.add("Gather", [mask_shape, one], "mask/total", axis=0)
-    total_length = graph.add("Cast", [total], "mask/total_length", to=TensorProto.INT32)
-    cos, sin = rope_tables(graph, decoder)
+    def linear(self, x: str, name: str, output: str, parts: Mapping[str, int], columns: int) -> str:
+        """`parts`: weights that are used as one, with their rows."""
+        rows = [self.stored(f"{part}.weight", size, columns) for part, size in parts.items()]
+        return self.add("MatMul", [x, self.weight(f"{name}.weight", np.concatenate(rows).T)], output)
 
+    def layer(self, index: int, hidden: str, residual: str, shared: list[str]) -> tuple[str, str]:
+        """(normalised for the next one, the residual sum)"""
+        decoder, at, out = self.decoder, f"model.layers.{index}", f"layers.{index}"
+
+        def add_norm(update: str, norm: str, output: str) -> tuple[str, str]:
+            self.add("SkipSimplifiedLayerNormalization", [residual, update, self.norm(norm)], output, "", "", f"{output}/sum", domain=FUSED, epsilon=decoder.epsilon)
+            return output, f"{output}/sum"
+
+        q_size, kv_size = decoder.heads * decoder.head_dim, decoder.kv_heads * decoder.head_dim
+        parts = {f"{at}.self_attn.{part}_proj": size for part, size in (("q", q_size), ("k", kv_size), ("v", kv_size))}
+        qkv = self.linear(hidden, f"{at}.self_attn.qkv_proj", f"{out}/qkv", parts, decoder.hidden)
+        if f"{at}.self_attn.q_proj.bias" in self.tensors:
+            bias = np.concatenate([self.stored(f"{part}.bias", size) for part, size in parts.items()])
+            qkv = self.add("Add", [qkv, self.weight(f"{at}.self_attn.qkv_proj.bias", bias)], f"{out}/qkv_biased")
+        past, present = ([f"{kind}.{index}.{part}" for part in ("key", "value")] for kind in ("past_key_values", "present"))
+        seen = self.add(
+            "GroupQueryAttention", [qkv, "", "", *past, *shared], f"{out}/attention", *present, domain=FUSED,
+            num_heads=decoder.heads, kv_num_heads=decoder.kv_heads, do_rotary=1, rotary_interleaved=0, scale=1 / math.sqrt(decoder.head_dim),
+        )  # fmt: skip
+        name = f"{at}.self_attn.o_proj"
+        seen = self.linear(seen, name, f"{out}/attention_out", {name: decoder.hidden}, q_size)
+        hidden, residual = add_norm(seen, f"{at}.post_attention_layernorm.weight", f"{out}/mlp_norm")
+
+        width = self.tensors[f"{at}.mlp.gate_proj.weight"].shape[0]
+        gate, up = (self.linear(hidden, name := f"{at}.mlp.{part}_proj", f"{out}/{part}", {name: width}, decoder.hidden) for part in ("gate", "up"))
+        silu = self.add("QuickGelu", [gate], f"{out}/silu", domain=FUSED, alpha=1.0)
+        name = f"{at}.mlp.down_proj"
+        down = self.linear(self.add("Mul", [silu, up], f"{out}/gated"), name, f"{out}/down", {name: decoder.hidden}, width)
+        following = f"model.layers.{index + 1}.input_layernorm" if index + 1 < decoder.layers else "model.norm"
+        return add_norm(down, f"{following}.weight", f"{out}/next_norm")
+
+    def lengths(self) -> list[str]:
+        """What attention takes of the mask: the last place of each sequence, and how long all of them are."""
+        one, axis = self.weight("one", [1], np.int64), self.weight("axis", [1], np.int64)
+        last = self.add("Sub", [self.add("ReduceSum", ["attention_mask", axis], "mask/length", keepdims=1), one], "mask/last")
+        last = self.add("Cast", [last], "mask/seqlens_k", to=TensorProto.INT32)
+        total = self.add("Gather", [self.add("Shape", ["attention_mask"], "mask/shape"), one], "mask/total", axis=0)
+        return [last, self.add("Cast", [total], "mask/total_length", to=TensorProto.INT32)]
+
+    def turns(self) -> list[str]:
+        """Cosines and sines as constant nodes: the runtime folds them when it loads, the file stays small."""
+        positions = self.weight("rope.positions", np.arange(self.decoder.context), np.uint16)
+        frequencies = self.weight("rope.inverse_frequencies", self.decoder.inverse_frequencies[None, :])
+        axis = self.weight("rope.axis", [1], np.int64)
+        column = self.add("Unsqueeze", [self.add("Cast", [positions], "rope/position", to=TensorProto.FLOAT), axis], "rope/column")
+        angle = self.add("Mul", [column, frequencies], "rope/angle")
+        return [self.add("Cos", [angle], "rope/cos"), self.add("Sin", [angle], "rope/sin")]
+
+    def logits(self, hidden: str, embedding: str) -> None:
+        """Of the last `num_logits_to_keep` positions; 0 keeps all of them."""
+        start = self.add("Unsqueeze", [self.add("Neg", ["num_logits_to_keep"], "logits/from"), self.weight("zero", [0], np.int64)], "logits/start")
+        end = self.weight("end", [np.iinfo(np.int64).max], np.int64)
+        kept = self.add("Slice", [hidden, start, end, "axis"], "logits/hidden")
+        if self.decoder.tied:
+            # folded when loaded: stored once
+            self.add("MatMul", [kept, self.add("Transpose", [embedding], "lm_head", perm=[1, 0])], "logits")
+        else:
+            self.linear(kept, "lm_head", "logits", {"lm_head": self.decoder.vocabulary}, self.decoder.hidden)
+
+
+def build(decoder: Decoder, tensors: Mapping[str, Array]) -> onnx.ModelProto:
+    graph = Graph(decoder, tensors)
+    name = "model.embed_tokens.weight"
+    embedding = graph.weight(name, graph.stored(name, decoder.vocabulary, decoder.hidden))
+    shared = [*graph.lengths(), *graph.turns()]
     residual = graph.add("Gather", [embedding, "input_ids"], "embeddings")
-    norm = graph.weight("model.layers.0.input_layernorm.weight", tensor("model.layers.0.input_layernorm.weight", decoder.hidden))
+    norm = graph.norm("model.layers.0.input_layernorm.weight")
     hidden = graph.add("SimplifiedLayerNormalization", [residual, norm], "layers.0/input_norm", axis=-1, epsilon=decoder.epsilon, stash_type=1)
     for index in range(decoder.layers):
-        at, out = f"model.layers.{index}", f"layers.{index}"
+        hidden, residual = graph.layer(index, hidden, residual, shared)
+    graph.logits(hidden, embedding)
 
-        def add_norm(update: str, weight: str, output: str) -> tuple[str, str]:
-            """The residual sum and its norm in one pass: (normalised, sum)."""
-            scale = graph.weight(weight, tensor(weight, decoder.hidden))
-            graph.add_many("SkipSimplifiedLayerNormalization", [residual, update, scale], [output, "", "", output + "/sum"], FUSED,
-                           epsilon=decoder.epsilon)
-            return output, output + "/sum"
+    def value(name: str, *shape: str | int, kind: int = TensorProto.INT64) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, shape)
 
-        rows = [("q", q_size), ("k", kv_size), ("v", kv_size)]
-        qkv = graph.add("MatMul", [hidden, transposed(f"{at}.self_attn.qkv_proj.weight", [
-            tensor(f"{at}.self_attn.{part}_proj.weight", size, decoder.hidden) for part, size in rows])], f"{out}/qkv")
-        if f"{at}.self_attn.q_proj.bias" in tensors:
-            bias = np.concatenate([tensor(f"{at}.self_attn.{part}_proj.bias", size) for part, size in rows])
-            qkv = graph.add("Add", [qkv, graph.weight(f"{at}.self_attn.qkv_proj.bias", bias)], f"{out}/qkv_biased")
-        graph.add_many(
-            "GroupQueryAttention",
-            [qkv, "", "", f"past_key_values.{index}.key", f"past_key_values.{index}.value", lengths, total_length, cos, sin],
-            [f"{out}/attention", f"present.{index}.key", f"present.{index}.value"], FUSED,
-            num_heads=decoder.heads, kv_num_heads=decoder.kv_heads, do_rotary=1, rotary_interleaved=0, scale=1 / math.sqrt(head_dim))
-        projected = graph.add("MatMul", [f"{out}/attention", transposed(f"{at}.self_attn.o_proj.weight", [
-            tensor(f"{at}.self_attn.o_proj.weight", decoder.hidden, q_size)])], f"{out}/attention_out")
-        hidden, residual = add_norm(projected, f"{at}.post_attention_layernorm.weight", f"{out}/mlp_norm")
-
-        width = tensors[f"{at}.mlp.gate_proj.weight"].shape[0]
-        gate, up = (graph.add("MatMul", [hidden, transposed(f"{at}.mlp.{part}_proj.weight", [
-            tensor(f"{at}.mlp.{part}_proj.weight", width, decoder.hidden)])], f"{out}/{part}") for part in ("gate", "up"))
-        silu = graph.add("QuickGelu", [gate], f"{out}/silu", FUSED, alpha=1.0)
-        product = graph.add("Mul", [silu, up], f"{out}/gated")
-        down = graph.add("MatMul", [product, transposed(f"{at}.mlp.down_proj.weight", [
-            tensor(f"{at}.mlp.down_proj.weight", decoder.hidden, width)])], f"{out}/down")
-        following = f"model.layers.{index + 1}.input_layernorm.weight" if index + 1 < decoder.layers else "model.norm.weight"
-        hidden, residual = add_norm(down, following, f"{out}/next_norm")
-
-    # Logits of the last `num_logits_to_keep` positions; 0 keeps all of them.
-    start = graph.add("Neg", ["num_logits_to_keep"], "logits/from")
-    start = graph.add("Unsqueeze", [start, graph.weight("zero", np.array([0], np.int64))], "logits/start")
-    end = graph.weight("end", np.array([np.iinfo(np.int64).max], np.int64))
-    kept = graph.add("Slice", [hidden, start, end, axis], "logits/hidden")
-    if decoder.tied:
-        head = graph.add("Transpose", [embedding], "lm_head", perm=[1, 0])  # folded when loaded: stored once
-    else:
-        head = transposed("lm_head.weight", [tensor("lm_head.weight", decoder.vocabulary, decoder.hidden)])
-    graph.add("MatMul", [kept, head], "logits")
-
-    integers, floats = TensorProto.INT64, TensorProto.FLOAT
     def cache(prefix: str, length: str) -> list[onnx.ValueInfoProto]:
-        shape = ["batch_size", decoder.kv_heads, length, head_dim]
-        return [helper.make_tensor_value_info(f"{prefix}.{i}.{part}", floats, shape) for i in range(decoder.layers) for part in ("key", "value")]
+        shape = ("batch_size", decoder.kv_heads, length, decoder.head_dim)
+        return [value(f"{prefix}.{i}.{part}", *shape, kind=TensorProto.FLOAT) for i in range(decoder.layers) for part in ("key", "value")]
 
     inputs = [
-        helper.make_tensor_value_info("input_ids", integers, ["batch_size", "sequence_length"]),
-        helper.make_tensor_value_info("attention_mask", integers, ["batch_size", "total_sequence_length"]),
-        helper.make_tensor_value_info("position_ids", integers, ["batch_size", "sequence_length"]),
-        helper.make_tensor_value_info("num_logits_to_keep", integers, []),
-        *cache("past_key_values", "past_sequence_length"),
-    ]
-    outputs = [
-        helper.make_tensor_value_info("logits", floats, ["batch_size", "num_logits", decoder.vocabulary]),
-        *cache("present", "present_sequence_length"),
-    ]
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, "decoder", inputs, outputs, graph.weights),
-        opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(FUSED, 1)],
-        producer_name="tuning-fork", ir_version=8)
+        value("input_ids", "batch_size", "sequence_length"), value("attention_mask", "batch_size", "total_sequence_length"),
+        value("position_ids", "batch_size", "sequence_length"), value("num_logits_to_keep"), *cache("past_key_values", "past_sequence_length"),
+    ]  # fmt: skip
+    outputs = [value("logits", "batch_size", "num_logits", decoder.vocabulary, kind=TensorProto.FLOAT), *cache("present", "present_sequence_length")]
     # SimplifiedLayerNormalization lives in the default domain of ONNX Runtime but not of ONNX, so onnx.checker cannot be asked.
-    return model
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(FUSED, 1)]
+    return helper.make_model(helper.make_graph(graph.nodes, "decoder", inputs, outputs, graph.weights), opset_imports=opsets, producer_name="tuning-fork", ir_version=8)
 
 
 def export(directory: Path) -> Path:
@@ -221,10 +217,9 @@ def export(directory: Path) -> Path:
     size = sum(weight.nbytes for weight in weights.values())
     if size >= LARGEST:
         raise SystemExit(f"{directory}: its weights are {size / 2**30:.1f} GiB, and an ONNX file holds less than 2.")
-    model = build(decoder, weights)
     path = directory / "onnx" / "model.onnx"
     path.parent.mkdir(exist_ok=True)
-    onnx.save(model, path)
+    onnx.save(build(decoder, weights), path)
     return path
 
 

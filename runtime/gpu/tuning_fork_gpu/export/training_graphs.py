@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import onnx
 import torch
@@ -31,17 +31,13 @@ class Graph(NamedTuple):
     inputs: dict[str, Tensor]
     outputs: list[str]
 
-    def model(self) -> onnx.ModelProto:
-        return to_onnx(self.function, self.inputs, self.outputs)
-
 
 def graphs(step: TrainStep) -> dict[str, Graph]:
     """Every graph with example inputs; what is an example size here is free in the graph."""
     flat = torch.zeros(step.layout.size)
     nodes = columns(Nodes, torch.ones(ROWS, LENGTH, dtype=torch.int32))
-    targets = columns(Targets, torch.ones(TARGETS))
-    targets["node"] = targets["node"].int()
-    targets |= {name: targets[name].double() for name in ("weight", "up", "down")}
+    one = torch.ones(TARGETS)
+    targets = columns(Targets, one) | {"node": one.int(), **dict.fromkeys(("weight", "up", "down"), one.double())}
     scalar = torch.ones((), dtype=torch.float64)
 
     def score(weights: Tensor, *rest: Tensor) -> Sequence[Tensor]:
@@ -68,7 +64,7 @@ def graphs(step: TrainStep) -> dict[str, Graph]:
     }
 
 
-def columns(kind: type[tuple], example: Tensor) -> dict[str, Tensor]:
+def columns(kind: type[Nodes | Targets | Objective | Optimizer], example: Tensor) -> dict[str, Tensor]:
     return {camel(name): example for name in kind._fields}
 
 
@@ -80,11 +76,11 @@ def camel(name: str) -> str:
 def open_step(directory: Path) -> TrainStep:
     architecture = Architecture.from_config(json.loads((directory / "config.json").read_text()))
     with safe_open(directory / "model.safetensors", "pt") as file:
-        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     return TrainStep(architecture, Layout.of(shapes, architecture.layers, architecture.tied))
 
 
-def describe(step: TrainStep, written: dict[str, Graph]) -> dict:
+def describe(step: TrainStep, written: dict[str, Graph]) -> dict[str, Any]:
     return {
         "version": 1,
         "size": step.layout.size,
@@ -103,7 +99,7 @@ def export(directory: Path) -> list[Path]:
     written = graphs(step)
     paths = [out / f"train-{name}.onnx" for name in written]
     for path, graph in zip(paths, written.values(), strict=True):
-        onnx.save(graph.model(), path)
+        onnx.save(to_onnx(graph.function, graph.inputs, graph.outputs), path)
     description = out / "train.json"
     description.write_text(json.dumps(describe(step, written), indent=1) + "\n")
     return [*paths, description]

@@ -21,14 +21,7 @@ from urllib.parse import unquote
 from ..errors import Refusal
 from ..models import file_of
 from ..protocol.packs import PackBody, encode_scores
-from ..protocol.requests import (
-    MODEL_FILES,
-    PROTOCOL,
-    PROTOCOL_HEADER,
-    CheckpointBody,
-    SampleBody,
-    load_directory,
-)
+from ..protocol.requests import MODEL_FILES, PROTOCOL, PROTOCOL_HEADER, CheckpointBody, SampleBody, load_directory
 from ..sampling.opening import open_sampler
 from ..sampling.sampler import Sampler
 from ..training.checkpoints import OPTIMIZER, STATE
