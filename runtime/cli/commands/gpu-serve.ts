@@ -11,6 +11,7 @@ import { fromErrorInfo, TuningForkError } from '../../protocol/errors.ts';
 import { localize } from '../../protocol/localize.ts';
 import type { ServeLine } from '../../protocol/trainer.ts';
 import { isLoopback } from '../../serve/server.ts';
+import { TrainerClient } from '../../trainers/client.ts';
 import { serveArguments } from '../../trainers/gpu/arguments.ts';
 import { gpuPython } from '../../trainers/gpu/environment.ts';
 import { GPU_PORT, homeOf, tokenFile } from '../../trainers/gpu/home.ts';
@@ -84,17 +85,19 @@ async function keepToken(file: string): Promise<void> {
 async function run(python: string, words: string[], { json, token, asked }: { json: boolean; token: string; asked: Asked }): Promise<number> {
   const child = spawn(python, words, { env: pythonEnvironment(process.env), stdio: ['pipe', 'pipe', 'inherit'], windowsHide: true });
   let ending = false;
+  let url: string | undefined;
   using _interrupt = onInterrupt(() => {
     if (ending) process.exit(EXIT.cancelled);
     ending = true;
     if (!json) note(t('Ending what is under way; Ctrl-C again leaves at once.'));
-    child.kill('SIGTERM');
+    void endByRequest(url, token, asked.certificate).catch(() => child.kill('SIGTERM'));
   });
   const ended = Promise.withResolvers<number>();
   createInterface({ input: child.stdout }).on('line', (text) => {
     const line = readLine(text);
     if (line === undefined) return note(text);
     if ('error' in line) return ended.reject(fromErrorInfo(line.error));
+    if ('address' in line) url = line.address.url;
     if (json) tellMachine(line, token);
     else tellPerson(line, token, asked);
   });
@@ -103,6 +106,13 @@ async function run(python: string, words: string[], { json, token, asked }: { js
   const code = await ended.promise;
   if (json) printJson({ type: 'stopped' });
   return code;
+}
+
+/** On Windows a signal would be the end of it at once. Rejects where nobody answers yet, or not to this machine. */
+async function endByRequest(url: string | undefined, tokenFile: string, certificate: string | undefined): Promise<void> {
+  if (url === undefined) throw new Error('still loading');
+  const client = new TrainerClient({ url, token: (await readFile(tokenFile, 'utf8')).trim(), ...(certificate !== undefined && { certificate: await readFile(certificate, 'utf8') }) });
+  await client.shutdown().finally(() => client.close());
 }
 
 /** Of what was asked for: how others get here. */
