@@ -228,6 +228,7 @@ function nameElsewhere(dir: string, run: string): string {
 
 /** That the training goes on, and why it stood still, as far as it is known on this machine. */
 async function goneNotice(trainer: RunningTrainer | undefined): Promise<ErrorInfo> {
+  if (trainer?.elsewhere) return { code: 'trainer-gone', message: 'The GPU runtime elsewhere does not answer any more. Once it does, it is given the weights of the last step.' };
   const exit = await Promise.race([trainer?.exited, sleep(EXIT_MS)]);
   if (exit === undefined) return { code: 'trainer-gone', message: 'The trainer is gone. It is started again and given the weights of the last step.' };
   const { code, signal, told } = exit;

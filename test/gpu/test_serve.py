@@ -10,6 +10,9 @@ import ssl
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import conftest
@@ -55,6 +58,48 @@ def test_killed_it_goes_on_from_what_was_kept_and_the_steps_since(model: Path, t
         assert (again["version"], again["metrics"]["loss"]) == (2, pytest.approx(second["metrics"]["loss"], rel=1e-6))
         process.child.stdin.close()
         assert process.ended() == 0
+
+
+def test_a_model_comes_from_a_mirror_of_the_hub_and_its_way_here_is_told(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {file.name: file.read_bytes() for file in model.iterdir() if file.is_file()}
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = self.path.rpartition("/")[2]
+            if self.path.startswith("/api/models/tiny/qwen/tree/"):
+                self.give(json.dumps([{"type": "file", "path": file, "size": len(content), "oid": "0" * 40} for file, content in files.items()]).encode())
+            elif self.path.startswith("/api/models/tiny/qwen"):
+                self.give(json.dumps({"id": "tiny/qwen", "sha": "a" * 40, "siblings": [{"rfilename": file} for file in files]}).encode())
+            elif self.path.startswith("/tiny/qwen/resolve/") and name in files:
+                self.give(files[name], {"ETag": f'"{name}"', "X-Repo-Commit": "a" * 40})
+            else:
+                self.send_error(404)
+
+        do_HEAD = do_GET
+
+        def give(self, content: bytes, headers: Mapping[str, str] = {}) -> None:  # noqa: B006
+            self.send_response(200)
+            for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        mirror = f"http://127.0.0.1:{hub.server_port}"
+        for name, value in {"HF_ENDPOINT": mirror, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}.items():
+            monkeypatch.setenv(name, value)
+        with Process("--model", "tiny/qwen", "--port", "0", "--token-file", str(tmp_path / "token"), "--device", "cpu") as process:
+            process.until("address")
+            told = [line["progress"] for line in process.lines if "progress" in line]
+        hub.shutdown()
+    assert told[:2] == ["Starting PyTorch", f"Looking for tiny/qwen at {mirror}"]
+    assert told[-1] == "Loading tiny/qwen"
+    assert any(re.fullmatch(r"Downloading tiny/qwen: [\d,]+ of [\d,]+ MB", line) for line in told)
 
 
 @pytest.fixture(scope="module")

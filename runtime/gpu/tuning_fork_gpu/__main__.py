@@ -80,10 +80,10 @@ def serve(given: argparse.Namespace) -> None:
 
     rank = given.lora_rank
     lora = LoraSettings(rank, given.lora_alpha or 2.0 * rank, given.lora_targets) if rank > 0 else None
-    say(progress=f"Loading {given.model}")
     learner = Learner.load(
-        given.model, device=given.device, dtype=given.dtype, lora=lora, seed=given.seed, offload=given.offload_optimizer, recompute=given.gradient_checkpointing
-    )
+        given.model, device=given.device, dtype=given.dtype, lora=lora, seed=given.seed, offload=given.offload_optimizer, recompute=given.gradient_checkpointing,
+        tell=lambda text: say(progress=text),
+    )  # fmt: skip
     options = ServerOptions(token, given.host, given.port, tls, given.heartbeat, given.body_limit, given.keep)
     asyncio.run(run(Server(learner, options, lambda notice: say(notice=notice)), given.with_parent))
     leave(0)

@@ -16,13 +16,7 @@ from .. import models
 from ..errors import Refusal, bad_request, cannot, conflict
 from ..models import LoraSettings
 from ..protocol.packs import Limits, Pack, PackBody, Scores
-from ..protocol.requests import (
-    PROTOCOL,
-    START_CHECKPOINT,
-    CheckpointBody,
-    ScoreRequest,
-    StepRequest,
-)
+from ..protocol.requests import PROTOCOL, START_CHECKPOINT, CheckpointBody, ScoreRequest, StepRequest
 from . import checkpoints, memory
 from .checkpoints import Saved, State
 from .fitting import Fitting, asks_for_offload
@@ -72,13 +66,14 @@ class Learner:
     @classmethod
     def load(
         cls, model: str, *, device: str = "auto", dtype: str = "auto", lora: LoraSettings | None = None, seed: int = 0,
-        offload: bool | None = None, recompute: bool | None = None,
+        offload: bool | None = None, recompute: bool | None = None, tell: models.Tell = lambda _: None,
     ) -> Learner:  # fmt: skip
         """
         `model`: a directory, the id of one on the Hugging Face hub (HF_ENDPOINT: a mirror), or `modelscope:<id>`. `offload`: the optimizer's
         numbers lie in the memory of the CPU; `recompute`: gradient checkpointing; None: where memory asks for it.
         """
-        directory = models.locate(model)
+        directory = models.locate(model, tell)
+        tell(f"Loading {model}")
         on = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         if dtype == "auto":
             dtype = "bfloat16" if on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
