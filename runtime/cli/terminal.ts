@@ -1,5 +1,6 @@
 /** What a terminal can do, and how text is measured and cut for it. */
 import { stripVTControlCharacters } from 'node:util';
+import { inOldLetters, isOldConsole } from './old-console.ts';
 
 export interface Terminal {
   /** Somebody looks at it, and it can be drawn over. */
@@ -16,11 +17,12 @@ const PLAIN_WIDTH = 100;
 export function openTerminal(stream: NodeJS.WriteStream): Terminal {
   const { TERM, CI } = process.env;
   const terminal = stream.isTTY === true && TERM !== 'dumb';
+  const old = terminal && isOldConsole();
   return {
     interactive: terminal && CI === undefined,
     color: wantsColor(terminal),
     get width() { return stream.columns || PLAIN_WIDTH; },
-    write: (text) => void stream.write(text),
+    write: (text) => void stream.write(old ? inOldLetters(text) : text),
   };
 }
 
