@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type Pair, type YAMLError } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Alias, type Document, type Node, type Pair, type YAMLError } from 'yaml';
 import type { ErrorInfo, Place } from '../protocol/errors.ts';
 import type { Json } from '../protocol/json.ts';
 
@@ -83,6 +83,7 @@ class Reader {
   #doc: Document;
   #tree: YamlTree;
   #open = new Set<Node>();
+  #targets: Map<Alias, Node | undefined> | undefined;
   #nodes = 0;
 
   constructor(doc: Document, tree: YamlTree) {
@@ -98,10 +99,7 @@ class Reader {
     const offset = node?.range?.[0] ?? key ?? 0;
     const plain = isScalar(node) && node.type === 'PLAIN';
     if (!this.#tree.marks.has(path)) this.#tree.marks.set(path, { key, value: offset, plain });
-    if (++this.#nodes > MOST_NODES) {
-      if (this.#nodes === MOST_NODES + 1) this.#problem(`This file unfolds to more than ${MOST_NODES} values.`, offset, path);
-      return null;
-    }
+    if (this.#isTooMuch(offset, path)) return null;
     if (isAlias(node)) return this.#alias(node, path, key);
     if (isScalar(node)) return scalar(node.value);
     if (node === null || !(isMap(node) || isSeq(node))) return null;
@@ -115,8 +113,17 @@ class Reader {
     return value;
   }
 
-  #alias(node: Node & { source: string; resolve(doc: Document): Node | undefined }, path: string, key: number | undefined): Json {
-    const target = node.resolve(this.#doc);
+  #isTooMuch(offset: number, path: string): boolean {
+    if (++this.#nodes === MOST_NODES + 1) this.#problem(`This file unfolds to more than ${MOST_NODES} values.`, offset, path);
+    return this.#nodes > MOST_NODES;
+  }
+
+  #target(alias: Alias): Node | undefined {
+    return (this.#targets ??= targetsIn(this.#doc)).get(alias);
+  }
+
+  #alias(node: Alias, path: string, key: number | undefined): Json {
+    const target = this.#target(node);
     if (target !== undefined) return this.#value(target, path, key);
     this.#problem(`There is no anchor &${node.source} above this alias.`, node.range?.[0] ?? 0, path);
     return null;
@@ -142,7 +149,8 @@ class Reader {
 
   /** Keys written in the mapping itself win, then earlier merges. */
   #merge(into: { [key: string]: Json }, node: Node | null, path: string): void {
-    const source = isAlias(node) ? node.resolve(this.#doc) : node;
+    if (this.#isTooMuch(node?.range?.[0] ?? 0, path)) return;
+    const source = isAlias(node) ? this.#target(node) : node;
     if (isSeq(source)) {
       for (const item of source.items) this.#merge(into, item as Node, path);
     } else if (isMap(source) && !this.#open.has(source)) {
@@ -158,6 +166,19 @@ class Reader {
   #problem(message: string, offset: number, key: string): void {
     this.#tree.problems.push({ code: 'config', message, where: this.#tree.placeAt(offset, key || undefined) });
   }
+}
+
+/** Of each alias the last anchor above it, all at once: asked one by one, each would look through the whole document. */
+function targetsIn(doc: Document): Map<Alias, Node | undefined> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Alias, Node | undefined>();
+  visit(doc, {
+    Node: (_key, node) => {
+      if (isAlias(node)) targets.set(node, anchors.get(node.source));
+      else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+  });
+  return targets;
 }
 
 function scalar(value: unknown): Json {

@@ -276,6 +276,12 @@ test('aliases that multiply one another are refused, quickly', async () => {
   assert.ok(performance.now() - started < 60_000, 'without a limit it would take hours');
 });
 
+test('merges that multiply one another are no way around that', async () => {
+  const level = (n: number): string => `a${n}: &a${n} {<<: [${Array(3_000).fill(`*a${n - 1}`).join(', ')}]}\n`;
+  const errors = await errorsOf(`tuning_fork: {}\na0: &a0 {k: 1}\n${level(1)}${level(2)}`);
+  assert.ok(errors.some((error) => /unfolds to more than/.test(error.message)));
+});
+
 test('hostile keys are just unknown keys', async () => {
   const errors = await errorsOf(`${SMALL}  __proto__: {polluted: 1}\n  constructor: 1\n  toString: 1\n`);
   assert.deepEqual(errors.map((error) => /`(\w+)`/.exec(error.message)?.[1]), ['__proto__', 'constructor', 'toString']);
