@@ -14,7 +14,7 @@ import { modelSpec, needWholeModel } from './prepare.ts';
 
 export interface TrainerPlan {
   backbone: 'embedded' | 'gpu';
-  /** What is trained, as a fingerprint keeps it: a folder, or a name on a hub. */
+  /** What is trained, as a fingerprint keeps it: a folder, a name on a hub, or `embedded`. */
   model: string;
   /** Undefined: a runtime elsewhere says what it serves. */
   label: string | undefined;
@@ -47,7 +47,7 @@ function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSettings {
 
 function embeddedPlan(model: string): TrainerPlan {
   return {
-    backbone: 'embedded', model, label: model === embedded ? 'embedded' : model,
+    backbone: 'embedded', model: nameOf(model), label: nameOf(model),
     open: ({ threads, log }) => startEmbeddedTrainer({ model, threads, log }),
     files: async () => model,
   };
@@ -56,7 +56,7 @@ function embeddedPlan(model: string): TrainerPlan {
 function gpuPlan(settings: GpuSettings, env: Record<string, string>, policies: PolicyCache): TrainerPlan {
   const { model, place } = settings;
   return {
-    backbone: 'gpu', model, label: place.kind !== 'here' ? undefined : model === embedded ? 'embedded' : model,
+    backbone: 'gpu', model: nameOf(model), label: place.kind !== 'here' ? undefined : nameOf(model),
     open: async ({ progress, notice, log, patient, alone, signal }) => {
       const warm = alone && !patient ? await policies.takeGpu(settings) : undefined;
       warm?.listen?.({ progress, notice, log });
@@ -64,6 +64,11 @@ function gpuPlan(settings: GpuSettings, env: Record<string, string>, policies: P
     },
     files: (trainer) => filesOfModel(trainer, { env }),
   };
+}
+
+/** The model that ships lies elsewhere after an update, and is the same. */
+function nameOf(model: string): string {
+  return model === embedded ? 'embedded' : model;
 }
 
 /** Training moves weights, so it needs them: a folder, or the model that ships. */

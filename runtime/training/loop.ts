@@ -40,7 +40,7 @@ async function prepared(options: TrainOptions, control: TrainingControl): Promis
   const info = await options.trainer.info();
   // One that runs longer than a training may have learned something in another.
   if (!options.resume && info.version !== 0) await options.trainer.load(START_CHECKPOINT);
-  const store = options.resume ? await TrainingStore.open(options.dir, options.fingerprint, { anyway: options.resume === 'anyway' })
+  const store = options.resume ? await TrainingStore.open(options.dir, options.fingerprint, { anyway: options.resume === 'anyway', start: info.directory })
     : await TrainingStore.create(options.dir, info.directory, 0, options.fingerprint);
   if (options.resume) {
     options.emit({ type: 'phase', step: store.state.step, phase: 'recover' });

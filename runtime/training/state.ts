@@ -54,8 +54,8 @@ export class TrainingStore {
     return store;
   }
 
-  /** Opens a training to go on with it. Refused if what it depends on has changed, unless `anyway`. */
-  static async open(dir: string, fingerprint: Fingerprint, { anyway = false } = {}): Promise<TrainingStore> {
+  /** Opens a training to go on with it. Refused if what it depends on has changed, unless `anyway`. `start`: where the model it began with lies by now. */
+  static async open(dir: string, fingerprint: Fingerprint, { anyway = false, start }: { anyway?: boolean; start?: string } = {}): Promise<TrainingStore> {
     const state = await readTrainingState(dir);
     const changed = differences(state.fingerprint, fingerprint);
     if (changed.length > 0 && !anyway) {
@@ -64,7 +64,7 @@ export class TrainingStore {
       });
     }
     const rows = await readRows(join(dir, METRICS_FILE), state.metricsBytes);
-    const store = new TrainingStore(resolve(dir), { ...state, fingerprint }, rows);
+    const store = new TrainingStore(resolve(dir), { ...state, ...(start !== undefined && fingerprint.model === state.fingerprint.model && { start }), fingerprint }, rows);
     await store.#sweep();
     await store.#save({ finished: false });
     return store;

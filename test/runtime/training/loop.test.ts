@@ -174,6 +174,19 @@ test('stopping saves, and going on gives the rows of a run that was never stoppe
   assert.ok(!existsSync(join(at.dir, 'checkpoints/step-5')), 'a checkpoint of a stop goes once a newer one is there');
 });
 
+test('a training goes on after the model it began with has moved', async (t) => {
+  const at = await disk(t);
+  const stop = new AbortController();
+  const first = await world(at, { signal: stop.signal });
+  await train({ ...first.options, emit: (event) => { if (event.type === 'step' && event.row.step === 1) stop.abort(); } });
+  const again = await world(at, { resume: true });
+  const { trainer } = again.options;
+  const info = trainer.info.bind(trainer);
+  await train({ ...again.options, trainer: Object.assign(trainer, { info: async () => ({ ...await info(), directory: '/updated/base' }) }) });
+  const before = again.batches.find(({ checkpoint }) => checkpoint !== undefined);
+  assert.equal(before?.checkpoint, '/updated/base');
+});
+
 test('what a training depends on may not change under it, unless told', async (t) => {
   const at = await disk(t);
   const stop = new AbortController();
