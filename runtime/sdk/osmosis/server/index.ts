@@ -46,8 +46,8 @@ export async function createRolloutServer({ backend, host = '127.0.0.1', port = 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const pathname = pathOf(request.url ?? '/');
     if (pathname === undefined) return refuse(response, 400, 'This is not a path.');
-    // A page in a browser has no business here, whatever it found out.
-    if (request.headers.origin !== undefined) return refuse(response, 403, 'Browsers are not answered.');
+    // A page in a browser has no business here, whatever it found out; without a key, one whose name was re-bound to this address is told by that name.
+    if (request.headers.origin !== undefined || (apiKey === undefined && !/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))) return refuse(response, 403, 'Browsers are not answered.');
     if (apiKey !== undefined && !isKey(request.headers.authorization, apiKey)) return refuse(response, 401, 'The bearer token is missing or wrong.');
     const status = /^\/rollout\/(.+)\/status$/s.exec(pathname)?.[1];
     if (request.method === 'GET' && pathname === '/health') return send(response, 200, { status: 'ok', instance_id: instance, concurrency: backend.concurrency });

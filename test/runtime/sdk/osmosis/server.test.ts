@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { createServer, get, type IncomingHttpHeaders, type Server } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
 import { AgentWorkflow, AgentWorkflowConfig, ConcurrencyConfig, Grader, RolloutContext, type AgentWorkflowContext, type GraderContext } from '../../../../runtime/sdk/osmosis/index.ts';
 import { createRolloutServer, LocalBackend, type RolloutServer } from '../../../../runtime/sdk/osmosis/server/index.ts';
@@ -176,6 +176,16 @@ test('what is cancelled before its grader begins is not graded', async () => {
     await post('/rollout/cancel', { ids: ['g'] });
     const { body } = await callback('/graded/g');
     assert.deepEqual([body.status, body.err_message, (body.sample as { reward: unknown }).reward], ['failure', 'cancelled', null]);
+  });
+});
+
+test('without a key a page whose name was re-bound to this machine is not answered', async () => {
+  await withServer(async (server) => {
+    const statusOf = (host: string): Promise<number> => new Promise((resolve, reject) => {
+      get(`${server.url}/health`, { headers: { host } }, (response) => resolve(response.resume().statusCode!)).on('error', reject);
+    });
+    const { port } = new URL(server.url);
+    assert.deepEqual(await Promise.all([`127.0.0.1:${port}`, `localhost:${port}`, `rebound.example:${port}`, '127.0.0.1.example'].map(statusOf)), [200, 200, 403, 403]);
   });
 });
 
