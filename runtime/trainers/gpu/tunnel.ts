@@ -9,7 +9,7 @@ import type { ProcessStamp } from '../../protocol/trace.ts';
 
 const OPEN_MS = 30_000;
 const TRY_MS = 100;
-/** Nobody sits at it who could type a password. */
+/** Nobody sits at it who could type a password. A host comes after `--`: the setting and the environment may name one that looks like an option. */
 const OPTIONS = ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15', '-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=4'];
 /** The exit code of ssh itself; others are of what it ran there. */
 const NOT_CONNECTED = 255;
@@ -27,7 +27,7 @@ export interface Tunnel {
 
 export async function openTunnel(host: string, to: { host: string; port: number }): Promise<Tunnel> {
   const port = await freePort();
-  const child = spawn('ssh', ['-N', '-o', 'ExitOnForwardFailure=yes', ...OPTIONS, '-L', `127.0.0.1:${port}:${to.host}:${to.port}`, host], { stdio: ['ignore', 'ignore', 'pipe'], windowsHide: true });
+  const child = spawn('ssh', ['-N', '-o', 'ExitOnForwardFailure=yes', ...OPTIONS, '-L', `127.0.0.1:${port}:${to.host}:${to.port}`, '--', host], { stdio: ['ignore', 'ignore', 'pipe'], windowsHide: true });
   const stamp = startedStamp(child);
   const closed = watch(child);
   let gone: string | undefined;
@@ -45,7 +45,7 @@ export async function readOver(host: string, path: string): Promise<string> {
   try {
     // The shell there expands ~; quotes would keep it from that, so only what needs none is let through.
     if (!/^[\w./~@+=-]+$/.test(path)) throw new Error(`${path} has characters that are not passed on`);
-    const { stdout } = await run('ssh', [...OPTIONS, host, 'cat', path], { timeout: OPEN_MS, windowsHide: true });
+    const { stdout } = await run('ssh', [...OPTIONS, '--', host, 'cat', path], { timeout: OPEN_MS, windowsHide: true });
     return stdout.trim();
   } catch (cause) {
     const { stderr = '', message, code } = cause as { stderr?: string; message: string; code?: unknown };

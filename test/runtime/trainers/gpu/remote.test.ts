@@ -126,6 +126,7 @@ test('a tunnel is made to a host, the token read there, and both are gone afterw
 
     const said = (place: Parameters<typeof reachGpu>[0]): Promise<string> => reachGpu(place, { env }).then(() => 'reached', (error: Error & { next?: string }) => `${error.message} → ${error.next}`);
     assert.match(await said(over('away', { token: 'x' })), /ssh does not reach away\. It said: .*Connection refused.*ssh away/);
+    for (const token of ['x', undefined]) assert.match(await said(over('-oProxyCommand=x', { token })), /ssh does not reach -oProxyCommand=x\. It said: .*Connection refused/, 'a host, never an option');
     assert.match(await said(over('me@gpu-box', { tokenFile: '~/none' })), /could not be read from ~\/none on me@gpu-box.*No such file/);
     assert.match(await said(over('me@gpu-box', { tokenFile: '/etc/passwd; rm x' })), /not passed on/);
     assert.match(await said(over('me@gpu-box', { url: 'http://127.0.0.1:9' })), /On me@gpu-box nothing answers at 127\.0\.0\.1:9/);

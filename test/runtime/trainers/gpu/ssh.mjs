@@ -4,13 +4,13 @@ import { connect, createServer } from 'node:net';
 
 const words = process.argv.slice(2);
 const options = [];
-while (words[0]?.startsWith('-')) {
+while (words[0]?.startsWith('-') && words[0] !== '--') {
   const name = words.shift();
   options.push(name === '-N' ? [name] : [name, words.shift()]);
 }
-const [host, ...command] = words;
-if (host === 'away') {
-  console.error('ssh: connect to host away port 22: Connection refused');
+const [, host, ...command] = words;
+if (host === 'away' || host.startsWith('-')) {
+  console.error(`ssh: connect to host ${host} port 22: Connection refused`);
   process.exit(255);
 }
 if (command[0] === 'cat') {
