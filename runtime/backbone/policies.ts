@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { GpuPolicy } from '../policy/gpu.ts';
+import type { GpuPolicy, OpeningListener } from '../policy/gpu.ts';
 import { openPolicy, type PolicySpec } from '../policy/open.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { GpuSettings } from '../trainers/gpu/settings.ts';
@@ -11,9 +11,9 @@ import type { RunningTrainer } from '../trainers/running.ts';
 export class PolicyCache {
   readonly #open = new Map<string, { spec: PolicySpec; policy: Promise<Policy> }>();
 
-  get(spec: PolicySpec, dir: string, env: Record<string, string>): Promise<Policy> {
+  get(spec: PolicySpec, dir: string, env: Record<string, string>, listener?: OpeningListener): Promise<Policy> {
     const key = JSON.stringify([spec, dir, weightsTime(spec), providerSettings(spec, env)]);
-    const open = (): Promise<Policy> => openPolicy(spec, { dir, env });
+    const open = (): Promise<Policy> => openPolicy(spec, { dir, env, listener });
     const before = this.#open.get(key);
     const policy = before === undefined ? open() : stillThere(before.policy, open);
     this.#open.set(key, { spec, policy });

@@ -7,6 +7,7 @@ import { samplingOf } from '../config/sampling.ts';
 import { ENTRYPOINT, splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
 import type { SessionOptions } from '../gateway/session.ts';
+import type { OpeningListener } from '../policy/gpu.ts';
 import { embedded, type PolicySpec } from '../policy/open.ts';
 import { isProviderModel } from '../policy/providers.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -55,7 +56,7 @@ export interface Prepared {
   /** Megabytes for each of them. */
   workerMemory: number;
   jobs(): AsyncGenerator<Job>;
-  openModel(policies: PolicyCache): Promise<Policy>;
+  openModel(policies: PolicyCache, listener: OpeningListener): Promise<Policy>;
   openDefault(policies: PolicyCache, model: DefaultModel): Promise<Policy>;
 }
 
@@ -101,7 +102,7 @@ export async function prepareRun(request: StartRun, project: string, check: (con
     jobs: () => tests !== undefined ? testJobs(tests, run)
       : replayed === undefined ? plannedJobs(tasks!.tasks(), { run, split, repeats, ids: request.tasks?.ids, first: request.tasks?.first })
       : replayJobs(replayed, run, request.replay!.untilCall ?? replayed.calls.length, request.replay!.forks, request.replay!.untilToken),
-    openModel: async (policies) => (tests !== undefined ? recordedPolicy() : policies.get(spec, config.dir, request.env)),
+    openModel: async (policies, listener) => (tests !== undefined ? recordedPolicy() : policies.get(spec, config.dir, request.env, listener)),
     openDefault: async (policies, model) => {
       if (tests !== undefined) return recordedPolicy();
       const folder = typeof model === 'string' ? await checkpointFolder(model, { dir: config.dir, cwd: config.cwd, runsRoot: root }) : undefined;

@@ -1,4 +1,5 @@
 /** Rollouts of many tasks, once; also a replay and a check's dry rollout. */
+import type { OpeningListener } from '../policy/gpu.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import type { Host } from './base-run.ts';
@@ -37,7 +38,7 @@ export class Run extends RolloutsRun {
   async #load(): Promise<Policy> {
     const opening = performance.now();
     const [model, workflow] = await Promise.all([
-      this.prepared.openModel(this.host.policies).then((policy) => {
+      this.prepared.openModel(this.host.policies, this.#opening()).then((policy) => {
         this.events.emit({ type: 'model-ready', label: policy.label, milliseconds: performance.now() - opening });
         return policy;
       }),
@@ -47,5 +48,13 @@ export class Run extends RolloutsRun {
     if (model.kind === 'tokens' && directory !== undefined) await keepTokenizer(this.prepared.runsRoot, model.tokenizer.sha256, directory);
     await this.update({ policy: model.label, workflow: workflow.name, ...(model.kind === 'tokens' && { tokenizer: { sha256: model.tokenizer.sha256, template: model.format.sha256 } }) });
     return model;
+  }
+
+  /** Of a model that stays open for runs to come, this one hears until it is there. */
+  #opening(): OpeningListener {
+    return {
+      progress: (text) => this.events.emit({ type: 'trainer', text }),
+      notice: (notice) => void (this.running && this.events.emit({ type: 'notice', level: notice.code === 'trainer' ? 'info' : 'warning', notice })),
+    };
   }
 }

@@ -1,11 +1,12 @@
 /** What goes on, before a person's eyes: what is waited for, then a picture drawn again and again, and lines above it. Off a terminal there are lines alone. */
 import type { RunEvent, RunProgress, RunStatus } from '../protocol/backbone.ts';
 import type { ErrorInfo } from '../protocol/errors.ts';
+import { localize } from '../protocol/localize.ts';
 import type { Watcher } from './follow.ts';
 import { duration } from './format.ts';
 import { spinner } from './frame.ts';
 import { err, errPaint, note } from './io.ts';
-import { t } from './l10n.ts';
+import { language, t } from './l10n.ts';
 import { LiveRegion } from './live-region.ts';
 import { describeError } from './report.ts';
 import { fit, visible } from './terminal.ts';
@@ -67,6 +68,9 @@ export abstract class LiveView implements Watcher {
     switch (event.type) {
       case 'progress':
         this.progress = event.progress;
+        break;
+      case 'trainer':
+        this.phase(localize(event.text, language));
         break;
       case 'model-ready':
         this.policy = event.label;

@@ -1,13 +1,12 @@
 /** A training as a person sees it while it goes on: a live picture on a terminal, a line a step elsewhere. */
 import { statfsSync } from 'node:fs';
 import type { RunEvent, RunStatus } from '../protocol/backbone.ts';
-import { localize } from '../protocol/localize.ts';
 import type { EvaluationRow, StepRow, TrainingEstimate, TrainingEvent, TrainingPlan, TrainingReport } from '../protocol/training.ts';
 import { clock, count, decimal, duration, percent } from './format.ts';
 import { barOf, doneOf, headOf, MOST_COLUMNS } from './frame.ts';
 import { asTyped } from './invocation.ts';
 import { err, errPaint, note } from './io.ts';
-import { language, plural, t } from './l10n.ts';
+import { plural, t } from './l10n.ts';
 import { LiveView } from './live-view.ts';
 import { level } from './statistics.ts';
 import { padEnd, padStart, widthOf, type Paint } from './terminal.ts';
@@ -47,9 +46,6 @@ export class TrainView extends LiveView {
     switch (event.type) {
       case 'training':
         this.#receive(event.event);
-        break;
-      case 'trainer':
-        this.phase(localize(event.text, language));
         break;
       case 'estimate':
         this.say(estimateLine(event.estimate));

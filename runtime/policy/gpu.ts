@@ -4,12 +4,15 @@ import { join } from 'node:path';
 import { environmentState } from '../trainers/gpu/environment.ts';
 import { pythonFolder, type Environment } from '../trainers/gpu/home.ts';
 import { filesOfModel, openGpuTrainer } from '../trainers/gpu/open.ts';
-import type { RunningTrainer } from '../trainers/running.ts';
+import type { RunningTrainer, TrainerListener } from '../trainers/running.ts';
 import { GPU_ENV, gpuSettings, type GpuSettings } from '../trainers/gpu/settings.ts';
 import type { TokenPolicy } from './policy.ts';
 import { trainerPolicy } from './trainer.ts';
 
 const ANSWER_MS = 30_000;
+
+/** What is told while a model is loaded, which may come over the network first. */
+export type OpeningListener = Pick<TrainerListener, 'progress' | 'notice'>;
 
 /** A policy with its trainer, which may go on to train. */
 export interface GpuPolicy extends TokenPolicy {
@@ -19,8 +22,8 @@ export interface GpuPolicy extends TokenPolicy {
   release(): Promise<RunningTrainer>;
 }
 
-export async function openGpuPolicy(settings: GpuSettings, { env, label, checkpoint }: { env: Environment; label?: string; checkpoint?: string | undefined }): Promise<GpuPolicy> {
-  const trainer = await openGpuTrainer(settings, { env });
+export async function openGpuPolicy(settings: GpuSettings, { env, label, checkpoint, progress, notice }: { env: Environment; label?: string; checkpoint?: string | undefined } & OpeningListener): Promise<GpuPolicy> {
+  const trainer = await openGpuTrainer(settings, { env, progress, notice });
   // A runtime elsewhere says what it serves.
   const named = settings.place.kind === 'here' || checkpoint !== undefined ? label : undefined;
   try {

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { basename, resolve } from 'node:path';
+import { basename, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TuningForkError } from '../protocol/errors.ts';
 import { providers } from '../protocol/providers.ts';
 import type { GpuSettings } from '../trainers/gpu/settings.ts';
-import { gpuSettingsOfFolder, onlyGpuRuns, openGpuPolicy } from './gpu.ts';
+import { gpuSettingsOfFolder, onlyGpuRuns, openGpuPolicy, type OpeningListener } from './gpu.ts';
 import { openOnnxPolicy } from './onnx/policy.ts';
 import { openChatPolicy } from './openai.ts';
 import type { Policy } from './policy.ts';
@@ -26,6 +26,7 @@ export interface OpenOptions {
   dir: string;
   /** Keys are read from here. */
   env?: Readonly<Record<string, string | undefined>>;
+  listener?: OpeningListener | undefined;
 }
 
 const REACH_MS = 1_000;
@@ -33,12 +34,12 @@ const REACH_MS = 1_000;
 /** The model that ships. */
 export const embedded = fileURLToPath(new URL('./embedded', import.meta.url));
 
-export async function openPolicy(spec: PolicySpec, { dir, env = process.env }: OpenOptions): Promise<Policy> {
-  if (typeof spec !== 'string') return 'gpu' in spec ? openGpuPolicy(spec.gpu, { env, label: spec.model, checkpoint: spec.checkpoint }) : openChatPolicy(spec);
+export async function openPolicy(spec: PolicySpec, { dir, env = process.env, listener }: OpenOptions): Promise<Policy> {
+  if (typeof spec !== 'string') return 'gpu' in spec ? openGpuPolicy(spec.gpu, { ...listener, env, label: isAbsolute(spec.model) ? basename(spec.model) : spec.model, checkpoint: spec.checkpoint }) : openChatPolicy(spec);
   if (spec === 'embedded') return openOnnxPolicy(embedded, { label: 'embedded' });
   const path = resolve(dir, spec);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return onlyGpuRuns(path, env) ? openGpuPolicy(gpuSettingsOfFolder(path, env), { env, label: basename(path) }) : openOnnxPolicy(path);
+  if (found?.isDirectory()) return onlyGpuRuns(path, env) ? openGpuPolicy(gpuSettingsOfFolder(path, env), { ...listener, env, label: basename(path) }) : openOnnxPolicy(path);
   if (found) throw new TuningForkError('policy', 'A model is a directory, and this is a file.', { where: { file: path }, next: 'Give the directory that holds config.json.' });
   const remote = /^\.{0,2}[/\\]|^[a-z]:[/\\]/i.test(spec) ? undefined : resolveProviderModel(spec, env);
   if (remote) {

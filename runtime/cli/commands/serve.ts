@@ -1,12 +1,14 @@
 import { openPolicy } from '../../policy/open.ts';
 import type { TokenPolicy } from '../../policy/policy.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
+import { localize } from '../../protocol/localize.ts';
 import { isLoopback, serveModel, type ModelServer, type Served } from '../../serve/server.ts';
 import { wholeNumber, type Args, type Command } from '../args.ts';
 import { count, duration } from '../format.ts';
 import { onInterrupt } from '../interrupt.ts';
-import { EXIT, note, out, paint, print, printJson } from '../io.ts';
-import { plural, t } from '../l10n.ts';
+import { errPaint, EXIT, note, out, paint, print, printJson } from '../io.ts';
+import { language, plural, t } from '../l10n.ts';
+import { describeError } from '../report.ts';
 import { clip, fit } from '../terminal.ts';
 
 const KEY_VARIABLE = 'TUNING_FORK_API_KEY';
@@ -35,7 +37,7 @@ export const serve: Command = {
     const host = hostOf(args);
     const port = portOf(args);
     const key = keyOf(args);
-    const policy = await openTokens(args.words[0]!);
+    const policy = await openTokens(args.words[0]!, args.on('json'));
     const json = args.on('json');
     const server = await serveModel({ policy, host, port, apiKey: key.value, onServed: (request) => (json ? printJson({ type: 'request', time: Date.now(), ...request }) : print(logLine(request))) });
     const { baseURL, apiKey } = server;
@@ -70,8 +72,11 @@ function keyOf(args: Args): { value: string | undefined; secret: boolean } {
   throw new TuningForkError('usage', t('{0} must be printable ASCII characters without spaces.', given === undefined ? KEY_VARIABLE : '--api-key'), { next: t('Leave it out: a random one is made and shown.') });
 }
 
-async function openTokens(model: string): Promise<TokenPolicy> {
-  const policy = await openPolicy(model, { dir: process.cwd() });
+async function openTokens(model: string, json: boolean): Promise<TokenPolicy> {
+  const policy = await openPolicy(model, {
+    dir: process.cwd(),
+    listener: json ? undefined : { progress: (text) => note(errPaint.dim(localize(text, language))), notice: (notice) => note(`${errPaint.yellow('!')} ${describeError(notice, errPaint)}`) },
+  });
   if (policy.kind === 'tokens') return policy;
   throw new TuningForkError('usage', t('{0} has a server of its own.', model), { next: t('Serve "embedded" or a folder of weights.') });
 }
