@@ -225,21 +225,26 @@ def test_a_folder_never_changes(qwen: Path, packs: list[Pack], tmp_path: Path) -
     with pytest.raises(Refusal, match="holds something else already"):
         learner.save(body)
     (tmp_path / "else").mkdir()
-    with pytest.raises(Refusal, match="holds something else already"):
-        learner.save(CheckpointBody("b", tmp_path / "else", False))
+    other = Learner.load(str(qwen))
+    other.step(step_body(packs, learningRate=2e-2))
+    other.save(CheckpointBody("b", tmp_path / "of the same version", False))
+    for folder in ("else", "of the same version"):
+        with pytest.raises(Refusal, match="holds something else already"):
+            learner.save(CheckpointBody("b", tmp_path / folder, False))
     assert [one["name"] for one in learner.checkpoints()] == ["a"]
 
 
-def test_a_checkpoint_appears_whole_or_not_at_all(qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("No space left for what it was copied to")], ids=str)
+def test_a_checkpoint_appears_whole_or_not_at_all(error: Exception, qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learner = Learner.load(str(qwen))
     (tmp_path / ".a.writing-of a process that died").mkdir()
 
     def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     with monkeypatch.context() as patched:
         patched.setattr("tuning_fork_gpu.training.checkpoints.save_file", full)
-        with pytest.raises(Refusal, match="No space left"):
+        with pytest.raises(Refusal if isinstance(error, OSError) else RuntimeError, match="No space left"):
             learner.save(CheckpointBody("a", tmp_path / "a", True))
     assert not list(tmp_path.iterdir()) and not learner.checkpoints()
     learner.save(CheckpointBody("a", tmp_path / "a", True))

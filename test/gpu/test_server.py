@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 from calls import Call, encode, made_up
-from doors import PATIENCE, TOKEN, Client, sample_body, serving
+from doors import PATIENCE, TOKEN, Answer, Client, sample_body, serving
 from learners import SETTINGS, make, one_tree, plain, scored
 from models import VOCABULARY
 from safetensors.numpy import load
 from tuning_fork_gpu.models import LoraSettings
+from tuning_fork_gpu.protocol.packs import PackBody
+from tuning_fork_gpu.sampling.sampler import Sampler
 from tuning_fork_gpu.serving.server import Server
 
 PROMPT = [5, 6, 7, 8]
@@ -239,6 +241,58 @@ def test_whoever_closes_the_connection_cancels(opened: tuple[str, Server]) -> No
     while (server._sampler.running or server._answering) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert server._sampler.running == 0 and server._answering == 0
+
+
+def test_what_waits_its_turn_is_not_done_for_whoever_is_gone(opened: tuple[str, Server], packs: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, server = opened
+    go_on, bodies, score_now = threading.Event(), [], server._learner.score
+
+    def slow(body: PackBody) -> object:
+        bodies.append(body.request)
+        assert go_on.wait(PATIENCE)
+        return score_now(body)
+
+    monkeypatch.setattr(server._learner, "score", slow)
+    waiting, gone, late = Client(url), Client(url), Client(url)
+    thread = threading.Thread(target=lambda: waiting.post("/v1/score", encode(packs, {"temperature": 0.1})))
+    thread.start()
+    while not bodies:
+        time.sleep(0.01)
+    gone.connection.request("POST", "/v1/score", encode(packs, {"temperature": 0.2}), {"authorization": f"Bearer {TOKEN}"})
+    while server._answering < 2:
+        time.sleep(0.01)
+    gone.connection.sock.shutdown(socket.SHUT_RDWR)
+    while server._answering > 1:
+        time.sleep(0.01)
+    go_on.set()
+    assert late.post("/v1/score", encode(packs, {"temperature": 0.3})).status == 200
+    thread.join(PATIENCE)
+    assert [body["temperature"] for body in bodies] == [0.1, 0.3]
+
+
+def test_stored_models_come_and_go_at_once(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than are kept, so that each closes others while it ends."""
+    for number in range(5):
+        (tmp_path / str(number)).symlink_to(model)
+    close = Sampler.close
+    monkeypatch.setattr(Sampler, "close", lambda sampler: time.sleep(0.1) or close(sampler))
+    with serving(model) as (url, server):
+        answers: list[Answer] = []
+
+        def ask(number: int) -> None:
+            client = Client(url)
+            for _ in range(2):
+                answers.append(client.sample(PROMPT, tokens=3, checkpoint=str(tmp_path / str(number))))
+            client.close()
+
+        threads = [threading.Thread(target=ask, args=[number]) for number in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert [answer.status for answer in answers] == [200] * 10
+        assert all(answer.lines[-1]["done"]["finish"] == "length" for answer in answers)
+        assert len(server._stored._stored) == 1
 
 
 def test_files_that_prompts_are_built_with(client: Client, model: Path) -> None:
