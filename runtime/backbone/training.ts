@@ -20,6 +20,7 @@ import { estimateTraining, measurementOf } from '../training/estimate.ts';
 import { fingerprintOf } from '../training/fingerprint.ts';
 import { train } from '../training/loop.ts';
 import type { CollectBatch } from '../training/options.ts';
+import { checkTrainable } from '../training/settings.ts';
 import { readTrainingState } from '../training/state.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { asBegun } from './asked.ts';
@@ -48,7 +49,10 @@ export class TrainingRun extends RolloutsRun {
   static async prepare(request: StartRun, host: Host): Promise<TrainingRun> {
     const asked = await asBegun(request);
     let plan: TrainerPlan | undefined;
-    const prepared = await prepareRun(asked, host.project, (config) => void (plan = trainerPlan(asked, config, host.policies)));
+    const prepared = await prepareRun(asked, host.project, (config) => {
+      checkTrainable(config.config, (key) => config.place(key));
+      plan = trainerPlan(asked, config, host.policies);
+    });
     return new TrainingRun(asked, prepared, host, plan!);
   }
 

@@ -8,5 +8,5 @@ export { fingerprintOf, type Fingerprint } from './fingerprint.ts';
 export { checkpointNamed, CHECKPOINTS, readTrainingState, STATE_FILE, type TrainingState } from './state.ts';
 export { planEvaluation, totalSteps, validationTasks } from './schedule.ts';
 export { evaluationOf, type Evaluation } from './evaluate.ts';
-export { checkTrainable, evaluationSampling, OWN_SETTINGS, stepSettings } from './settings.ts';
+export { evaluationSampling, OWN_SETTINGS, stepSettings } from './settings.ts';
 export { estimateTraining, measurementOf, timeLeft, validationsOf, type Measurement } from './estimate.ts';

@@ -15,7 +15,7 @@ import { makeReport, writeReport } from './report.ts';
 import { nothingLearned, rowOf, type Stepped } from './row.ts';
 import { Saving } from './saving.ts';
 import { planStep, scheduleOf, tasksOfStep, totalSteps, type Schedule } from './schedule.ts';
-import { batchOptions, checkTrainable, stepSettings } from './settings.ts';
+import { batchOptions, stepSettings } from './settings.ts';
 import { TrainingStore } from './state.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { EventFile } from './tensorboard.ts';
@@ -35,7 +35,6 @@ export async function train(options: TrainOptions): Promise<TrainingEnd> {
 }
 
 async function prepared(options: TrainOptions, control: TrainingControl): Promise<Training> {
-  checkTrainable(options.config);
   if (options.tasks.training.length === 0) throw new TuningForkError('data', 'There is no task to train on.', { next: 'Name a JSONL file with one task a line at task_reader.' });
   const info = await options.trainer.info();
   // One that runs longer than a training may have learned something in another.

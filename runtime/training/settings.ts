@@ -1,7 +1,7 @@
 /** From the configuration to the numbers of a step. The defaults that depend on the model stand in one table here. */
 import type { Sampling } from '../protocol/chat.ts';
 import type { TuningForkConfig } from '../protocol/config.ts';
-import { TuningForkError } from '../protocol/errors.ts';
+import { TuningForkError, type Place } from '../protocol/errors.ts';
 import type { StepSettings, TrainerInfo } from '../protocol/trainer.ts';
 import { decoderCost } from '../tracker/index.ts';
 import type { BatchOptions } from './batch.ts';
@@ -88,10 +88,10 @@ export function evaluationSampling({ rollout }: TuningForkConfig): Sampling {
   return { temperature, topP, topK: Math.max(0, topK), maxTokens: rollout.max_response_length_in_one_turn };
 }
 
-/** What would make every step useless is told before the first. */
-export function checkTrainable({ rollout, trainer_common: trainer }: TuningForkConfig): void {
+/** What would make every step useless is told before anything runs. `place`: where a key stands. */
+export function checkTrainable({ rollout, trainer_common: trainer }: TuningForkConfig, place: (key: string) => Place): void {
   const refuse = (key: string, message: string, next: string): never => {
-    throw new TuningForkError('config', message, { next, where: { file: '', key } });
+    throw new TuningForkError('config', message, { next, where: place(key) });
   };
   if (rollout.temperature === 0) refuse('rollout.temperature', 'Greedy rollouts of a task are all alike, so there is nothing to compare.', 'Set rollout.temperature to 1 for training.');
   if (rollout.top_p !== 1 || rollout.top_k > 0) {

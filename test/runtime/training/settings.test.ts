@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchOptions, evaluationSampling, stepSettings } from '../../../runtime/training/settings.ts';
+import type { Place, TuningForkError } from '../../../runtime/protocol/errors.ts';
+import { batchOptions, checkTrainable, evaluationSampling, stepSettings } from '../../../runtime/training/settings.ts';
 import { configOf, FakeTrainer, SAFE } from './fake-trainer.ts';
 
 test('what the configuration leaves open fits the model', () => {
@@ -43,4 +44,12 @@ test('sampled validation keeps its own settings where they sample, else those of
   assert.equal(evaluationSampling(configOf({}, { temperature: 0.9 })).temperature, 0.9);
   assert.equal(evaluationSampling(configOf({}, { val_kwargs: { temperature: 0.6, top_p: 0.9 } })).topP, 0.9);
   assert.equal(evaluationSampling(configOf({}, { val_kwargs: { temperature: 0.6, do_sample: false } })).temperature, 1);
+});
+
+test('what would make every step useless is refused at the key that says it', () => {
+  const place = (key: string): Place => ({ file: 'a.yaml', key });
+  for (const [rollout, message] of [[{ temperature: 0 }, /Greedy/], [{ top_p: 0.9 }, /top_p/], [{ num_repeat: 1 }, /no other/]] as const) {
+    const [key] = Object.keys(rollout);
+    assert.throws(() => checkTrainable(configOf({}, rollout), place), (error: TuningForkError) => message.test(error.message) && error.where?.key === `rollout.${key}` && error.where.file === 'a.yaml');
+  }
 });
