@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { BackboneStatus, StartRun } from '../protocol/backbone.ts';
-import { TuningForkError } from '../protocol/errors.ts';
+import { errorInfo, fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
+import { Redactor } from '../trace/redact.ts';
 import { startGateway, type Gateway } from '../gateway/server.ts';
 import { endOrphans } from './orphans.ts';
 import { PolicyCache } from './policies.ts';
@@ -8,6 +9,7 @@ import { Rejudge } from './rejudge.ts';
 import type { BaseRun, Host } from './base-run.ts';
 import { Run } from './run.ts';
 import { Scorer } from './score.ts';
+import { secretsOf } from './secrets.ts';
 import { TrainingRun } from './training.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -68,7 +70,10 @@ export class Backbone implements Host {
     if (this.stopping) throw new TuningForkError('backbone', 'The backbone is shutting down.', { next: 'Run the command again.' });
     // A GPU has no room for weights that are trained and others that were looked at a moment ago.
     if (request.kind === 'training') await this.scorer.close();
-    const run = await KINDS[request.kind].prepare(request, this);
+    const run = await KINDS[request.kind].prepare(request, this).catch((error: unknown) => {
+      // A path or a name that is not there is quoted, and `${NAME}` may have put a key in its place.
+      throw fromErrorInfo(new Redactor(secretsOf({ secrets: [] }, request.env)).redact(errorInfo(error)));
+    });
     this.#runs.set(run.id, run);
     void run.done.then(() => {
       this.#forgetOldRuns();

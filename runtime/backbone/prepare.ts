@@ -30,6 +30,7 @@ import { plannedJobs, replayJobs, testJobs, type Job } from './jobs.ts';
 import { checkFunctions } from './functions.ts';
 import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
+import { secretsOf } from './secrets.ts';
 import { sourceHashes } from './sources.ts';
 import { stampOf } from './stamp.ts';
 import { checkTrainedRoles } from './trained-roles.ts';
@@ -219,10 +220,4 @@ async function openRecord({ place, attempt, began, calls, tools }: InFlight, con
     };
   }
   throw new TuningForkError('data', `The task of rollout ${place.rollout} is not among the ${place.split} tasks any more.`, { next: 'Wait for its end; then its record has the task too.' });
-}
-
-/** Keys of providers may stand in the environment under any name; their values must not reach the trace. */
-export function secretsOf(config: LoadedConfig, env: Record<string, string>): string[] {
-  const named = Object.entries(env).filter(([name, value]) => /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL/i.test(name) && value.length >= 8 && !existsSync(value));
-  return [...new Set([...config.secrets, ...named.map(([, value]) => value)])];
 }

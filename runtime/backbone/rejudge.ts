@@ -15,7 +15,8 @@ import { Crew, type CrewOptions } from './crew.ts';
 import { keyOf, taskOf } from './jobs.ts';
 import { Judging, ofJudge } from './judging.ts';
 import { endOrphans } from './orphans.ts';
-import { claimName, runsRoot, secretsOf, workerLoad } from './prepare.ts';
+import { claimName, runsRoot, workerLoad } from './prepare.ts';
+import { secretsOf } from './secrets.ts';
 import { rejudgedHashes } from './sources.ts';
 import { stampOf } from './stamp.ts';
 

@@ -3,11 +3,20 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { secretsOf } from '../../../runtime/backbone/secrets.ts';
 import { Project, type Followed } from './project.ts';
 import { scriptedProvider } from './scripted-provider.ts';
 
 const API_KEY = 'Zq7-key-of-somebody-"quoted"';
 const TOKEN = 'hf_0123456789abcdefABCDEF';
+
+it('has a telling name, or stands in an address', () => {
+  const env = {
+    OPENAI_API_KEY: 'k'.repeat(20), PGPASSWORD: 'correct horse', GH_PAT: 'ghp-12345678', NPM_AUTH: 'bm9ib2R5OnNlZQ', REDIS_PASS: 'battery-staple', DATABASE_URL: 'postgres://me:s3cret-word@db/x', HTTPS_PROXY: 'http://proxy:3128',
+    SHORT_KEY: 'none', SSH_AUTH_SOCK: '/run/agent.1', PATH: '/usr/bin', KEY_FILE: '/etc/hosts', COMPASS_DIRECTION: 'north-north-west',
+  };
+  assert.deepEqual(secretsOf({ secrets: ['of the file'] }, env), ['of the file', env.OPENAI_API_KEY, env.PGPASSWORD, env.GH_PAT, env.NPM_AUTH, env.REDIS_PASS, 's3cret-word']);
+});
 
 describe('a secret', { timeout: 60_000 }, () => {
   let project: Project;
@@ -56,6 +65,15 @@ describe('a secret', { timeout: 60_000 }, () => {
     assert.equal(((await run.reader()).info.config.model as { api_key: string }).api_key, '${MY_API_KEY}');
     const status = await (await project.client()).request('status', null);
     nowhere(JSON.stringify(status), 'the status');
+  });
+
+  it('is not quoted by the refusal of what it was put in the place of', async () => {
+    for (const more of [{ model: { path: '${HF_TOKEN}' } }, { rollout: { user_workflow: '${MY_API_KEY}.ts->Leaks' } }]) {
+      const conf = await project.conf({ workflow: 'roles.ts->Leaks', tasks: ['fine'], more });
+      const told = await project.start(conf, { env }).then(async (run) => JSON.stringify([await run.end(), run.events]), (error: Error & { next?: string }) => `${error.message} ${error.next}`);
+      nowhere(told, 'what is told');
+      assert.match(told, /There is no model|there is no such file/);
+    }
   });
 
   it('of one client is not in the environment of another\'s run', async () => {
