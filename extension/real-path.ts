@@ -14,3 +14,8 @@ export function realPath(path: string): string {
     return path;
   }
 }
+
+/** Run from a terminal, a configuration is named by its real path. */
+export function isSameFile(a: string, b: string): boolean {
+  return a === b || realPath(a) === realPath(b);
+}

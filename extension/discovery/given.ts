@@ -2,16 +2,17 @@
 import type { Overrides } from '../../runtime/config/load.ts';
 import type { StartRun } from '../../runtime/protocol/backbone.ts';
 import type { RunInfo } from '../../runtime/protocol/trace.ts';
+import { isSameFile } from '../real-path.ts';
 import type { FoundConfig, Given } from './discovery.ts';
 
 /** The first, where several functions are tuned with it and none is asked for. */
 export function givenFor(configs: readonly FoundConfig[], { conf, workflow }: Pick<StartRun, 'conf' | 'workflow'>): Given | undefined {
-  return configs.find(({ file, given }) => file === conf && given !== undefined && (workflow === undefined || given.workflow === workflow))?.given;
+  return configs.find(({ file, given }) => isSameFile(file, conf) && given !== undefined && (workflow === undefined || given.workflow === workflow))?.given;
 }
 
 /** What a stored run was started with. */
 export function givenIn(configs: readonly FoundConfig[], { conf, workflow }: Pick<RunInfo, 'conf' | 'workflow'>): Given | undefined {
-  return configs.find(({ file, workflow: named }) => file === conf && named?.className === workflow)?.given;
+  return configs.find(({ file, workflow: named }) => isSameFile(file, conf) && named?.className === workflow)?.given;
 }
 
 /** For whoever reads the configuration here. */

@@ -9,6 +9,7 @@ import type { RunPlace } from '../commands/table.ts';
 import type { FoundConfig } from '../discovery/discovery.ts';
 import { givenIn } from '../discovery/given.ts';
 import { inOurWords, showError } from '../errors.ts';
+import { isSameFile } from '../real-path.ts';
 import type { RunFigures } from '../results/figures.ts';
 import { targetOf, type Results } from '../results/results.ts';
 import { setting } from '../settings.ts';
@@ -86,7 +87,7 @@ export class JudgeKeeper implements vscode.Disposable {
   /** The rollouts themselves: of a run that was scored again, those it was made from. */
   async #newest(config: FoundConfig): Promise<StoredRun | undefined> {
     for (const run of this.#results.runs) {
-      if (run.info.conf !== config.file || run.info.state === 'running' || !(run.info.kind === 'rollout' || run.info.kind === 'training' || run.info.kind === 'rejudge')) continue;
+      if (!isSameFile(run.info.conf, config.file) || run.info.state === 'running' || !(run.info.kind === 'rollout' || run.info.kind === 'training' || run.info.kind === 'rejudge')) continue;
       const stored = sourceOf(run, this.#results);
       const figures = await this.#results.figures(stored.dir);
       if (figures !== undefined && figures.total > 0) return stored;

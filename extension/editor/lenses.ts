@@ -4,7 +4,7 @@ import { commandOf, type RunTarget } from '../commands/table.ts';
 import type { FoundWorkflow } from '../discovery/discovery.ts';
 import type { RunFigures } from '../results/figures.ts';
 import type { LiveRun } from '../backbone/backbones.ts';
-import { realPath } from '../real-path.ts';
+import { isSameFile, realPath } from '../real-path.ts';
 import { setting } from '../settings.ts';
 import type { Studio } from '../studio.ts';
 import type { Board } from './board.ts';
@@ -56,7 +56,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
       commandOf('tuningFork.startTraining', `$(rocket)${NARROW}${vscode.l10n.t('Start Training')}`, target),
     ];
     const path = { file: realPath(file), className };
-    const live = this.#studio.backbones.live.find(({ status: { info } }) => (info.kind === 'rollout' || info.kind === 'training') && configs.some((config) => config.file === info.conf));
+    const live = this.#studio.backbones.live.find(({ status: { info } }) => (info.kind === 'rollout' || info.kind === 'training') && configs.some((config) => isSameFile(config.file, info.conf)));
     const said = live === undefined ? this.#last(document, this.#board.shown(path)) : this.#live(live, this.#board.shown(path));
     return [...actions, ...(said === undefined ? [] : [said])].map((command) => new vscode.CodeLens(range, command));
   }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { execute, type Commands, type RunPlace } from '../commands/table.ts';
 import { givenIn } from '../discovery/given.ts';
 import { NothingYetError, showError } from '../errors.ts';
+import { isSameFile } from '../real-path.ts';
 import type { Studio } from '../studio.ts';
 import { storedTraining, type StoredTraining } from './checkpoints.ts';
 import { chooseUnderWay, pickStored, pickTraining, storedTrainings } from './choose.ts';
@@ -55,7 +56,7 @@ export async function continueTraining(studio: Studio, trainings: Trainings, pla
   const chosen = place !== undefined && cut ? onward : await vscode.window.showQuickPick([...(cut ? [onward] : []), ...anew], { title: vscode.l10n.t('Continue Training') });
   if (chosen === undefined) return;
   if (chosen.model === undefined) await goOn(studio, stored);
-  else await startTraining(studio, trainings, { conf: stored.info.conf, workflow: studio.discovery.configs.find(({ file, workflow }) => file === stored.info.conf && workflow?.className === stored.info.workflow)?.workflow, model: chosen.model });
+  else await startTraining(studio, trainings, { conf: stored.info.conf, workflow: studio.discovery.configs.find(({ file, workflow }) => isSameFile(file, stored.info.conf) && workflow?.className === stored.info.workflow)?.workflow, model: chosen.model });
 }
 
 async function chooseStored(studio: Studio, trainings: Trainings): Promise<StoredTraining | undefined> {

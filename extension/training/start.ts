@@ -9,6 +9,7 @@ import type { TrainingEstimate } from '../../runtime/protocol/training.ts';
 import type { LiveRun, RunRequest } from '../backbone/backbones.ts';
 import { execute, type RunTarget } from '../commands/table.ts';
 import { showError, type Fix } from '../errors.ts';
+import { isSameFile } from '../real-path.ts';
 import { resolveTarget, saveDirty, type ResolvedTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
 import { withoutLinks } from '../without-links.ts';
@@ -75,7 +76,7 @@ async function chooseModel(studio: Studio, wanted: Wanted): Promise<Wanted | und
 }
 
 async function startAnother(trainings: Trainings, { conf }: ResolvedTarget): Promise<boolean> {
-  const same = trainings.under.find(({ info }) => info.conf === conf);
+  const same = trainings.under.find(({ info }) => isSameFile(info.conf, conf));
   if (same === undefined) return true;
   const [show, another] = [vscode.l10n.t('Show It'), vscode.l10n.t('Start Another')];
   const chosen = await vscode.window.showInformationMessage(withoutLinks(vscode.l10n.t('{0} is being trained already.', same.info.workflow)), show, another);

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { RunTarget } from '../commands/table.ts';
 import { commandOf } from '../commands/table.ts';
 import type { FoundConfig, FoundWorkflow } from '../discovery/discovery.ts';
+import { realPath } from '../real-path.ts';
 import { decimal, rolloutCount } from '../runs/progress-text.ts';
 import { rewardsOf } from '../runs/rewards.ts';
 import type { Studio } from '../studio.ts';
@@ -106,9 +107,9 @@ export class WorkflowsTree implements vscode.TreeDataProvider<Node>, vscode.Disp
   }
 
   async #lastRun({ configs }: WorkflowNode): Promise<{ dir: string; info: RunInfo } | undefined> {
-    const files = new Set(configs.map(({ file }) => file));
+    const files = new Set(configs.map(({ file }) => realPath(file)));
     const found = await Promise.all([...new Set(configs.map(({ project }) => project))].map((project) => findRuns(join(project, 'runs'))));
-    const runs = found.flatMap(({ places }) => places).filter(({ info }) => (info.kind === 'rollout' || info.kind === 'training') && files.has(info.conf));
+    const runs = found.flatMap(({ places }) => places).filter(({ info }) => (info.kind === 'rollout' || info.kind === 'training') && files.has(realPath(info.conf)));
     return runs.sort((a, b) => b.info.created.localeCompare(a.info.created))[0];
   }
 }
