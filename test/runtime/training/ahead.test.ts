@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepRow } from '../../../runtime/protocol/training.ts';
 import { Ahead } from '../../../runtime/training/ahead.ts';
 import { Busy } from '../../../runtime/training/busy.ts';
-import { train, TrainingControl } from '../../../runtime/training/index.ts';
+import { TrainingControl } from '../../../runtime/training/control.ts';
+import { train } from '../../../runtime/training/loop.ts';
 import { folder } from '../trace/samples.ts';
 import { configOf, Crash, untimed, world, type Disk, type Fate, type World } from './fake-trainer.ts';
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MetricsRow } from '../../../runtime/protocol/training.ts';
-import { readTrainingState, train, TrainingControl } from '../../../runtime/training/index.ts';
+import { TrainingControl } from '../../../runtime/training/control.ts';
+import { train } from '../../../runtime/training/loop.ts';
+import { readTrainingState } from '../../../runtime/training/state.ts';
 import { folder } from '../trace/samples.ts';
 import { configOf, untimed, world, type Disk } from './fake-trainer.ts';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { estimateTraining, measurementOf, timeLeft, train, validationsOf } from '../../../runtime/training/index.ts';
+import { estimateTraining, measurementOf, timeLeft, validationsOf } from '../../../runtime/training/estimate.ts';
+import { train } from '../../../runtime/training/loop.ts';
 import { folder } from '../trace/samples.ts';
 import type { StepRow } from '../../../runtime/protocol/training.ts';
 import { configOf, TASKS, world } from './fake-trainer.ts';

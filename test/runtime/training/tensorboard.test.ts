@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readFields } from '../../../runtime/policy/onnx/protobuf.ts';
 import type { MetricsRow } from '../../../runtime/protocol/training.ts';
-import { train } from '../../../runtime/training/index.ts';
+import { train } from '../../../runtime/training/loop.ts';
 import { crc32c, EventFile, scalarsOf } from '../../../runtime/training/tensorboard.ts';
 import { folder } from '../trace/samples.ts';
 import { world } from './fake-trainer.ts';
