@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import type { JsonObject } from '../../../runtime/protocol/json.ts';
 import { secretsOf } from '../../../runtime/backbone/secrets.ts';
 import { Project, type Followed } from './project.ts';
 import { scriptedProvider } from './scripted-provider.ts';
@@ -68,7 +69,8 @@ describe('a secret', { timeout: 60_000 }, () => {
   });
 
   it('is not quoted by the refusal of what it was put in the place of', async () => {
-    for (const more of [{ model: { path: '${HF_TOKEN}' } }, { rollout: { user_workflow: '${MY_API_KEY}.ts->Leaks' } }]) {
+    const wrong: JsonObject[] = [{ model: { path: '${HF_TOKEN}' } }, { rollout: { user_workflow: '${MY_API_KEY}.ts->Leaks' } }];
+    for (const more of wrong) {
       const conf = await project.conf({ workflow: 'roles.ts->Leaks', tasks: ['fine'], more });
       const told = await project.start(conf, { env }).then(async (run) => JSON.stringify([await run.end(), run.events]), (error: Error & { next?: string }) => `${error.message} ${error.next}`);
       nowhere(told, 'what is told');
