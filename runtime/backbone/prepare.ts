@@ -6,7 +6,6 @@ import type { LoadedConfig } from '../config/load.ts';
 import { samplingOf } from '../config/sampling.ts';
 import { ENTRYPOINT, splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
-import type { SessionOptions } from '../gateway/session.ts';
 import type { OpeningListener } from '../policy/gpu.ts';
 import { embedded, type PolicySpec } from '../policy/open.ts';
 import { isProviderModel } from '../policy/providers.ts';
@@ -25,6 +24,7 @@ import { checkpointElsewhere } from '../trainers/elsewhere.ts';
 import { gpuSettings } from '../trainers/gpu/settings.ts';
 import { createRun, openRun, type NewRun, type RunWriter } from '../trace/writer.ts';
 import { givenKeys, loadRunConfig } from './asked.ts';
+import type { Answering } from './attempt.ts';
 import { checkpointFolder } from './checkpoints.ts';
 import { plannedJobs, replayJobs, testJobs, type Job } from './jobs.ts';
 import { checkFunctions } from './functions.ts';
@@ -49,7 +49,7 @@ export interface Prepared {
   judge: ResolvedJudge;
   debugging: Pick<StartRun, 'inspect' | 'stops' | 'stopOnEntry'>;
   /** How the gateway treats the calls of every rollout. */
-  door: Pick<SessionOptions, 'seed' | 'mode' | 'sampling' | 'top' | 'maxModelLength' | 'withoutTools'>;
+  door: Answering['door'];
   /** Milliseconds; null while a debugger may stop the code. */
   rolloutTimeout: number | null;
   concurrency: number;

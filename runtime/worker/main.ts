@@ -41,6 +41,7 @@ async function load(request: WorkerLoad): Promise<void> {
     process.chdir(request.projectDir);
     if (request.inspect) {
       inspector.open(0, '127.0.0.1');
+      // Once it waits it can tell nothing: whoever hears this asks the inspector whether it does.
       send({ type: 'inspector', url: inspector.url()!, pid: process.pid });
       inspector.waitForDebugger();
     }
