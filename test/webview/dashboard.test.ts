@@ -6,7 +6,7 @@ import { after, afterEach, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { TrainingReport } from '../../runtime/protocol/training.ts';
 import { readRunInfo } from '../../runtime/trace/index.ts';
-import { writeRunInfo } from '../../runtime/trace/writer.ts';
+import { writeRunInfo } from '../../runtime/trace/run-file.ts';
 import { CHINESE, ENGLISH } from '../../webview/dashboard/texts.ts';
 import { until } from '../vscode/until.ts';
 import { Pages } from './pages.ts';
