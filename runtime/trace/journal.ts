@@ -11,6 +11,7 @@ import { callLine, JournalReader, journalLine } from './in-flight.ts';
 import type { InFlight, JournalLine } from './in-flight.ts';
 import { journalFile } from './layout.ts';
 import type { Redactor } from './redact.ts';
+import { isInUse } from './replace.ts';
 
 const SMALLEST_LIMIT = 8 * 1024 * 1024;
 const WINDOW = 4 * 1024 * 1024;
@@ -212,6 +213,7 @@ async function remove(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
-    if (!isMissing(error)) throw fileError('delete', path, error);
+    // One that is left is read once more, which changes nothing, and goes with the next.
+    if (!isMissing(error) && !isInUse(error)) throw fileError('delete', path, error);
   }
 }
