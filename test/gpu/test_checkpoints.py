@@ -22,7 +22,7 @@ from tuning_fork_gpu.training.merge import merge
 
 KINDS: dict[str, Callable[[str], Learner]] = {
     "full": Learner.load,
-    "lora": lambda model: Learner.load(model, lora=LoraSettings(rank=4, alpha=8.0), seed=3),
+    "lora": lambda model: Learner.load(model, lora=LoraSettings(rank=4, alpha=8.0)),
     "bfloat16": lambda model: Learner.load(model, dtype="bfloat16"),
     "offloaded": lambda model: Learner.load(model, dtype="bfloat16", offload=True),
 }

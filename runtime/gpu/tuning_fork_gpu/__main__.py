@@ -51,7 +51,6 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("--insecure", action="store_true", help="without TLS, reachable from other machines")
     command.add_argument("--device", default="auto", help="cpu, cuda, cuda:0")
     command.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16", "float16"])
-    command.add_argument("--seed", type=int, default=0, help="of new LoRA weights")
     command.add_argument("--lora-rank", type=int, default=0, help="0: all parameters are trained")
     command.add_argument("--lora-alpha", type=float, help="twice the rank")
     command.add_argument("--lora-targets", default="all-linear", help="or names of layers, with commas")
@@ -59,8 +58,6 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     command.add_argument("--offload-optimizer", action="store_true", default=None)
     command.add_argument("--keep", type=Path, default=Path("~/.tuning-fork/checkpoints"), help="where checkpoints go that are asked for from another machine")
     command.add_argument("--with-parent", action="store_true", help="end when stdin does")
-    command.add_argument("--heartbeat", type=float, default=5.0, help="seconds between signs of life")
-    command.add_argument("--body-limit", type=int, default=2**30, help="bytes of the longest request")
     return parser.parse_args(arguments)
 
 
@@ -81,10 +78,10 @@ def serve(given: argparse.Namespace) -> None:
     rank = given.lora_rank
     lora = LoraSettings(rank, given.lora_alpha or 2.0 * rank, given.lora_targets) if rank > 0 else None
     learner = Learner.load(
-        given.model, device=given.device, dtype=given.dtype, lora=lora, seed=given.seed, offload=given.offload_optimizer, recompute=given.gradient_checkpointing,
+        given.model, device=given.device, dtype=given.dtype, lora=lora, offload=given.offload_optimizer, recompute=given.gradient_checkpointing,
         tell=lambda text: say(progress=text),
     )  # fmt: skip
-    options = ServerOptions(token, given.host, given.port, tls, given.heartbeat, given.body_limit, given.keep)
+    options = ServerOptions(token, given.host, given.port, tls, given.keep)
     asyncio.run(run(Server(learner, options, lambda notice: say(notice=notice)), given.with_parent))
     leave(0)
 
@@ -96,10 +93,7 @@ async def run(server: Any, with_parent: bool) -> None:
             loop.add_signal_handler(number, server.shut_down)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(server.shut_down))
-    try:
-        await server.serve(lambda url: say(address={"url": url}))
-    except OSError as error:
-        raise Refusal(500, "trainer", f"The address cannot be used: {error.strerror or error}.", "Choose another --port or --host.") from error
+    await server.serve(lambda url: say(address={"url": url}))
 
 
 def token_of(file: Path) -> str:

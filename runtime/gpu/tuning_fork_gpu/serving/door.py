@@ -34,16 +34,69 @@ class Gone(Exception):
     """Whoever asked is."""
 
 
+class Answer:
+    """What goes out."""
+
+    def __init__(self, connection: _Connection, headers: dict[str, str]) -> None:
+        self._connection = connection
+        self._own_headers = headers
+        self._begun = self._lines = False
+
+    async def json(self, value: Any, status: int = 200) -> None:
+        await self.whole(json.dumps(value, allow_nan=False).encode(), "application/json", status)
+
+    async def whole(self, content: bytes, kind: str = "application/octet-stream", status: int = 200) -> None:
+        await self.begin(kind, length=len(content), status=status)
+        await self.write(content)
+        await self.end()
+
+    async def begin(self, kind: str = "application/octet-stream", *, length: int | None = None, status: int = 200) -> None:
+        headers = {"content-type": kind, **self._own_headers}
+        if length is not None:
+            headers["content-length"] = str(length)
+        if self._connection.unread:
+            headers["connection"] = "close"  # the rest would be taken for the next request
+        self._begun = True
+        await self._connection.send(h11.Response(status_code=status, headers=list(headers.items())))
+
+    async def write(self, content: bytes) -> None:
+        if content:
+            await self._connection.send(h11.Data(data=content))
+
+    async def line(self, value: Any) -> None:
+        """Of an answer of JSON lines, which this begins."""
+        if not self._lines:
+            self._lines = True
+            await self.begin("application/x-ndjson")
+        await self.write(json.dumps(value, allow_nan=False, separators=(",", ":")).encode() + b"\n")
+
+    async def end(self) -> None:
+        await self._connection.send(h11.EndOfMessage())
+
+    async def processing(self) -> None:
+        """A sign of life before the answer: 102."""
+        await self._connection.send(h11.InformationalResponse(status_code=102, headers=[], reason="Processing"))
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """As the answer, or as the last of its lines; one of bytes is cut off, and seen to be."""
+        error = {"error": refusal.info()}
+        if not self._begun:
+            return await self.json(error, refusal.status)
+        if not self._lines:
+            raise Gone from refusal
+        await self.line(error)
+        await self.end()
+
+
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, connection: _Connection, request: h11.Request, extra: dict[str, str]) -> None:
+    def __init__(self, connection: _Connection, request: h11.Request, answer: Answer) -> None:
         self._connection = connection
-        self._extra = extra
         self.method = request.method.decode("latin1")
         self.path = request.target.decode("latin1").split("?")[0]
         self.headers = {name.decode("latin1"): value.decode("latin1") for name, value in request.headers}
-        self._answered = self._lines = False
+        self.answer = answer
 
     async def body(self, limit: int) -> bytes:
         too_long = Refusal(413, "protocol", f"The body is longer than {limit} bytes.", "Send less at once.")
@@ -68,51 +121,6 @@ class Exchange:
         except (ValueError, RecursionError):
             raise bad_request("The body is not JSON.") from None
 
-    async def answer(self, value: Any, status: int = 200) -> None:
-        await self.answer_bytes(json.dumps(value, allow_nan=False).encode(), "application/json", status)
-
-    async def answer_bytes(self, content: bytes, kind: str = "application/octet-stream", status: int = 200) -> None:
-        await self.begin(kind, length=len(content), status=status)
-        await self.write(content)
-        await self.end()
-
-    async def begin(self, kind: str = "application/octet-stream", *, length: int | None = None, status: int = 200) -> None:
-        headers = {"content-type": kind, **self._extra}
-        if length is not None:
-            headers["content-length"] = str(length)
-        if self._connection.unread:
-            headers["connection"] = "close"  # the rest would be taken for the next request
-        self._answered = True
-        await self._connection.send(h11.Response(status_code=status, headers=list(headers.items())))
-
-    async def write(self, content: bytes) -> None:
-        if content:
-            await self._connection.send(h11.Data(data=content))
-
-    async def line(self, value: Any) -> None:
-        """Of an answer of JSON lines, which this begins."""
-        if not self._lines:
-            self._lines = True
-            await self.begin("application/x-ndjson")
-        await self.write(json.dumps(value, allow_nan=False, separators=(",", ":")).encode() + b"\n")
-
-    async def end(self) -> None:
-        await self._connection.send(h11.EndOfMessage())
-
-    async def processing(self) -> None:
-        """A sign of life before the answer: 102."""
-        await self._connection.send(h11.InformationalResponse(status_code=102, headers=[], reason="Processing"))
-
-    async def refuse(self, refusal: Refusal) -> None:
-        """As the answer, or as the last of its lines; one of bytes is cut off, and seen to be."""
-        error = {"error": refusal.info()}
-        if not self._answered:
-            return await self.answer(error, refusal.status)
-        if not self._lines:
-            raise Gone from refusal
-        await self.line(error)
-        await self.end()
-
 
 Handler = Callable[[Exchange], Coroutine[Any, Any, None]]
 
@@ -122,13 +130,11 @@ async def serve_connection(streams: Streams, handle: Handler, headers: dict[str,
     connection = _Connection(streams)
     try:
         while (request := await connection.request()) is not None:
-            exchange = Exchange(connection, request, headers)
-            await connection.unless_gone(handle(exchange))
+            await connection.unless_gone(handle(Exchange(connection, request, Answer(connection, headers))))
             if not connection.next():
-                await connection.linger()
-                return
+                return await connection.linger()
     except h11.RemoteProtocolError as error:
-        await connection.refuse_garbage(error, headers)
+        await connection.refuse_garbage(error, Answer(connection, headers))
     except (Gone, ConnectionError, TimeoutError):
         pass
     finally:
@@ -226,16 +232,12 @@ class _Connection:
                 async with asyncio.timeout(STALLED_SECONDS):
                     await self._writer.drain()
 
-    async def refuse_garbage(self, error: h11.RemoteProtocolError, headers: dict[str, str]) -> None:
-        if self._state.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            return
-        message = "The headers of the request are too long." if error.error_status_hint == 431 else "This is not an HTTP request that can be read."
-        content = json.dumps({"error": bad_request(message).info()}).encode()
-        more = {"content-type": "application/json", "content-length": str(len(content)), "connection": "close", **headers}
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            await self.send(h11.Response(status_code=error.error_status_hint, headers=list(more.items())))
-            await self.send(h11.Data(data=content))
-            await self.linger()
+    async def refuse_garbage(self, error: h11.RemoteProtocolError, answer: Answer) -> None:
+        if self._state.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            message = "The headers of the request are too long." if error.error_status_hint == 431 else "This is not an HTTP request that can be read."
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await answer.refuse(Refusal(error.error_status_hint, "protocol", message))
+                await self.linger()
 
     async def linger(self) -> None:
         """What is still being sent is read, for a moment: closing at once would take the answer away with it."""

@@ -44,11 +44,11 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 0
     tls: ssl.SSLContext | None = None
+    keep: Path = Path("~/.tuning-fork/checkpoints")
+    """Relative folders of checkpoints are below it."""
     heartbeat: float = 5.0
     body_limit: int = 2**30
     """Most bytes of packs."""
-    keep: Path = Path("~/.tuning-fork/checkpoints")
-    """Relative folders of checkpoints are below it."""
 
 
 class Server:
@@ -77,7 +77,10 @@ class Server:
         """Until it is told to shut down, and all that was begun is done."""
         self._loop = asyncio.get_running_loop()
         host, port = self._options.host, self._options.port
-        server = await asyncio.start_server(self._accept, host, port, ssl=self._options.tls, limit=2 * CHUNK, backlog=512)
+        try:
+            server = await asyncio.start_server(self._accept, host, port, ssl=self._options.tls, limit=2 * CHUNK, backlog=512)
+        except OSError as error:
+            raise Refusal(500, "trainer", f"The address cannot be used: {error.strerror or error}.", "Choose another --port or --host.") from error
         actual = server.sockets[0].getsockname()[1]
         listening(f"{'https' if self._options.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{actual}")
         await self._draining.wait()
@@ -120,7 +123,7 @@ class Server:
         except (Gone, ConnectionError, TimeoutError):
             raise
         except Exception as error:
-            await exchange.refuse(refusal_of(error))
+            await exchange.answer.refuse(refusal_of(error))
         finally:
             self._answering -= 1
 
@@ -165,16 +168,16 @@ class Server:
         }
 
     async def _info(self, exchange: Exchange) -> None:
-        await exchange.answer({**self._learner.info(), "version": self._sampler.version})
+        await exchange.answer.json({**self._learner.info(), "version": self._sampler.version})
 
     async def _sample(self, exchange: Exchange) -> None:
         vocabulary, context = self._learner.limits
         body = SampleBody.parse(await exchange.json(JSON_LIMIT), vocabulary, context)
         if body.checkpoint is None:
-            await sample_lines(self._sampler, body, exchange.line)
+            await sample_lines(self._sampler, body, exchange.answer.line)
         else:
-            await self._stored.sample(self._learner.folder_of(body.checkpoint), body, exchange.line)
-        await exchange.end()
+            await self._stored.sample(self._learner.folder_of(body.checkpoint), body, exchange.answer.line)
+        await exchange.answer.end()
 
     async def _open_stored(self, folder: Path) -> Sampler:
         return await self._in_turn(lambda: open_sampler(self._learner.stored_model(str(folder))))
@@ -185,7 +188,7 @@ class Server:
         def score() -> bytes:
             return encode_scores(self._learner.score(PackBody.open(content)), self._learner.version)
 
-        await exchange.answer_bytes(await self._in_turn(score, exchange.processing))
+        await exchange.answer.whole(await self._in_turn(score, exchange.answer.processing))
 
     async def _step(self, exchange: Exchange) -> None:
         """What has begun goes on when whoever asked is gone, and who asks again gets its answer."""
@@ -199,10 +202,10 @@ class Server:
             return answer
 
         async def alive() -> None:
-            await (exchange.line({"heartbeat": round(time.monotonic() - began, 1)}) if accepted.is_set() else exchange.processing())
+            await (exchange.answer.line({"heartbeat": round(time.monotonic() - began, 1)}) if accepted.is_set() else exchange.answer.processing())
 
-        await exchange.line({"done": await self._in_turn(step, alive)})
-        await exchange.end()
+        await exchange.answer.line({"done": await self._in_turn(step, alive)})
+        await exchange.answer.end()
 
     def _swap(self) -> None:
         """On the learner's thread. What is sampled from is at no version after a failure, so all there is left to do is to end."""
@@ -214,11 +217,11 @@ class Server:
             raise
 
     async def _checkpoints(self, exchange: Exchange) -> None:
-        await exchange.answer(self._learner.checkpoints())
+        await exchange.answer.json(self._learner.checkpoints())
 
     async def _save(self, exchange: Exchange) -> None:
         body = CheckpointBody.parse(await exchange.json(JSON_LIMIT), self._keep)
-        await exchange.answer(await self._in_turn(lambda: self._learner.save(body), exchange.processing))
+        await exchange.answer.json(await self._in_turn(lambda: self._learner.save(body), exchange.answer.processing))
 
     async def _load(self, exchange: Exchange, name: str) -> None:
         directory = load_directory(await exchange.json(JSON_LIMIT), self._keep)
@@ -228,14 +231,14 @@ class Server:
             self._swap()
             return loaded
 
-        await exchange.answer(await self._in_turn(load, exchange.processing))
+        await exchange.answer.json(await self._in_turn(load, exchange.answer.processing))
 
     async def _checkpoint_files(self, exchange: Exchange, name: str) -> None:
-        folder = self._written(name)
-        await exchange.answer([{"path": path, "bytes": (folder / path).stat().st_size} for path in usable_files(folder)])
+        folder = self._learner.known(name)
+        await exchange.answer.json([{"path": path, "bytes": (folder / path).stat().st_size} for path in usable_files(folder)])
 
     async def _checkpoint_file(self, exchange: Exchange, name: str, path: str) -> None:
-        folder = self._written(name)
+        folder = self._learner.known(name)
         await self._answer_file(exchange, folder / path if path in usable_files(folder) else None, path)
 
     async def _model_file(self, exchange: Exchange, name: str) -> None:
@@ -245,20 +248,14 @@ class Server:
         if file is None:
             raise Refusal(404, "trainer", f'There is no file "{name[:200]}" here.')
         with file.open("rb") as opened:
-            await exchange.begin("application/octet-stream", length=os.fstat(opened.fileno()).st_size)
+            await exchange.answer.begin(length=os.fstat(opened.fileno()).st_size)
             while part := await asyncio.to_thread(opened.read, 4 * CHUNK):
-                await exchange.write(part)
-        await exchange.end()
+                await exchange.answer.write(part)
+        await exchange.answer.end()
 
     async def _shut_down(self, exchange: Exchange) -> None:
-        await exchange.answer({})
+        await exchange.answer.json({})
         self.shut_down()
-
-    def _written(self, name: str) -> Path:
-        for known in self._learner.checkpoints():
-            if known["name"] == name:
-                return Path(known["directory"])
-        raise Refusal(404, "trainer", f'There is no checkpoint "{name[:200]}".', "Give the name of one this process wrote or loaded.")
 
     async def _in_turn(self, run: Callable[[], Result], alive: Callable[[], Awaitable[None]] | None = None) -> Result:
         """On the learner's thread; `alive` is called now and then meanwhile. What nobody waits for any more is not begun."""

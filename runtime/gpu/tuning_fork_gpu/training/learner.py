@@ -65,7 +65,7 @@ class Learner:
 
     @classmethod
     def load(
-        cls, model: str, *, device: str = "auto", dtype: str = "auto", lora: LoraSettings | None = None, seed: int = 0,
+        cls, model: str, *, device: str = "auto", dtype: str = "auto", lora: LoraSettings | None = None,
         offload: bool | None = None, recompute: bool | None = None, tell: models.Tell = lambda _: None,
     ) -> Learner:  # fmt: skip
         """
@@ -79,7 +79,7 @@ class Learner:
             dtype = "bfloat16" if on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
         loaded = models.load(directory, on, getattr(torch, dtype))
         models.check_head(loaded)
-        adapter = models.with_lora(loaded, lora, seed) if lora else None
+        adapter = models.with_lora(loaded, lora) if lora else None
         if offload is None:
             offload = asks_for_offload(adapter or loaded, on)
         learner = cls(model if not Path(model).is_dir() else directory.name, directory, loaded, adapter, offload, recompute)
@@ -107,18 +107,16 @@ class Learner:
         config = self.model.config.get_text_config()
         return Limits(config.vocab_size, getattr(config, "max_position_embeddings", None) or 2**20)
 
-    def score(self, body: PackBody, heartbeat: Heartbeat = nothing) -> list[Scores]:
-        """Refuses before the first heartbeat. `packs.encode_scores` makes the answer."""
+    def score(self, body: PackBody) -> list[Scores]:
         request = ScoreRequest.parse(body.request)
         packs = body.packs(self.limits)
         folder = None if request.checkpoint is None else self.folder_of(request.checkpoint)
         self._check_whole()
-        heartbeat()
         with self._weights_of(folder) as model:
-            return self.passes.score(model, packs, request.temperature, heartbeat)
+            return self.passes.score(model, packs, request.temperature, nothing)
 
-    def step(self, body: PackBody, heartbeat: Heartbeat = nothing) -> dict[str, Any]:
-        """`StepAnswer` of the wire. Refuses before the first heartbeat; the same body again gets the same answer."""
+    def step(self, body: PackBody, accepted: Heartbeat = nothing) -> dict[str, Any]:
+        """`StepAnswer` of the wire; the same body again gets the same answer. What is refused is refused before it is `accepted`."""
         request = StepRequest.parse(body.request)
         if done := self._done.get(request.step_id):
             if done["body"] == body.sha256:
@@ -133,9 +131,9 @@ class Learner:
             )
         packs = body.packs(self.limits)
         check_step(request, packs)
-        heartbeat()
+        accepted()
         told = len(self.notes)
-        metrics = self._updates(request, packs, heartbeat)
+        metrics = self._updates(request, packs)
         self.version += 1
         answer: dict[str, Any] = {"stepId": request.step_id, "version": self.version, "metrics": metrics}
         if notes := self.notes[told:]:
@@ -158,10 +156,7 @@ class Learner:
         if name == START_CHECKPOINT:
             self._restore(Saved(State(0, 0, None), self._first_weights(), {}))
             return {"name": name, "directory": str(self.directory), "version": 0, "optimizer": True}
-        known = self._checkpoints.get(name)
-        if directory is None and known is None:
-            raise Refusal(404, "trainer", f'There is no checkpoint "{name}".', "Name its directory: this process knows only the checkpoints it wrote itself.")
-        folder = directory or Path(known["directory"] if known else "")
+        folder = directory or self.known(name)
         self._restore(checkpoints.read(folder, self.optimizer))
         return self._keep(name, folder, self.version, True)
 
@@ -192,16 +187,16 @@ class Learner:
         """A checkpoint by its name, or any model by its folder, with memory of its own."""
         return self._open(self.folder_of(checkpoint))
 
-    def _updates(self, request: StepRequest, packs: Sequence[Pack], heartbeat: Heartbeat) -> dict[str, float | None]:
+    def _updates(self, request: StepRequest, packs: Sequence[Pack]) -> dict[str, float | None]:
         began = time.perf_counter()
         self.fitting.batches()
         columns = Columns([pack.targets for pack in packs], self.device)
-        self._score_old(request, packs, columns, heartbeat)
+        self._score_old(request, packs, columns)
         totals = Totals()
         try:
             for index, update in enumerate(request.updates):
                 given = objective_of(request.settings, update.denominator, self.device)
-                part, logprobs = self.passes.gradients(self.model, rows_of(packs, update.packs), columns, given, self.optimizer.clear, heartbeat)
+                part, logprobs = self.passes.gradients(self.model, rows_of(packs, update.packs), columns, given, self.optimizer.clear, nothing)
                 if index == 0:  # made with the weights the step begins with, so this is what they say
                     for at, values in logprobs:
                         columns.fill_old(at, values)
@@ -216,12 +211,12 @@ class Learner:
             raise
         return totals.metrics(time.perf_counter() - began)
 
-    def _score_old(self, request: StepRequest, packs: Sequence[Pack], columns: Columns, heartbeat: Heartbeat) -> None:
+    def _score_old(self, request: StepRequest, packs: Sequence[Pack], columns: Columns) -> None:
         """Absent ones of later updates, before the weights move; the first update's are found on the way."""
         early = set(request.updates[0].packs)
         later = {number for update in request.updates for number in update.packs} - early
         lacking = [number for number in sorted(later) if columns.lacks_old(number)]
-        at, logprobs, _ = self.passes.score_rows(self.model, rows_of(packs, lacking), request.settings.temperature, heartbeat)
+        at, logprobs, _ = self.passes.score_rows(self.model, rows_of(packs, lacking), request.settings.temperature, nothing)
         columns.fill_old(at, logprobs)
 
     @contextmanager
@@ -255,11 +250,12 @@ class Learner:
     def folder_of(self, checkpoint: str) -> Path:
         if checkpoint == START_CHECKPOINT:
             return self.directory
-        if known := self._checkpoints.get(checkpoint):
-            return Path(known["directory"])
-        if Path(checkpoint).is_absolute():
-            return Path(checkpoint)
-        raise Refusal(404, "trainer", f'There is no checkpoint "{checkpoint}".', "Give the name of one this process wrote or loaded, or the absolute path of a model directory.")
+        return Path(checkpoint) if Path(checkpoint).is_absolute() else self.known(checkpoint)
+
+    def known(self, name: str) -> Path:
+        if (kept := self._checkpoints.get(name)) is None:
+            raise Refusal(404, "trainer", f'There is no checkpoint "{name[:200]}".', "Give the name of one this process wrote or loaded, or the absolute path of a model directory.")
+        return Path(kept["directory"])
 
     def _remember(self, step: dict[str, Any]) -> None:
         self._done[step["stepId"]] = step
