@@ -77,6 +77,7 @@ export class Backbone implements Host {
     this.#runs.set(run.id, run);
     void run.done.then(() => {
       this.#forgetOldRuns();
+      if (!this.busy) void this.policies.trim();
       this.onIdle();
     });
     return { run: run.id, dir: run.dir };

@@ -7,8 +7,12 @@ import type { Policy } from '../policy/policy.ts';
 import type { GpuSettings } from '../trainers/gpu/settings.ts';
 import type { RunningTrainer } from '../trainers/running.ts';
 
+/** So many stay between two runs: each has its weights in memory. */
+const KEPT = 4;
+
 /** Models that are loaded stay loaded: the second run on the same weights starts at once. */
 export class PolicyCache {
+  /** The one that was asked for last is last. */
   readonly #open = new Map<string, { spec: PolicySpec; policy: Promise<Policy> }>();
 
   get(spec: PolicySpec, dir: string, env: Record<string, string>, listener?: OpeningListener): Promise<Policy> {
@@ -16,9 +20,17 @@ export class PolicyCache {
     const open = (): Promise<Policy> => openPolicy(spec, { dir, env, listener });
     const before = this.#open.get(key);
     const policy = before === undefined ? open() : stillThere(before.policy, open);
+    this.#open.delete(key);
     this.#open.set(key, { spec, policy });
     policy.catch(() => void (this.#open.get(key)?.policy === policy && this.#open.delete(key)));
     return policy;
+  }
+
+  /** While no run goes on: those that were not asked for for longest go. */
+  async trim(): Promise<void> {
+    const old = [...this.#open].slice(0, -KEPT);
+    for (const [key] of old) this.#open.delete(key);
+    await Promise.allSettled(old.map(async ([, { policy }]) => (await policy).close()));
   }
 
   labels(): string[] {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { PolicyCache } from '../../../runtime/backbone/policies.ts';
 import { embedded } from '../../../runtime/policy/open.ts';
-import type { TokenPolicy } from '../../../runtime/policy/policy.ts';
+import type { ChatPolicy, TokenPolicy } from '../../../runtime/policy/policy.ts';
 import { startEmbeddedTrainer } from '../../../runtime/trainers/embedded/process.ts';
 import { gpuSettings } from '../../../runtime/trainers/gpu/settings.ts';
 
@@ -59,4 +59,18 @@ test('a GPU runtime that is gone is no model that is loaded: the next run hears 
     await trainer.stop();
     await rm(home, { recursive: true, force: true });
   }
+});
+
+test('of the models that were loaded the last few stay', async () => {
+  const policies = new PolicyCache();
+  const open = (model: string): Promise<ChatPolicy> => policies.get({ baseURL: 'http://127.0.0.1:1/v1', apiKey: '', model }, '.', {}) as Promise<ChatPolicy>;
+  for (const model of ['a', 'b', 'c', 'd', 'e', 'f']) await open(model);
+  const forgotten = await open('b');
+  for (const model of ['a', 'd', 'e', 'f']) await open(model);
+  assert.equal(policies.labels().length, 6, 'while runs go on nothing is closed under them');
+  await policies.trim();
+  assert.deepEqual(policies.labels(), ['a', 'd', 'e', 'f']);
+  await assert.rejects(forgotten.complete({ messages: [], sampling: { temperature: 1, topP: 1, topK: 0, maxTokens: 1 } }), /was closed/);
+  assert.notEqual(await open('b'), forgotten);
+  await policies.close();
 });
