@@ -108,7 +108,7 @@ export class Backbone implements Host {
 
   /** `force`: running rollouts are cancelled; otherwise they are refused to be left. */
   async shutdown(force: boolean): Promise<void> {
-    if (!force && this.busy) throw new TuningForkError('backbone', 'Rollouts are still running.', { next: 'Cancel them first, or force the shutdown.' });
+    if (!force && this.busy) throw new TuningForkError('backbone', 'Rollouts are still running.', { next: 'Cancel them first, or end it all the same: tuning-fork stop --force.' });
     const tooLong = new Promise<void>((resolve) => void setTimeout(resolve, STOP_MS).unref());
     this.#stopped ??= Promise.race([this.#stop(), tooLong]).finally(() => setTimeout(this.#quit, 20));
     return this.#stopped;

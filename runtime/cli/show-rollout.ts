@@ -68,6 +68,8 @@ async function tokenizerOf(info: RunInfo, runsRoot: string): Promise<Tokenizer |
   return access(join(folder, 'tokenizer.json')).then(() => loadTokenizer(folder), () => undefined);
 }
 
+const BAR = 10;
+
 /** Every sampled token: id, text, log-probability, and whether it is trained or the one reason why not. */
 function printTokens(call: CallRecord, record: RolloutRecord, tokenizer: Tokenizer | undefined): void {
   if (call.tokens === undefined) return print(paint.dim(`  ${t('This model does not tell its token ids.')}`));
@@ -77,15 +79,17 @@ function printTokens(call: CallRecord, record: RolloutRecord, tokenizer: Tokeniz
   print(paint.dim(`  ${prompt}${from === null ? '' : ` ${t('(continues call {0} token for token)', from)}`}`));
   const texts = sampled.map((id) => (tokenizer === undefined ? '' : tokenText(id, tokenizer)));
   const [ids, words] = [sampled.map(String), texts].map((cells) => Math.min(24, Math.max(5, ...cells.map(widthOf)))) as [number, number];
+  const trained = why === undefined ? paint.cyan(t('trained')) : paint.dim(`✗ ${why}`);
+  // The last column says more than the bars before it.
+  const bars = 2 + 4 + 2 + ids + 2 + words + 2 + 9 + 2 + 5 + 2 + BAR + 2 + widthOf(trained) <= out.width;
   const line = (cells: string[]): void => print(clip(`  ${cells.join('  ').trimEnd()}`, out.width));
   line([paint.dim(padStart('#', 4)), paint.dim(padStart('id', ids)), paint.dim(padEnd(t('token'), words)), paint.dim(padStart('logprob', 9)), paint.dim(padStart('p', 5))]);
   for (const [index, id] of sampled.entries()) {
     const logprob = logprobs?.[index];
     const p = logprob === undefined ? NaN : Math.exp(logprob);
-    const bar = Number.isNaN(p) ? '' : paint.dim(padEnd('━'.repeat(Math.round(p * 10)), 10));
+    const bar = paint.dim(padEnd('━'.repeat(Number.isNaN(p) ? 0 : Math.round(p * BAR)), BAR));
     line([
-      paint.dim(padStart(String(index), 4)), padStart(String(id), ids), padEnd(texts[index]!, words), padStart(decimal(logprob ?? NaN, 4), 9), padStart(decimal(p, 3), 5), bar,
-      why === undefined ? paint.cyan(t('trained')) : paint.dim(`✗ ${why}`),
+      paint.dim(padStart(String(index), 4)), padStart(String(id), ids), padEnd(texts[index]!, words), padStart(decimal(logprob ?? NaN, 4), 9), padStart(decimal(p, 3), 5), ...(bars ? [bar] : []), trained,
     ]);
   }
 }

@@ -11,17 +11,19 @@ export interface Terminal {
   write(text: string): void;
 }
 
-/** Width of text that goes to a pipe or a file. */
+/** Width of text that goes to a pipe or a file, where nobody has asked for another. */
 const PLAIN_WIDTH = 100;
+const LEAST_WIDTH = 20;
 
 export function openTerminal(stream: NodeJS.WriteStream): Terminal {
-  const { TERM, CI } = process.env;
+  const { TERM, CI, COLUMNS } = process.env;
+  const plainWidth = Number(COLUMNS) >= LEAST_WIDTH ? Math.floor(Number(COLUMNS)) : PLAIN_WIDTH;
   const terminal = stream.isTTY === true && TERM !== 'dumb';
   const old = terminal && isOldConsole();
   return {
     interactive: terminal && CI === undefined,
     color: wantsColor(terminal),
-    get width() { return stream.columns || PLAIN_WIDTH; },
+    get width() { return stream.columns || plainWidth; },
     write: (text) => void stream.write(old ? inOldLetters(text) : text),
   };
 }

@@ -28,6 +28,10 @@ export class TrainView extends LiveView {
   /** Rollouts that had ended and were planned when the present phase began. */
   #before = { done: 0, planned: 0 };
 
+  get #last(): number | undefined {
+    return this.#steps.at(-1)?.step;
+  }
+
   get stepped(): boolean {
     return this.#steps.length > 0;
   }
@@ -48,7 +52,7 @@ export class TrainView extends LiveView {
         this.#receive(event.event);
         break;
       case 'estimate':
-        this.say(estimateLine(event.estimate));
+        if (event.estimate.minutes === null || this.#last !== this.#plan?.steps) this.say(estimateLine(event.estimate));
         this.#checkDisk(event.estimate.disk);
         break;
       case 'paused':
@@ -104,7 +108,7 @@ export class TrainView extends LiveView {
   }
 
   #bar(plan: TrainingPlan, width: number, paint: Paint): string {
-    const done = this.#steps.at(-1)?.step ?? plan.from;
+    const done = this.#last ?? plan.from;
     const total = count(plan.steps);
     const left = this.#left(plan, done);
     const right = `  ${t('step')} ${padStart(count(done), total.length)}/${total}  ${padEnd(this.#activity(), 22)}${padEnd(left === undefined ? '' : t('{0} left', clock(roundLeft(left))), 14)}`;

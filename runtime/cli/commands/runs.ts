@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { connectBackbone, type BackboneClient } from '../../backbone/client.ts';
+import type { RunStatus } from '../../protocol/backbone.ts';
 import { TuningForkError, type ErrorInfo } from '../../protocol/errors.ts';
 import { nearest } from '../../protocol/suggest.ts';
 import type { IndexEntry } from '../../protocol/trace.ts';
@@ -135,8 +136,9 @@ async function attach(args: Args, name: string | undefined): Promise<number> {
     if (!args.on('json')) note(t('{0} is not running; this is what is stored.', info.run));
     return show(args, dir);
   }
+  if (run.info.kind === 'training') return (await import('./train.ts')).lookAt(args, client, run.run);
   const view = viewFor(args);
-  const followed = await watch(client, run, view);
+  const followed = await watch(client, run.run, view);
   client.close();
   if (view instanceof RunView) await summarize(followed, [...view.failures.values()]);
   else tellSummary(followed);
@@ -146,7 +148,7 @@ async function attach(args: Args, name: string | undefined): Promise<number> {
 async function ask(method: 'pause' | 'resume' | 'checkpoint', args: Args, name: string | undefined): Promise<number> {
   const client = await connectBackbone({ project: projectOf(args), client: 'cli', startIfAbsent: false });
   try {
-    const run = client && await runningRun(client, args, name);
+    const run = client && (await runningRun(client, args, name))?.run;
     if (client === undefined || run === undefined) throw new TuningForkError('usage', name === undefined ? t('Nothing is running here.') : t('{0} is not running.', name), { next: t('"tuning-fork runs list" shows their names.') });
     await client.request(method, { run });
     const told = { pause: t('{0} pauses after the rollouts or the step it is at.', run), resume: t('{0} goes on.', run), checkpoint: t('{0} has saved a checkpoint.', run) };
@@ -159,12 +161,12 @@ async function ask(method: 'pause' | 'resume' | 'checkpoint', args: Args, name: 
 }
 
 /** The one named; without a name the newest that is running. */
-async function runningRun(client: BackboneClient, args: Args, name = 'latest'): Promise<string | undefined> {
+async function runningRun(client: BackboneClient, args: Args, name = 'latest'): Promise<RunStatus | undefined> {
   const { runs: known } = await client.request('status', null);
   const running = known.filter(({ info }) => info.state === 'running');
-  if (name === 'latest') return running.at(-1)?.run;
+  if (name === 'latest') return running.at(-1);
   const { info } = await runNamed(args, name);
-  return running.find(({ run }) => run === info.run)?.run;
+  return running.find(({ run }) => run === info.run);
 }
 
 async function remove(args: Args, name: string | undefined): Promise<number> {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { connectBackbone } from '../../backbone/client.ts';
+import { connectBackbone, type BackboneClient } from '../../backbone/client.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { RunInfo } from '../../protocol/trace.ts';
 import { findRun, type RunPlace } from '../../trace/index.ts';
@@ -68,8 +68,13 @@ async function watchTraining(args: Args): Promise<number> {
     client?.close();
     throw new TuningForkError('usage', t('The training {0} is not running.', info.run), { next: t('"tuning-fork train --resume --run {0}" goes on with it.', info.run) });
   }
+  return lookAt(args, client, info.run);
+}
+
+/** One that is running, to its end. */
+export async function lookAt(args: Args, client: BackboneClient, run: string): Promise<number> {
   const view = viewFor(args);
-  const followed = await watch(client, info.run, view);
+  const followed = await watch(client, run, view);
   client.close();
   return end(view, followed);
 }

@@ -65,6 +65,9 @@ test('one rollout is shown as a conversation, and token by token with no stray m
   assert.match(out, /assistant +default · \d+→\d+ · .* workflow\.ts:\d+\n/);
   assert.match(out, /<\|im_end\|>/);
   assert.doesNotMatch(out, /-0\.0000/);
+  const narrow = (await person.type('runs show latest --rollout s0t0n0 --tokens', { COLUMNS: '60' })).out;
+  assert.match(narrow, /\.\d{4} +\d\.\d{3} +trained\n/, 'what is trained is told before bars are drawn');
+  assert.ok(narrow.split('\n').every((line) => !/trained$/.test(line) || line.length <= 60));
 });
 
 test('a replay takes everything from the record; forks go on anew, in order', async () => {
@@ -215,4 +218,21 @@ test('a training that is over is shown as it was at its end; without its report,
   const { out } = await person.type('runs show latest');
   assert.match(out, /of 6 tasks in /);
   assert.equal(out.match(/^ {2}(training|validation)-\d+ /gm)?.length, 6);
+});
+
+test('a training is looked at as one, and goes on with the options it was begun with', async () => {
+  const small = '--set data.train_batch_size=2 --set rollout.num_repeat=2 --set trainer_common.test_freq=-1';
+  const training = person.start(`train --steps 400 ${small}`.split(' '));
+  await training.says(/^step 1\/400 /m);
+  const looking = person.start(['runs', 'attach']);
+  await looking.says(/400 steps of 2 tasks × 2 rollouts/);
+  training.ctrlC();
+  const { code, out } = await training.ended;
+  assert.equal(code, 130);
+  assert.match((await looking.ended).out, /Go on with it:\n {2}npx tuning-fork train --resume --run /);
+  const resume = /npx tuning-fork (train --resume --run \S+)/.exec(out)![1]!;
+  const again = person.start(resume.split(' '));
+  await again.says(/400 steps of 2 tasks × 2 rollouts.* \(going on after step \d+\)/);
+  again.ctrlC();
+  assert.equal((await again.ended).code, 130);
 });

@@ -22,7 +22,7 @@ export class Person {
   constructor() {
     this.home = realpathSync(mkdtempSync(join(tmpdir(), 'tuning-fork-cli-')));
     this.cwd = this.home;
-    const { CI: _ci, NO_COLOR: _no, FORCE_COLOR: _force, npm_command: _npm, TUNING_FORK_NODE: _node, NODE_TEST_CONTEXT: _test, ...env } = process.env;
+    const { CI: _ci, NO_COLOR: _no, FORCE_COLOR: _force, npm_command: _npm, COLUMNS: _columns, TUNING_FORK_NODE: _node, NODE_TEST_CONTEXT: _test, ...env } = process.env;
     this.env = { ...env, TUNING_FORK_RUNTIME_DIR: join(this.home, '.runtime'), TUNING_FORK_IDLE_MS: '2000', LANG: 'C', LC_ALL: 'C', TUNING_FORK_LANG: 'en' };
   }
 
