@@ -1,7 +1,7 @@
 /** The hover of an inline value as Markdown: a small table against the run before, and ways into the trace. */
 import type { Commands } from '../commands/table.ts';
 import type { CallFigures, Example, RunFigures } from '../results/figures.ts';
-import { asMarkdown } from '../runs/markdown.ts';
+import { asMarkdown, commandUri } from '../runs/markdown.ts';
 import { meanLogprob, type InlineValue } from './values.ts';
 import { decimal, percent, spread, type L10n } from './words.ts';
 
@@ -103,7 +103,7 @@ function link({ dir }: RunFigures, example: Example | undefined, icon: string, w
 }
 
 function uri<K extends typeof HOVER_COMMANDS[number]>(command: K, ...args: Commands[K]): string {
-  return `command:${command}?${encodeURIComponent(JSON.stringify(args)).replaceAll('(', '%28').replaceAll(')', '%29')}`;
+  return commandUri(command, ...args);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

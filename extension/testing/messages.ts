@@ -4,7 +4,7 @@ import type { ErrorInfo, Place } from '../../runtime/protocol/errors.ts';
 import type { RolloutPlace } from '../commands/table.ts';
 import { inOurWords } from '../errors.ts';
 import { decimal } from '../runs/progress-text.ts';
-import { asMarkdown } from '../runs/markdown.ts';
+import { asMarkdown, commandUri } from '../runs/markdown.ts';
 import { readerOf } from '../runs/readers.ts';
 import type { Ended } from './outcome.ts';
 
@@ -42,5 +42,5 @@ function withLinks(): vscode.MarkdownString {
 }
 
 function link(markdown: vscode.MarkdownString, { dir, rollout }: RolloutPlace): vscode.MarkdownString {
-  return markdown.appendMarkdown(`[${rollout}](command:tuningFork.openRollout?${encodeURIComponent(JSON.stringify([{ dir, rollout }]))})`);
+  return markdown.appendMarkdown(`[${asMarkdown(rollout)}](${commandUri('tuningFork.openRollout', { dir, rollout })})`);
 }

@@ -2,6 +2,7 @@
 import type * as vscode from 'vscode';
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
 import { inOurWords } from '../errors.ts';
+import { terminalText } from './terminal-text.ts';
 
 const BATCH_MS = 100;
 
@@ -33,6 +34,6 @@ export class Results {
 
 /** What user code prints, and what the run has to say. */
 export function print(run: vscode.TestRun, event: RunEvent, item?: vscode.TestItem): void {
-  if (event.type === 'log') run.appendOutput(event.text.replace(/\r?\n/g, '\r\n'), undefined, item);
-  if (event.type === 'notice') run.appendOutput(`${inOurWords(event.notice).message}\r\n`);
+  if (event.type === 'log') run.appendOutput(terminalText(event.text), undefined, item);
+  if (event.type === 'notice') run.appendOutput(terminalText(`${inOurWords(event.notice).message}\n`));
 }

@@ -12,6 +12,7 @@ import type { Studio } from '../studio.ts';
 import { located, messageOf } from './messages.ts';
 import { print, type Results } from './results.ts';
 import type { SavedGroup } from './saved-groups.ts';
+import { terminalText } from './terminal-text.ts';
 
 export interface SavedTest {
   item: vscode.TestItem;
@@ -71,7 +72,7 @@ async function tellEach(dir: string, group: readonly SavedTest[], results: Resul
       results.push((run) => run.passed(item, again.duration));
     } else {
       const message = located(messageOf(wrong, { dir, rollout: name }), wrong.where);
-      results.push((run) => run.appendOutput(`${name}  ${sentenceOf(wrong).replaceAll('\n', '\r\n')}\r\n`, message.location, item));
+      results.push((run) => run.appendOutput(terminalText(`${name}  ${sentenceOf(wrong)}\n`), message.location, item));
       results.push((run) => run.failed(item, message, again.duration));
     }
   }

@@ -14,6 +14,7 @@ import type { TestItems } from './items.ts';
 import { located, messageOf, messageOfTask } from './messages.ts';
 import { Groups, outcomeOf, type Ended } from './outcome.ts';
 import { print, type Results } from './results.ts';
+import { terminalText } from './terminal-text.ts';
 
 export interface ChosenTasks {
   item: vscode.TestItem;
@@ -77,7 +78,7 @@ class Telling {
     if (event.type === 'rollout-finished') {
       const { id, reward, status, task: shortTask } = event.entry;
       const task = this.#taskOf.get(id) ?? shortTask;
-      run.appendOutput(`${id}  ${reward === null ? status : decimal(reward)}  ${event.error === undefined ? '' : inOurWords(event.error).message}`.trimEnd().concat('\r\n'), undefined, this.#items.get(task));
+      run.appendOutput(terminalText(`${id}  ${reward === null ? status : decimal(reward)}  ${event.error === undefined ? '' : inOurWords(event.error).message}`.trimEnd().concat('\n')), undefined, this.#items.get(task));
       const group = this.#groups.add({ task, entry: event.entry, error: event.error });
       if (group !== undefined) this.#told.push(this.#tell(task, group, event.time));
     }
