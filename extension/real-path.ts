@@ -1,4 +1,5 @@
 /** Traces and projects tell real paths, editors the ones that were opened. */
+import { isAbsolute, relative, sep } from 'node:path';
 import { realPath as onDisk } from '../runtime/protocol/paths.ts';
 
 const real = new Map<string, string>();
@@ -13,6 +14,14 @@ export function realPath(path: string): string {
   } catch {
     return path;
   }
+}
+
+/** Also where one of the two was opened through a link. */
+export function isWithin(file: string, folders: readonly string[]): boolean {
+  return folders.some((folder) => {
+    const way = relative(realPath(folder), realPath(file));
+    return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+  });
 }
 
 /** Run from a terminal, a configuration is named by its real path. */

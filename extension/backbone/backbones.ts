@@ -1,9 +1,11 @@
 /** One connection to each project's backbone, made when first needed, and the runs that go on there. */
+import { existsSync } from 'node:fs';
 import * as vscode from 'vscode';
 import type { BackboneClient } from '../../runtime/backbone/client.ts';
 import type { BackboneMethod, BackboneRequests, RunEvent, RunStatus, StartRun } from '../../runtime/protocol/backbone.ts';
 import { TuningForkError } from '../../runtime/protocol/errors.ts';
 import type { Given } from '../discovery/discovery.ts';
+import { isWithin } from '../real-path.ts';
 import { nodeForRuns } from './node.ts';
 
 /** A run that goes on, as this window sees it. */
@@ -68,6 +70,7 @@ export class Backbones implements vscode.Disposable {
 
   /** Starts a run and follows it; `onEvent` gets its events from the first one on. */
   async start(project: string, request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<LiveRun> {
+    if (request.replay !== undefined || request.training?.resume !== undefined) requireOwn(request.conf);
     const client = await this.client(project);
     const given = this.#given(request);
     const { run } = await client.request('start', { ...request, ...given, set: { ...given?.set, ...request.set }, cwd: request.cwd ?? project, env: { ...await this.#environment(), ...request.env } });
@@ -139,6 +142,16 @@ export class Backbones implements vscode.Disposable {
     for (const event of early) receive(event);
     return live;
   }
+}
+
+/** A stored run says which configuration it was made with, and somebody else's may name anything: what runs then is of this workspace, which was trusted. */
+function requireOwn(conf: string): void {
+  const folders = vscode.workspace.workspaceFolders?.map(({ uri }) => uri.fsPath) ?? [];
+  // Of one that is not there nothing runs, and who reads it says so.
+  if (folders.length === 0 || !existsSync(conf) || isWithin(conf, folders)) return;
+  throw new TuningForkError('usage', vscode.l10n.t('This run was made with {0}, which is not in this workspace, so it is not run from here.', conf), {
+    next: vscode.l10n.t('Look at its code, then open its folder.'),
+  });
 }
 
 export function requireTrust(): void {

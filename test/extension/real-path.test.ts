@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { isSameFile, realPath } from '../../extension/real-path.ts';
+import { isWithin } from '../../extension/real-path.ts';
 
-test('a configuration is the same whether its folder was opened through a link or not', (t) => {
-  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'tf-real-')));
-  t.after(() => rmSync(dir, { recursive: true }));
-  mkdirSync(join(dir, 'project'));
-  writeFileSync(join(dir, 'project/a.yaml'), '');
-  symlinkSync(join(dir, 'project'), join(dir, 'link'), 'junction');
-  assert.equal(realPath(join(dir, 'link/a.yaml')), join(dir, 'project/a.yaml'));
-  assert.ok(isSameFile(join(dir, 'link/a.yaml'), join(dir, 'project/a.yaml')));
-  assert.ok(!isSameFile(join(dir, 'project/a.yaml'), join(dir, 'project')));
-  assert.equal(realPath(join(dir, 'gone.yaml')), join(dir, 'gone.yaml'), 'what is gone is called as it was');
+test('what lies in a folder, however the two were reached', (context) => {
+  const root = mkdtempSync(join(tmpdir(), 'tf-within-'));
+  context.after(() => rmSync(root, { recursive: true, force: true }));
+  for (const folder of ['here/a', 'here-too', 'elsewhere']) mkdirSync(join(root, folder), { recursive: true });
+  for (const file of ['here/a/x.yaml', 'here/..x.yaml', 'here-too/x.yaml', 'elsewhere/x.yaml']) writeFileSync(join(root, file), '');
+  symlinkSync(join(root, 'here'), join(root, 'link'));
+  symlinkSync(join(root, 'elsewhere'), join(root, 'here/out'));
+  const within = (file: string, ...folders: string[]): boolean => isWithin(join(root, file), folders.map((folder) => join(root, folder)));
+  assert.ok(within('here/a/x.yaml', 'here') && within('here/..x.yaml', 'here') && within('here/a/x.yaml', 'link') && within('link/a/x.yaml', 'here') && within('elsewhere/x.yaml', 'here', 'elsewhere'));
+  assert.ok(!within('here-too/x.yaml', 'here') && !within('elsewhere/x.yaml', 'here') && !within('here/out/x.yaml', 'here') && !within('here/../elsewhere/x.yaml', 'here') && !within('elsewhere/x.yaml'));
 });
