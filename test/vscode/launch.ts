@@ -53,6 +53,9 @@ export interface Host {
 
 const THEMES = { light: 'Default Light Modern', dark: 'Default Dark Modern', 'high-contrast': 'Default High Contrast', 'high-contrast-light': 'Default High Contrast Light' };
 
+/** What the picker calls it, and a part of its class. */
+const SHOWN_AS = { light: ['Light Modern', 'light_modern'], dark: ['Dark Modern', 'dark_modern'], 'high-contrast': ['Dark High Contrast', 'hc_black'], 'high-contrast-light': ['Light High Contrast', 'hc_light'] } as const;
+
 /** What a test doesn't look at and what would ask the network. */
 const QUIET = {
   'workbench.startupEditor': 'none', 'workbench.tips.enabled': false, 'workbench.secondarySideBar.defaultVisibility': 'hidden', 'workbench.reduceMotion': 'on',
@@ -74,6 +77,7 @@ export async function launch(options: LaunchOptions = {}): Promise<Host> {
     browser = await openBrowser(server.chromium);
     const page = await newPage(browser, options, server.said);
     if (options.window !== false) await openWorkbench(page, server.url);
+    if (options.theme?.startsWith('high-contrast')) await chooseTheme(page, options.theme);
     const close = async (): Promise<void> => {
       await browser?.close();
       await server.close();
@@ -187,6 +191,20 @@ async function openWorkbench(page: Page, url: string): Promise<void> {
   await page.goto(url, { waitUntil: 'commit', timeout: 30_000 });
   await page.locator('.monaco-workbench .part.editor').waitFor({ timeout: 60_000 });
   await page.locator('.monaco-workbench .statusbar-item').first().waitFor({ timeout: 30_000 });
+}
+
+/** This VS Code takes a theme of high contrast from nobody's settings as it starts. */
+export async function chooseTheme(page: Page, theme: NonNullable<LaunchOptions['theme']>): Promise<void> {
+  const [label, name] = SHOWN_AS[theme];
+  const input = page.locator('.quick-input-widget:visible input.input');
+  const rows = page.locator('.quick-input-list .monaco-list-row');
+  await page.keyboard.press('F1');
+  await input.fill('>Preferences: Color Theme');
+  await rows.filter({ hasText: 'Preferences: Color Theme' }).first().click();
+  await page.locator('.quick-input-list .monaco-list-row', { hasText: '2026' }).first().waitFor();
+  await input.fill(label);
+  await rows.filter({ hasText: label }).first().click();
+  await page.locator(`.monaco-workbench[class*="${name}"]`).waitFor();
 }
 
 /** A window of its own for each test module: VS Code runs it as it starts. */

@@ -58,7 +58,8 @@ export class Workbench {
     const input = this.quickInput();
     await input.fill(path);
     const name = path.split('/').at(-1)!;
-    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: name }).first().waitFor();
+    // The first entry is the one that Enter takes: until what was typed is looked for, it is the file that was open last.
+    await this.page.locator('.quick-input-list .monaco-list-row[data-index="0"]').filter({ hasText: name }).waitFor();
     await input.press('Enter');
     await this.page.locator('.tab.active').filter({ hasText: name }).waitFor();
     await this.goTo(line, column);

@@ -10,10 +10,16 @@ const yaml = readFileSync(join(from, 'math-agent.yaml'), 'utf8')
   .replace('total_training_steps: 60', 'total_training_steps: 8').replace('test_freq: 20', 'test_freq: 8').replace('each_validation: 100', 'each_validation: 20');
 
 journey('whoever reads Chinese trains in Chinese', { workspace: { from, files: { 'math-agent.yaml': yaml, 'broken/tuning-fork.yaml': 'tuning_fork:\n  rollout:\n    temprature: 1\n' } }, locale: 'zh-cn' }, async ({ page, workbench, screenshot }) => {
+  await workbench.open('workflow.ts');
+  await workbench.codeLens('运行 Rollout').click({ timeout: 40_000 });
+  await workbench.codeLens(/^上次：/).waitFor({ timeout: 30_000 });
+  await until(async () => /次调用.*\n奖励 0\.\d\d ± 0\.\d\d（8）/.test((await workbench.inlineTexts()).join('\n')), 'The values beside the code are not in Chinese.');
+  await screenshot('inline-values-chinese');
+  await workbench.command('View: Close All Editors');
   await workbench.command('Tuning Fork: 开始训练');
   await workbench.notification('开始训练');
   await until(async () => (await workbench.statusBar()).some((text) => /奖励 [\d.]+ · \d\/8/.test(text)), 'The status bar told nothing in Chinese.', 60_000);
-  await page.locator('.statusbar-item').filter({ hasText: '奖励' }).hover();
+  await page.locator('.statusbar-item').filter({ hasText: /奖励 [\d.]+ · \d\/8/ }).hover();
   await page.locator('.monaco-hover').filter({ hasText: '成功率' }).waitFor();
   await screenshot('training-chinese');
   const end = await workbench.notification(/math_agent 训练完成：8 步/, 60_000);
@@ -28,7 +34,6 @@ journey('whoever reads Chinese trains in Chinese', { workspace: { from, files: {
   await workbench.command('Problems: Focus on Problems View');
   await page.locator('.markers-panel .monaco-list-row').filter({ hasText: '`rollout` 里没有键 `temprature`。是不是 `temperature`？' }).waitFor();
   await screenshot('problems-chinese');
-  await page.locator('.activitybar').getByRole('tab', { name: 'Tuning Fork' }).click();
   await workbench.pane('工作流').waitFor();
   await workbench.pane('运行记录').waitFor();
   await workbench.command('View: Close All Editors');

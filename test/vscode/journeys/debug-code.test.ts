@@ -65,6 +65,5 @@ export function countWords(text: string): number {
 }
 `;
 
-const suite = new URL('../suites/debug.ts', import.meta.url);
-journeyInside('breakpoints in a workflow, a tool and a judge bind on the first run; stepping into code, restart, stop', { workspace: { files: project(stripped) } }, suite);
-journeyInside('the same where the loader has to compile a file', { workspace: { files: project(compiled) } }, suite);
+const files = Object.fromEntries([['stripped', stripped], ['compiled', compiled]].flatMap(([dir, count]) => Object.entries(project(count!)).map(([name, text]) => [`${dir}/${name}`, text])));
+journeyInside('breakpoints in a workflow, a tool and a judge bind on the first run, also where the loader has to compile a file; stepping into code, restart, stop', { workspace: { files } }, new URL('../suites/debug.ts', import.meta.url));

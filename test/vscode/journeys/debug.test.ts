@@ -33,7 +33,7 @@ function created(path: string): string {
   return (JSON.parse(readFileSync(path, 'utf8')) as { created: string }).created;
 }
 
-journey('F5 without a launch.json stops in execute with its locals on the first run, and restart stops there again', { workspace }, async ({ page, workbench, screenshot }) => {
+journey('F5 without a launch.json stops in execute with its locals on the first run, and restart stops there again; the finished rollout is walked through, forwards and backwards, line by line', { workspace }, async ({ page, workbench, screenshot }) => {
   const { f5ToBreakpoint, restartToBreakpoint } = await timeDebugging(workbench);
   console.log(`f5_to_breakpoint_s ${f5ToBreakpoint.toFixed(2)}, restart_to_breakpoint_s ${restartToBreakpoint.toFixed(2)}`);
   await standsAt(workbench, 19);
@@ -44,7 +44,26 @@ journey('F5 without a launch.json stops in execute with its locals on the first 
   await screenshot('debug-breakpoint');
   await workbench.debugButton('Continue').click();
   await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: 30_000 });
-  await page.locator('.repl').getByText(/training-0 \(s0t0n0\): reward/).first().waitFor();
+  const ended = page.locator('.repl').getByText(/training-0 \(s0t0n0\): reward/);
+  await ended.first().waitFor();
+
+  await page.locator('.editor-instance .monaco-editor').first().click();
+  await page.keyboard.press('Control+F5');
+  await page.locator('.debug-toolbar').waitFor();
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: 30_000 });
+  await workbench.command('Tuning Fork: Walk Through Rollout');
+  await workbench.pick('training-0 · s0t0n0');
+  await until(async () => (await workbench.callStack()).some((row) => row.includes('call 0')), 'The first call was not shown.');
+  await standsAt(workbench, 19);
+  await workbench.debugButton('Step Over').click();
+  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('tool calculator')), 'The tool was not shown.');
+  await screenshot('debug-walk');
+  await workbench.debugButton('Step Back').click();
+  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('model default · call 0')), 'It did not step back.');
+  await workbench.debugButton('Continue').click();
+  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('judge')), 'It did not come to its end.');
+  await workbench.debugButton('Stop').click();
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
 });
 
 for (const theme of ['dark', 'light'] as const) {
@@ -161,25 +180,4 @@ journey('what is typed into the Breakpoints view holds a rollout, or is told to 
   }
   await workbench.debugButton('Continue').click();
   await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: 30_000 });
-});
-
-journey('a finished rollout is walked through, forwards and backwards, line by line', { workspace }, async ({ page, workbench, screenshot }) => {
-  await workbench.open('workflow.ts');
-  await ready(workbench);
-  await page.keyboard.press('Control+F5');
-  await page.locator('.repl').getByText(/training-0 \(s0t0n0\): reward/).first().waitFor({ timeout: 30_000 });
-  await page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: 30_000 });
-  await workbench.command('Tuning Fork: Walk Through Rollout');
-  await workbench.pick('training-0 · s0t0n0');
-  await until(async () => (await workbench.callStack()).some((row) => row.includes('call 0')), 'The first call was not shown.');
-  await standsAt(workbench, 19);
-  await workbench.debugButton('Step Over').click();
-  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('tool calculator')), 'The tool was not shown.');
-  await screenshot('debug-walk');
-  await workbench.debugButton('Step Back').click();
-  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('model default · call 0')), 'It did not step back.');
-  await workbench.debugButton('Continue').click();
-  await until(async () => (await workbench.callStack()).some((row) => row.startsWith('judge')), 'It did not come to its end.');
-  await workbench.debugButton('Stop').click();
-  await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
 });

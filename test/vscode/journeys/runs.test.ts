@@ -35,7 +35,7 @@ journey('rollouts from the button of a workflow are seen in the Runs tree', math
   await screenshot('rollout-document');
 });
 
-journey('tasks are tests; a rollout saved as one fails once the code asks something else', { ...math, theme: 'light' }, async ({ page, workbench, screenshot, workspace }) => {
+journey('tasks are tests; a rollout saved as one is debugged from its record, and fails once the code asks something else', { ...math, theme: 'light' }, async ({ page, workbench, screenshot, workspace }) => {
   const testing = page.locator('.test-explorer');
   await workbench.command('Testing: Focus on Test Explorer View');
   const tree = (text: string | RegExp) => testing.locator('.monaco-list-row').filter({ hasText: text }).first();
@@ -62,6 +62,16 @@ journey('tasks are tests; a rollout saved as one fails once the code asks someth
   await workbench.command('Testing: Focus on Test Explorer View');
   await expand(tree('Saved Rollouts'));
   await until(async () => await tree('subtraction').locator('.codicon-testing-passed-icon').count() > 0, 'The saved rollout did not pass.', 20_000);
+
+  await workbench.open('workflow.ts');
+  await workbench.breakpoint(20);
+  await workbench.command('Testing: Focus on Test Explorer View');
+  await tree('subtraction').hover();
+  await tree('subtraction').getByRole('button', { name: 'Debug Test' }).click();
+  await until(async () => (await workbench.stopped().catch(() => undefined))?.line === 20, 'It did not stop in the workflow.', 40_000);
+  await workbench.debugButton('Continue').click();
+  await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+  await workbench.command('Testing: Focus on Test Explorer View');
 
   await writeFile(join(workspace, 'prompt.ts'), (await readFile(join(workspace, 'prompt.ts'), 'utf8')).replace(/Solve the problem/, 'Guess'));
   await tree('subtraction').hover();
@@ -108,71 +118,4 @@ journey('rollouts that go on are cancelled, and what has finished is kept', { ..
   await expand(cancelled);
   await workbench.row(runs, 'training-0').waitFor();
   await page.keyboard.press('Escape');
-});
-
-journey('stored runs are read, exported and deleted; in an untrusted workspace nothing runs', { ...math, trusted: false }, async ({ page, workbench, screenshot, workspace }) => {
-  const dir = await writeLargeRun(workspace, 24);
-  await workbench.view('Runs');
-  const runs = workbench.pane('Runs');
-  const run = workbench.row(runs, '24 rollouts');
-  await expand(run);
-  await workbench.command('Filter Rollouts');
-  await workbench.answer('reward>0.8 training-1');
-  await until(async () => (await runs.locator('.monaco-list-row[aria-level="2"]').count()) === 1, 'The filter hid nothing.');
-  await runs.locator('.monaco-list-row[aria-level="2"]').click();
-  await page.frameLocator('iframe.webview').first().frameLocator('iframe').getByText('s0t1n7').first().waitFor();
-  await screenshot('runs-untrusted');
-  // Reading is allowed: from the tree as a table, from the viewer what is open there.
-  await run.click({ button: 'right' });
-  await page.locator('.monaco-menu').getByText('Export Run').hover();
-  await page.keyboard.press('Enter');
-  await workbench.pick('Rollouts as CSV');
-  const saveAs = async (offered: RegExp, name: string): Promise<void> => {
-    await until(async () => offered.test(await workbench.quickInput().inputValue()), 'Nobody asked where it goes.');
-    await workbench.answer(join(workspace, name));
-    await until(() => existsSync(join(workspace, name)), `${name} was not written.`);
-  };
-  await saveAs(/-rollouts\.csv$/, 'rollouts.csv');
-  assert.equal((await readFile(join(workspace, 'rollouts.csv'), 'utf8')).trimEnd().split('\r\n').length, 25);
-  const viewer = page.frameLocator('iframe.webview').first().frameLocator('iframe');
-  await viewer.getByRole('button', { name: 'Export' }).click();
-  await viewer.getByLabel('Only s0t1n7').check();
-  await viewer.getByLabel('Everything, as records').check();
-  await screenshot('export-untrusted');
-  await viewer.getByRole('dialog').getByRole('button', { name: 'Export', exact: true }).click();
-  await saveAs(/\.jsonl$/, 'one.jsonl');
-  assert.equal((JSON.parse(await readFile(join(workspace, 'one.jsonl'), 'utf8')) as { rollout: string }).rollout, 's0t1n7');
-  const workflows = workbench.pane('Workflows');
-  if (await workflows.locator('.monaco-list-row').count() > 0) {
-    await workflows.locator('.monaco-list-row').first().hover();
-    assert.equal(await workflows.getByRole('button', { name: 'Run Rollouts' }).count(), 0);
-  }
-  await run.click();
-  await page.keyboard.press('Delete');
-  const dialog = page.locator('.monaco-dialog-box');
-  await dialog.getByText('Delete run').waitFor();
-  await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
-  await run.waitFor({ state: 'hidden' });
-  assert.equal(existsSync(dir), false);
-});
-
-journey('a saved rollout is debugged from its record', math, async ({ page, workbench, workspace }) => {
-  await workbench.open('workflow.ts');
-  await workbench.command('Tuning Fork: Run Rollouts');
-  const runs = await workbench.view('Runs');
-  await expand(workbench.row(runs, '8 rollouts'));
-  await expand(workbench.row(runs, 'training-0'));
-  await workbench.row(runs, 's0t0n0').click({ button: 'right' });
-  await page.locator('.monaco-menu').getByText('Save Rollout as Test').hover();
-  await page.keyboard.press('Enter');
-  await workbench.answer('kept');
-  await until(() => existsSync(join(workspace, 'tests/rollouts/kept.rollout.json')), 'It was not saved.');
-  await workbench.open('workflow.ts');
-  await workbench.breakpoint(20);
-  await workbench.command('Testing: Focus on Test Explorer View');
-  const testing = page.locator('.test-explorer .monaco-list-row');
-  await expand(testing.filter({ hasText: 'Saved Rollouts' }));
-  await testing.filter({ hasText: 'kept' }).hover();
-  await testing.filter({ hasText: 'kept' }).getByRole('button', { name: 'Debug Test' }).click();
-  await until(async () => (await workbench.stopped().catch(() => undefined))?.line === 20, 'It did not stop in the workflow.', 40_000);
 });

@@ -25,7 +25,7 @@ async function fixOf(page: Page, title: string): Promise<Locator> {
 
 const nearlyEmpty = { workspace: { files: { 'README.md': '# Mine\n' } } };
 
-journey('a new workflow is opened where one goes on writing, and is right; what breaks it is told and mended', nearlyEmpty, async ({ page, workbench, workspace, screenshot }) => {
+journey('a new workflow is opened where one goes on writing, and is right; what breaks it or its configuration is told and mended; keys and values are offered', nearlyEmpty, async ({ page, workbench, workspace, screenshot }) => {
   await workbench.command('Tuning Fork: New Workflow…');
   await offered(workbench, 'Next to Nothing');
   await screenshot('new-workflow-template');
@@ -73,16 +73,6 @@ journey('a new workflow is opened where one goes on writing, and is right; what 
   const made = readFileSync(join(workspace, 'sums/tool-agent.yaml'), 'utf8');
   for (const part of ['workflow.ts->ToolAgent', 'data/training.jsonl', 'data/validation.jsonl', 'label_key: answer', 'judge.ts->AnswerJudge']) assert.ok(made.includes(part), `${part} is not in\n${made}`);
   await screenshot('created-config');
-});
-
-journey('in a configuration an unknown key is told and mended, keys and values are offered, and a hover says what a key means', nearlyEmpty, async ({ page, workbench, workspace, screenshot }) => {
-  await workbench.command('Tuning Fork: New Workflow…');
-  await workbench.pick('An Agent with a Tool');
-  await proposed(workbench, 'tool-agent');
-  await workbench.answer('sums');
-  await offered(workbench, 'workspace');
-  await page.keyboard.press('Enter');
-  await page.locator('.tab.active').filter({ hasText: 'workflow.ts' }).waitFor();
 
   const file = join(workspace, 'sums/tuning-fork.yaml');
   const before = readFileSync(file, 'utf8');
@@ -92,13 +82,13 @@ journey('in a configuration an unknown key is told and mended, keys and values a
   await page.keyboard.type('temprature');
   await page.keyboard.press('Escape');
   await workbench.command('Problems: Focus on Problems View');
-  const row = page.locator('.markers-panel .monaco-list-row').filter({ hasText: 'There is no key `temprature` in `rollout`. Did you mean `temperature`?' });
-  await row.waitFor();
+  const unknown = page.locator('.markers-panel .monaco-list-row').filter({ hasText: 'There is no key `temprature` in `rollout`. Did you mean `temperature`?' });
+  await unknown.waitFor();
   await screenshot('config-problem');
   await page.locator('.editor-instance .monaco-editor').first().click();
   await workbench.goTo(at + 1, 6);
   await (await fixOf(page, 'Rename to temperature')).click();
-  await row.waitFor({ state: 'detached' });
+  await unknown.waitFor({ state: 'detached' });
 
   // A key, then its value.
   await page.keyboard.press('End');

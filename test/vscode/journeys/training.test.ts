@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { journey } from '../journey.ts';
-import { repository, type Host } from '../launch.ts';
+import { chooseTheme, repository, type Host } from '../launch.ts';
 import { until } from '../until.ts';
 import type { Workbench } from '../workbench.ts';
 
@@ -44,7 +44,7 @@ function backbonePid({ dir }: Host): number {
   return (JSON.parse(readFileSync(address!, 'utf8')) as { process: { pid: number } }).process.pid;
 }
 
-journey('Start Training raises the reward, and the end is told with before and after', { workspace: workspace(14) }, async ({ page, workbench, screenshot }) => {
+journey('Start Training raises the reward, and the end is told with before and after; its dashboard is opened from the Runs tree, also in high contrast', { workspace: workspace(14) }, async ({ page, workbench, screenshot }) => {
   await workbench.command('Tuning Fork: Start Training');
   await workbench.notification(/Start Training/);
   await untilStep(workbench, 2);
@@ -60,21 +60,16 @@ journey('Start Training raises the reward, and the end is told with before and a
   await report.getByRole('heading', { name: 'math_agent' }).waitFor();
   await report.getByText('reward, sampled').waitFor();
   await screenshot('training-report');
-});
 
-journey('a training is paused, found again after a reload, and stopped', { workspace: workspace(200) }, async ({ workbench, page, reload }) => {
-  await workbench.command('Tuning Fork: Start Training');
-  await untilStep(workbench, 1);
-  await page.locator('.statusbar-item').filter({ hasText: /reward \d/ }).click();
-  await workbench.pick('Pause');
-  await until(async () => /paused/.test((await told(workbench))?.text ?? ''), 'It was not paused.', 30_000);
-  const paused = (await told(workbench))!.step;
-  await reload();
-  await until(async () => /paused/.test((await told(workbench))?.text ?? ''), 'The paused training was not found again.', 30_000);
-  await workbench.command('Tuning Fork: Resume Training');
-  await untilStep(workbench, paused + 1);
-  await workbench.command('Tuning Fork: Stop Training');
-  await workbench.notification(/stopped after step \d+; what it learned is kept/, 30_000);
+  await workbench.command('View: Close All Editors');
+  await workbench.row(runs, /training/).hover();
+  await workbench.row(runs, /training/).getByRole('button', { name: 'Open Dashboard' }).click();
+  const dashboard = page.frameLocator('iframe.webview').first().frameLocator('iframe');
+  await dashboard.locator('.report').waitFor();
+  assert.match(await dashboard.locator('.facts').innerText(), /^step 14 of 14/);
+  await chooseTheme(page, 'high-contrast');
+  await until(async () => await dashboard.locator('html').getAttribute('data-theme') === 'contrast-dark', 'The dashboard does not follow the theme.');
+  await screenshot('dashboard-contrast');
 });
 
 journey('kill -9 of the backbone is shown, and the training goes on where it was', { workspace: workspace(200) }, async (host) => {

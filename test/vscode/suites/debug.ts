@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { until } from '../until.ts';
+import { run as hasItsCommands } from './active.ts';
 
 interface Stop {
   session: vscode.DebugSession;
@@ -18,6 +19,8 @@ interface Frame {
 }
 
 const folder = vscode.workspace.workspaceFolders![0]!;
+/** The project below it that is debugged. */
+let project = 'stripped';
 const stops: Stop[] = [];
 const output: string[] = [];
 let ended = 0;
@@ -43,6 +46,11 @@ async function stop(type?: 'tuning-fork' | 'pwa-node'): Promise<Stop & { frames:
   return { ...found!, frames: stackFrames };
 }
 
+/** js-debug tells the folder too. */
+function fileOf({ frames }: { frames: Frame[] }): string | undefined {
+  return frames[0]?.source?.name.split('/').at(-1);
+}
+
 async function locals({ session, frames }: Stop & { frames: Frame[] }): Promise<Map<string, string>> {
   const { scopes } = (await session.customRequest('scopes', { frameId: frames[0]!.id })) as { scopes: { name: string; variablesReference: number }[] };
   const local = scopes.find(({ name }) => /^Local|^Block/.test(name))!;
@@ -56,7 +64,7 @@ async function goOn({ session, threadId }: Stop, how = 'continue'): Promise<void
 
 async function start(more: object = {}, options: vscode.DebugSessionOptions = {}): Promise<void> {
   output.length = 0;
-  assert.ok(await vscode.debug.startDebugging(folder, { type: 'tuning-fork', request: 'launch', name: 'Words', conf: '${workspaceFolder}/words.yaml', ...more }, options), 'It did not start.');
+  assert.ok(await vscode.debug.startDebugging(folder, { type: 'tuning-fork', request: 'launch', name: 'Words', conf: `\${workspaceFolder}/${project}/words.yaml`, ...more }, options), 'It did not start.');
 }
 
 async function end(count = ended + 1): Promise<void> {
@@ -64,7 +72,7 @@ async function end(count = ended + 1): Promise<void> {
 }
 
 async function breakAt(file: string, text: string): Promise<number> {
-  const uri = vscode.Uri.file(join(folder.uri.fsPath, file));
+  const uri = vscode.Uri.file(join(folder.uri.fsPath, project, file));
   const document = await vscode.workspace.openTextDocument(uri);
   const { line } = document.positionAt(document.getText().indexOf(text));
   vscode.debug.addBreakpoints([new vscode.SourceBreakpoint(new vscode.Location(uri, new vscode.Position(line, 0)))]);
@@ -79,16 +87,16 @@ async function bindsOnTheFirstRun(): Promise<void> {
   const lines = [await breakAt('words.ts', 'const counted = countWords'), await breakAt('count.ts', 'return words.length'), await breakAt('judge.ts', 'const right =')];
   await start();
   const inExecute = await stop();
-  assert.deepEqual([inExecute.frames[0]!.source!.name, inExecute.frames[0]!.line], ['words.ts', lines[0]]);
+  assert.deepEqual([fileOf(inExecute), inExecute.frames[0]!.line], ['words.ts', lines[0]]);
   assert.match(inExecute.frames[0]!.name, /execute/);
   assert.equal((await locals(inExecute)).get('question'), "'one two three'");
   await goOn(inExecute);
   const tool = await stop();
-  assert.deepEqual([tool.frames[0]!.source!.name, tool.frames[0]!.line], ['count.ts', lines[1]]);
+  assert.deepEqual([fileOf(tool), tool.frames[0]!.line], ['count.ts', lines[1]]);
   assert.match((await locals(tool)).get('words')!, /^\(3\) \['one', 'two', 'three'\]/);
   await goOn(tool);
   const judge = await stop();
-  assert.deepEqual([judge.frames[0]!.source!.name, judge.frames[0]!.line], ['judge.ts', lines[2]]);
+  assert.deepEqual([fileOf(judge), judge.frames[0]!.line], ['judge.ts', lines[2]]);
   const ending = end();
   await goOn(judge);
   await ending;
@@ -102,11 +110,11 @@ async function stepsIntoCode(): Promise<void> {
   const held = await stop('tuning-fork');
   assert.equal(held.reason, 'breakpoint');
   assert.match(held.frames[0]!.name, /^model default · call 0/);
-  assert.equal(held.frames[0]!.source!.name, 'words.ts');
+  assert.equal(fileOf(held), 'words.ts');
   await until(() => vscode.debug.activeStackItem?.session.id === held.session.id, 'The held rollout is not in focus.');
   await vscode.commands.executeCommand('tuningFork.stepIntoCode');
   const code = await stop('pwa-node');
-  assert.equal(code.frames[0]!.source!.name, 'words.ts');
+  assert.equal(fileOf(code), 'words.ts');
   const ending = end();
   await goOn(code);
   await ending;
@@ -142,13 +150,17 @@ async function refusesWhatIsWrong(): Promise<void> {
 
 export async function run(): Promise<void> {
   follow();
-  for (const part of [bindsOnTheFirstRun, stepsIntoCode, runsWithoutDebugging, restartsAndCancels, refusesWhatIsWrong]) {
-    const began = Date.now();
-    try {
-      await part();
-    } catch (error) {
-      throw new Error(`${part.name}: ${(error as Error).stack}`, { cause: error });
+  const parts = [['stripped', bindsOnTheFirstRun, hasItsCommands, stepsIntoCode, runsWithoutDebugging, restartsAndCancels, refusesWhatIsWrong], ['compiled', bindsOnTheFirstRun, stepsIntoCode]] as const;
+  for (const [name, ...those] of parts) {
+    project = name;
+    for (const part of those) {
+      const began = Date.now();
+      try {
+        await part();
+      } catch (error) {
+        throw new Error(`${project} ${part.name}: ${(error as Error).stack}`, { cause: error });
+      }
+      console.log(`${project} ${part.name}: ${Date.now() - began} ms`);
     }
-    console.log(`${part.name}: ${Date.now() - began} ms`);
   }
 }
