@@ -1,7 +1,7 @@
 /** What every run has: a trace, events, figures, and an end. */
 import type { Gateway } from '../gateway/server.ts';
 import type { CallDecision, RunEvent, RunStatus } from '../protocol/backbone.ts';
-import { errorInfo, TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
+import { errorInfo, TuningForkError, type ErrorCode, type ErrorInfo } from '../protocol/errors.ts';
 import type { Stopped, StopPoint } from '../protocol/stops.ts';
 import type { RunInfo } from '../protocol/trace.ts';
 import type { RunWriter } from '../trace/writer.ts';
@@ -101,19 +101,13 @@ export abstract class BaseRun {
   async #go(): Promise<void> {
     let failure: ErrorInfo | undefined;
     let stopped = false;
-    try {
-      stopped = await this.work();
-    } catch (error) {
-      failure = errorInfo(error);
-    }
-    await this.closed();
+    const go = (does: () => Promise<void>, code?: ErrorCode): Promise<void> => does().catch((error: unknown) => void (failure ??= errorInfo(error, code)));
+    await go(async () => void (stopped = await this.work()));
+    await go(() => this.closed());
     const state = failure !== undefined ? 'failed' : stopped ? 'cancelled' : 'finished';
-    try {
-      await this.writer.updateRun({ state, finished: new Date().toISOString(), workers: [], ...(failure && { error: failure }) });
-      await this.writer.close();
-    } catch (error) {
-      failure ??= errorInfo(error, 'trace');
-    }
+    const told = failure;
+    await go(() => this.writer.updateRun({ state, finished: new Date().toISOString(), workers: [], ...(told && { error: told }) }), 'trace');
+    await go(() => this.writer.close(), 'trace');
     this.events.emit({ type: 'finished', state, error: failure });
   }
 }
