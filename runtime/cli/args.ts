@@ -135,7 +135,10 @@ function check(command: Command, name: string, option: Option, value: unknown): 
     if (!fits) throw usageError(command, integer ? t('--{0} takes a whole number from {1} on, not "{2}".', name, least, String(value)) : t('--{0} takes a number from {1} on, not "{2}".', name, least, String(value)));
   }
   if (option.value === 'file->name' && /\.[cm]?[jt]sx?-$/.test(String(value))) {
-    throw usageError(command, t('--{0} ends at "{1}": the shell took the > after it and wrote to a file instead.', name, String(value)), t('Put it in quotes: --{0} "{1}>name"', name, String(value)));
+    throw usageError(command, t('--{0} ends at "{1}": the shell took the > after it and wrote to a file instead.', name, String(value)), process.platform === 'win32'
+      // Of one in quotes without a blank, PowerShell hands on the word alone, and a .cmd behind it takes it apart.
+      ? t('Put it in quotes: --{0} "{1}>name", and in PowerShell in these as well: --{0} \'"{1}>name"\'', name, String(value))
+      : t('Put it in quotes: --{0} "{1}>name"', name, String(value)));
   }
   if (option.choices !== undefined && !option.choices.includes(String(value))) {
     const meant = nearest(String(value), option.choices);
