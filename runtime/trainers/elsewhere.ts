@@ -22,6 +22,8 @@ export function checkpointElsewhere(folder: string): string | undefined {
 
 /** The folder of the model's tokenizer and chat template, on this machine. `cache`: where those of all trainers are kept. */
 export async function fetchModelFiles(client: TrainerClient, info: TrainerInfo, cache: string): Promise<string> {
+  // It names a folder here, and whoever answers there says it.
+  if (!/^[0-9a-f]{64}$/.test(info.tokenizerSha256)) throw new TuningForkError('trainer', 'What the trainer tells as the hash of its tokenizer is none.', { next: 'Restart the trainer.' });
   const folder = join(cache, info.tokenizerSha256.slice(0, 16));
   await mkdir(folder, { recursive: true });
   for (const name of MODEL_FILES) await fetchFile(client, name, folder, info);

@@ -95,6 +95,7 @@ test('prompts are built here as the trainer would, and checkpoints come here', a
   const files = await fetchModelFiles(reached.client, info, join(home, 'models'));
   assert.deepEqual((await readdir(files)).sort(), ['chat_template.jinja', 'config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json']);
   assert.equal(await fetchModelFiles(reached.client, info, join(home, 'models')), files);
+  for (const tokenizerSha256 of ['../../stolen', '', 'A'.repeat(64)]) await assert.rejects(fetchModelFiles(reached.client, { ...info, tokenizerSha256 }, join(home, 'models')), /hash of its tokenizer is none/);
   const policy = await trainerPolicy(reached.address, { directory: files });
   const sampled = await policy.sample({ prompt: policy.tokenizer.encode('2+2='), sampling: { temperature: 0, topP: 1, topK: 0, maxTokens: 4 }, stopIds: new Set(), key: 1n });
   assert.equal(sampled.ids.length, 4);
