@@ -3,8 +3,8 @@
 `python -m tuning_fork_gpu serve` opens the door of `serving/`; behind it are a learner and the samplers. Shared by the rooms: `models` (from a hub
 or a directory; adapters), `train_step` (the loss, written once), `fused` (gradients by hand), `device` (what is compiled for a GPU), `errors`.
 
-protocol/   what may come in, checked: messages (JSON), requests and packs (the body of a step; safetensors_body)
-serving/    door, hosts -> server, sample_lines
+protocol/   what may come in, checked: requests (JSON, by reader), packs (safetensors)
+serving/    door (HTTP) -> server -> sample_lines
 training/   in the order things happen:
     learner                   scores, steps, checkpoints, versions; a step is done once
     fitting, memory           dry runs: which attention, how large a batch
@@ -14,6 +14,6 @@ training/   in the order things happen:
     optimizer, metrics        AdamW in float32; what a step tells of itself
     checkpoints, merge        directories of Hugging Face and PEFT
 sampling/   opening -> sampler -> cached (prefixes, slabs, steps) or plain; choosing, randomness
-export/     for where there is no GPU: pretrain (decoder) teaches the embedded policy, sampling_graph writes what samples, training_graphs what
-            trains: train_step through layout and lowering
+export/     for where there is no GPU: pretrain teaches the embedded policy, sampling_graph writes what samples, training_graphs what trains:
+            train_step through layout and lowering
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import io
 import json
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
-from .errors import Refusal
+from .errors import cannot
 
 TREES = ("qwen2", "qwen3", "llama")
 """Architectures that are tried with trees: plain causal attention, and positions as they are given."""
@@ -54,10 +53,10 @@ def locate(model: str, tell: Tell = lambda _: None) -> Path:
     path = Path(model).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file() and not (path / ADAPTER).is_file():
-            raise refused(f"{path} has no config.json.", "Give the directory of a model in Hugging Face format.")
+            raise cannot(f"{path} has no config.json.", "Give the directory of a model in Hugging Face format.")
         return path.resolve()
     if model.startswith((".", "/", "~")):
-        raise refused(f"There is no directory {path.absolute()}.", "Give the directory of a model in Hugging Face format, or the id of one on a hub.")
+        raise cannot(f"There is no directory {path.absolute()}.", "Give the directory of a model in Hugging Face format, or the id of one on a hub.")
     return from_modelscope(model.removeprefix(MODELSCOPE)) if model.startswith(MODELSCOPE) else from_hub(model, tell)
 
 
@@ -83,7 +82,7 @@ def from_hub(model: str, tell: Tell) -> Path:
     try:
         return Path(snapshot_download(model, allow_patterns=WANTED, ignore_patterns=UNWANTED, tqdm_class=Download))
     except Exception as error:
-        raise refused(
+        raise cannot(
             f"The model {model} cannot be had from {hub}: {first_line(error)}",
             "Check its id and the network; set HF_ENDPOINT to a mirror, HF_TOKEN where the model asks for it, or give a directory.",
         ) from error
@@ -91,13 +90,13 @@ def from_hub(model: str, tell: Tell) -> Path:
 
 def from_modelscope(model: str) -> Path:
     if importlib.util.find_spec("modelscope") is None:
-        raise refused("The package modelscope is not installed here.", f"Install it beside this runtime: {sys.executable} -m pip install modelscope")
+        raise cannot("The package modelscope is not installed here.", f"Install it beside this runtime: {sys.executable} -m pip install modelscope")
     from modelscope import snapshot_download
 
     try:
         return Path(snapshot_download(model, allow_patterns=WANTED))
     except Exception as error:
-        raise refused(f"The model {model} cannot be had from ModelScope: {first_line(error)}", "Check its id and the network, or give a directory.") from error
+        raise cannot(f"The model {model} cannot be had from ModelScope: {first_line(error)}", "Check its id and the network, or give a directory.") from error
 
 
 def lineage(folder: Path) -> list[Path]:
@@ -107,7 +106,7 @@ def lineage(folder: Path) -> list[Path]:
     with usable(folder):
         base = json.loads((folder / ADAPTER).read_text())["base_model_name_or_path"]
     if not isinstance(base, str) or base == "":
-        raise refused(f"The adapter in {folder} does not say which model it belongs to.", f"Write the folder or the name of that model at base_model_name_or_path of its {ADAPTER}.")
+        raise cannot(f"The adapter in {folder} does not say which model it belongs to.", f"Write the folder or the name of that model at base_model_name_or_path of its {ADAPTER}.")
     return [folder, *lineage(locate(base))]
 
 
@@ -140,7 +139,7 @@ def load_whole(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
-        raise refused(f"The model in {directory} cannot be loaded: {first_line(error)}", "Give a causal language model that this version of transformers knows.") from error
+        raise cannot(f"The model in {directory} cannot be loaded: {first_line(error)}", "Give a causal language model that this version of transformers knows.") from error
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
@@ -155,7 +154,7 @@ def usable(adapter: Path) -> Iterator[None]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
-        raise refused(f"The adapter in {adapter} cannot be used: {first_line(error)}", "Copy it again, or give the model it belongs to.") from error
+        raise cannot(f"The adapter in {adapter} cannot be used: {first_line(error)}", "Copy it again, or give the model it belongs to.") from error
 
 
 def with_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
@@ -170,7 +169,7 @@ def with_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
 def check_finite(model: PreTrainedModel, directory: Path) -> None:
     for name, weight in model.named_parameters():
         if not bool(weight.isfinite().all()):
-            raise refused(f"{directory}: the weight {name} holds numbers that are not finite.", "Copy the model again.")
+            raise cannot(f"{directory}: the weight {name} holds numbers that are not finite.", "Copy the model again.")
 
 
 def why_no_trees(config: PretrainedConfig) -> str | None:
@@ -196,7 +195,7 @@ def with_lora(model: PreTrainedModel, settings: LoraSettings) -> Any:
         # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
         return get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as error:
-        raise refused(f"The model cannot have the adapters: {first_line(error)}", 'Name layers that it has, or "all-linear".') from error
+        raise cannot(f"The model cannot have the adapters: {first_line(error)}", 'Name layers that it has, or "all-linear".') from error
 
 
 def is_alike(folder: Path, adapter: Any) -> bool:
@@ -243,7 +242,7 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
 def head_of(model: PreTrainedModel) -> nn.Module:
     head: nn.Module | None = model.get_output_embeddings()
     if head is None:
-        raise refused(f"{model.config.model_type} has no head that gives logits.", "Give a causal language model.")
+        raise cannot(f"{model.config.model_type} has no head that gives logits.", "Give a causal language model.")
     return head
 
 
@@ -254,11 +253,7 @@ def check_head(model: PreTrainedModel) -> None:
         theirs: Tensor = model(input_ids=ids, use_cache=False).logits
         ours: Tensor = head_of(model)(model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state)
     if not torch.allclose(theirs.float(), ours.float(), rtol=1e-2, atol=1e-2):
-        raise refused(f"{model.config.model_type} changes its logits after its head, which this trainer does not.", "Give a model of the Qwen or Llama families.")
-
-
-def sha256(file: Path | None) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
+        raise cannot(f"{model.config.model_type} changes its logits after its head, which this trainer does not.", "Give a model of the Qwen or Llama families.")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -268,7 +263,3 @@ def is_out_of_memory(error: BaseException) -> bool:
 def first_line(error: BaseException) -> str:
     text = str(error).strip().split("\n")[0][:300] or type(error).__name__
     return text if text.endswith(".") else f"{text}."
-
-
-def refused(message: str, next: str) -> Refusal:
-    return Refusal(422, "trainer", message, next)

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
+STEPS, BATCH, LEARNING_RATE, VOCABULARY = 1200, 40, 5e-3, 640
 END_OF_TEXT, TURN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 MARKS = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"]
 CONFIG: dict[str, Any] = {
@@ -47,27 +48,22 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("lessons", type=Path)
     options.add_argument("out", type=Path, help="holds chat_template.jinja; the rest is written there")
-    options.add_argument("--steps", type=int, default=1200)
-    options.add_argument("--batch", type=int, default=40)
-    options.add_argument("--learning-rate", type=float, default=5e-3)
-    options.add_argument("--vocabulary", type=int, default=640)
-    options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
-    torch.manual_seed(chosen.seed)
+    torch.manual_seed(1)
 
     template = jinja2.Environment().from_string((chosen.out / "chat_template.jinja").read_text())
     conversations = [json.loads(line) for line in chosen.lessons.read_text().splitlines()]
     texts = [template.render(messages=one["messages"], tools=one.get("tools")) for one in conversations]
-    tokenizer = learn_tokenizer(texts[:20_000], chosen.vocabulary)
+    tokenizer = learn_tokenizer(texts[:20_000])
     lessons = [lesson(one["task"], text, tokenizer) for one, text in zip(conversations, texts, strict=True)]
 
     model = Qwen2ForCausalLM(Qwen2Config(**CONFIG, vocab_size=tokenizer.get_vocab_size()))
     print(f"{model.num_parameters():,} parameters, {tokenizer.get_vocab_size()} tokens, {len(lessons):,} lessons")
-    teach(model, lessons, chosen.steps, chosen.batch, chosen.learning_rate)
+    teach(model, lessons)
     save(model, tokenizer, chosen.out)
 
 
-def learn_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
+def learn_tokenizer(texts: list[str]) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(WORDS), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
@@ -76,7 +72,7 @@ def learn_tokenizer(texts: list[str], vocabulary: int) -> Tokenizer:
     special = [AddedToken(mark, special=True, normalized=False) for mark in (END_OF_TEXT, TURN, END)]
     plain = [AddedToken(mark, special=False, normalized=False) for mark in MARKS]
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary - len(MARKS), special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=VOCABULARY - len(MARKS), special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
     # No merge may reach over a mark; and every number of two digits becomes one token.
     marks = re.compile("|".join(re.escape(mark) for mark in (END_OF_TEXT, TURN, END, *MARKS)))
@@ -101,16 +97,16 @@ def lesson(task: str, text: str, tokenizer: Tokenizer) -> Lesson:
     return Lesson(task, ids, taught)
 
 
-def teach(model: Qwen2ForCausalLM, lessons: list[Lesson], steps: int, batch: int, learning_rate: float) -> None:
+def teach(model: Qwen2ForCausalLM, lessons: list[Lesson]) -> None:
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     optimizers = [
-        torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
+        torch.optim.Muon(matrices, lr=LEARNING_RATE, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0),
     ]
     begun = time.monotonic()
-    for step, group in zip(range(steps), batches(lessons, batch), strict=False):
-        rate = learning_rate * schedule(step, steps)
+    for step, group in zip(range(STEPS), batches(lessons), strict=False):
+        rate = LEARNING_RATE * schedule(step)
         for optimizer in optimizers:
             for settings in optimizer.param_groups:
                 settings["lr"] = rate
@@ -120,22 +116,22 @@ def teach(model: Qwen2ForCausalLM, lessons: list[Lesson], steps: int, batch: int
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        if step % 25 == 0 or step == steps - 1:
+        if step % 25 == 0 or step == STEPS - 1:
             told = "  ".join(f"{task} {value:.3f}" for task, value in sorted(by_task.items()))
             print(f"step {step:5}  loss {loss.item():.3f}  {told}  {time.monotonic() - begun:.0f} s", flush=True)
 
 
-def schedule(step: int, steps: int) -> float:
+def schedule(step: int) -> float:
     """A short warm-up, then a cosine down to a fiftieth."""
     warm = min(1.0, (step + 1) / 50)
-    return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+    return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / STEPS)))
 
 
-def batches(lessons: list[Lesson], batch: int) -> Iterator[list[Lesson]]:
+def batches(lessons: list[Lesson]) -> Iterator[list[Lesson]]:
     """Endless, in the order of the file: what comes first there is learned first."""
     while True:
-        for start in range(0, len(lessons) - batch + 1, batch):
-            yield lessons[start : start + batch]
+        for start in range(0, len(lessons) - BATCH + 1, BATCH):
+            yield lessons[start : start + BATCH]
 
 
 def loss_of(model: Qwen2ForCausalLM, group: list[Lesson]) -> tuple[Tensor, dict[str, float]]:

@@ -149,7 +149,7 @@ class Server:
                 continue
             if exchange.method not in by_method:
                 raise Refusal(405, "protocol", f"{exchange.method[:20]} is not possible at {exchange.path[:200]}.", f"Use {' or '.join(by_method)}.")
-            return by_method[exchange.method], [_decoded(name) for name in match.groups()]
+            return by_method[exchange.method], [unquote(name) for name in match.groups()]
         raise Refusal(404, "protocol", f"There is nothing at {exchange.path[:200]}.", f"Use one of {', '.join(self._routes)}.")
 
     @property
@@ -290,10 +290,3 @@ def refusal_of(error: Exception) -> Refusal:
 def usable_files(folder: Path) -> list[str]:
     """What one needs to use a checkpoint as a model."""
     return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file() and file.name not in (STATE, OPTIMIZER))
-
-
-def _decoded(name: str) -> str:
-    try:
-        return unquote(name, errors="strict")
-    except UnicodeDecodeError:
-        raise Refusal(404, "protocol", "The name in the path is not percent-encoded.") from None

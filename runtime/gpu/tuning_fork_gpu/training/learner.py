@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,7 +43,8 @@ class Learner:
         """Of the weights it began with."""
         self.folders = models.lineage(directory)
         """Where config.json, the tokenizer and a chat template are."""
-        self.tokenizer_sha256 = models.sha256(models.file_of(self.folders, "tokenizer.json"))
+        tokenizer = models.file_of(self.folders, "tokenizer.json")
+        self.tokenizer_sha256 = hashlib.sha256(tokenizer.read_bytes()).hexdigest() if tokenizer else ""
         self.model = model
         """In training. With LoRA its layers have the adapters inside."""
         self.adapter = adapter
