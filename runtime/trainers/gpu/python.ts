@@ -37,7 +37,7 @@ export async function findPython(asked?: string): Promise<FoundPython | undefine
 export async function probePython(path: string): Promise<FoundPython | undefined> {
   try {
     const code = 'import sys, importlib.util as u; print(*sys.version_info[:3], int(u.find_spec("venv") is not None and u.find_spec("ensurepip") is not None), sys.executable)';
-    const { stdout } = await run(path, ['-c', code], { timeout: PATIENCE_MS, windowsHide: true });
+    const { stdout } = await run(path, ['-c', code], { timeout: PATIENCE_MS, windowsHide: true, env: { ...process.env, ...SAFE } });
     const [major, minor, patch, venv, ...executable] = stdout.trim().split(' ');
     const enough = Number(major) === LEAST_PYTHON[0] && Number(minor) >= LEAST_PYTHON[1];
     return { path: executable.join(' ') || path, version: `${major}.${minor}.${patch}`, enough, venv: venv === '1' };
@@ -55,8 +55,13 @@ export function hasPython(environment: string): boolean {
   return existsSync(pythonOf(environment));
 }
 
+/** A Python looks for modules in the folder it is started in first: a `torch.py` that lies in a project is not what is meant. From 3.11 on it can be told. */
+const SAFE = { PYTHONSAFEPATH: '1' };
+/** What libraries tell others of their use, unless somebody wants them to. */
+const QUIET = { DO_NOT_TRACK: '1', HF_HUB_DISABLE_TELEMETRY: '1' };
+
 /** What a Python needs to find the runtime; where it is installed too, ours comes first, so that both ends are of one version. */
 export function pythonEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, PYTHONHOME: _home, ...rest } = env;
-  return { ...rest, PYTHONPATH: packageFolder, PYTHONUNBUFFERED: '1', PYTHONUTF8: '1' };
+  return { ...QUIET, ...rest, ...SAFE, PYTHONPATH: packageFolder, PYTHONUNBUFFERED: '1', PYTHONUTF8: '1' };
 }
