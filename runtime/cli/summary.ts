@@ -33,7 +33,7 @@ export async function summarize({ status, state, error }: Ending, failures: read
   print();
   printFigures(entries, status.elapsed);
   printTasks(entries);
-  printNext(entries, status, await nameOfRun(status));
+  printNext(entries, status, await nameOfRun(status), state);
 }
 
 export function readEntries(reader: RunReader): IndexEntry[] {
@@ -144,7 +144,7 @@ export function inOrder(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-function printNext(entries: IndexEntry[], { dir, info }: Ending['status'], run: string): void {
+function printNext(entries: IndexEntry[], { dir, info }: Ending['status'], run: string, state: Ending['state']): void {
   const [best] = entries.filter((entry) => entry.status === 'finished').toSorted((a, b) => (b.reward ?? -Infinity) - (a.reward ?? -Infinity));
   const failed = entries.find((entry) => entry.status === 'failed');
   const show = `${COMMAND} runs show ${asWord(run)}`;
@@ -158,7 +158,7 @@ function printNext(entries: IndexEntry[], { dir, info }: Ending['status'], run: 
     print(paint.dim(t('What happened in one that failed:')));
     print(`  ${show} --rollout ${failed.id}`);
   }
-  if (info.kind === 'rollout' && info.state !== 'cancelled' && teaches(entries)) {
+  if (info.kind === 'rollout' && state !== 'cancelled' && teaches(entries)) {
     print(paint.dim(t('Train the model on these tasks:')));
     print(`  ${COMMAND} train ${confWords(info)}`);
   }

@@ -1,5 +1,5 @@
 import { RENAMED } from '../protocol/config.ts';
-import type { Place } from '../protocol/errors.ts';
+import { COMMAND_LINE, type Place } from '../protocol/errors.ts';
 import { join, type Mark, type YamlTree } from './yaml.ts';
 
 /** From key paths (`rollout.seed`, the root left out) to places in the file. */
@@ -25,7 +25,7 @@ export class Places {
 
   /** The key's or the value's place; when it isn't written, that of the nearest mapping around it. */
   of(key: string, at: 'key' | 'value' = 'key'): Place {
-    if (this.#overridden.has(key)) return { file: 'the command line', key };
+    if (this.#overridden.has(key)) return { file: COMMAND_LINE, key };
     for (let path = key; path !== ''; path = path.slice(0, Math.max(0, path.lastIndexOf('.')))) {
       const mark = this.mark(path);
       if (mark !== undefined) return this.#tree.placeAt(at === 'value' && path === key ? mark.value : mark.key ?? mark.value, key);

@@ -52,6 +52,9 @@ export class TuningForkError extends Error {
   }
 }
 
+/** Stands for the file of a place that is in none. */
+export const COMMAND_LINE = 'the command line';
+
 export function errorInfo(error: unknown, code: ErrorCode = 'internal'): ErrorInfo {
   if (error instanceof TuningForkError) {
     return { code: error.code, message: error.message, next: error.next, where: error.where, stack: error.userStack };

@@ -3,7 +3,7 @@
  * shows one to a person translates it. What has no translation stays as it is.
  */
 import { readFileSync } from 'node:fs';
-import type { ErrorInfo } from './errors.ts';
+import { COMMAND_LINE, type ErrorInfo } from './errors.ts';
 
 export type Language = 'en' | 'zh-cn';
 
@@ -42,7 +42,10 @@ export const localize = localizeBy(...['errors', 'config', 'gpu'].map((name) => 
 
 export function localizeError<T extends ErrorInfo>(info: T, language: Language): T {
   if (language === 'en') return info;
-  return { ...info, message: localize(info.message, language), ...(info.next !== undefined && { next: localize(info.next, language) }) };
+  return {
+    ...info, message: localize(info.message, language), ...(info.where?.file === COMMAND_LINE && { where: { ...info.where, file: localize(COMMAND_LINE, language) } }),
+    ...(info.next !== undefined && { next: localize(info.next, language) }),
+  };
 }
 
 /** `files`: English sentences, `{0}` where something is put in, each with its Chinese. */

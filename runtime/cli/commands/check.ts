@@ -76,8 +76,8 @@ class Check implements Watcher {
   }
 
   #tellError(name: string, title: string, error: ErrorInfo): void {
-    const place = error.where === undefined ? '' : `${formatPlace(nearby(error.where))}: `;
-    const { message, next } = this.#said(error);
+    const { message, next, where } = this.#said(error);
+    const place = where === undefined ? '' : `${formatPlace(nearby(where))}: `;
     this.#tell(name, title, 'failed', place + message, next);
   }
 

@@ -67,7 +67,7 @@ test('one rollout is shown as a conversation, and token by token with no stray m
   assert.doesNotMatch(out, /-0\.0000/);
   const narrow = (await person.type('runs show latest --rollout s0t0n0 --tokens', { COLUMNS: '60' })).out;
   assert.match(narrow, /\.\d{4} +\d\.\d{3} +trained\n/, 'what is trained is told before bars are drawn');
-  assert.ok(narrow.split('\n').every((line) => !/trained$/.test(line) || line.length <= 60));
+  assert.ok(narrow.split('\n').every((line) => !line.endsWith('trained') || line.length <= 60));
 });
 
 test('a replay takes everything from the record; forks go on anew, in order', async () => {

@@ -101,6 +101,12 @@ test('a file that is not there, and rows that are none', async () => {
   assert.equal(rows, '文件里没有任务：全部 2 行都有问题。第一行：行有问题：`task_id` 必须是文本或数字，现在是列表。');
 });
 
+test('a place on the command line is told in both languages', () => {
+  const mistake = { code: 'config', message: 'This configuration is empty.', where: { file: 'the command line', key: 'rollout.seed' } } as const;
+  assert.deepEqual(localizeError<ErrorInfo>(mistake, 'zh-cn').where, { file: '命令行', key: 'rollout.seed' });
+  assert.deepEqual(localizeError<ErrorInfo>(mistake, 'en'), mistake);
+});
+
 test('what a person wrote is put in as it is; what has no translation, and English, stay as they are', () => {
   assert.equal(localize('The workflow threw TypeError: text', 'zh-cn'), '工作流抛出 TypeError：text');
   assert.equal(localize('Error: socket hang up', 'zh-cn'), 'Error: socket hang up');
