@@ -48,7 +48,7 @@ function gpuSettingsOf(request: StartRun, config: LoadedConfig): GpuSettings {
 function embeddedPlan(model: string): TrainerPlan {
   return {
     backbone: 'embedded', model: nameOf(model), label: nameOf(model),
-    open: ({ threads, log }) => startEmbeddedTrainer({ model, threads, log }),
+    open: ({ threads, signal, log }) => startEmbeddedTrainer({ model, threads, signal, log }),
     files: async () => model,
   };
 }

@@ -39,6 +39,7 @@ export class TrainingRun extends RolloutsRun {
   readonly #control = new TrainingControl((paused) => this.events.emit({ type: 'paused', paused }));
   readonly #request: StartRun;
   readonly #plan: TrainerPlan;
+  #opening: Promise<RunningTrainer> | undefined;
   #trainer: RunningTrainer | undefined;
   /** Of the model, on this machine. */
   #files = '';
@@ -88,7 +89,10 @@ export class TrainingRun extends RolloutsRun {
 
   protected override async closed(): Promise<void> {
     await super.closed();
-    await this.#trainer?.stop();
+    // One that is still on its way up comes no further.
+    this.#stop.abort();
+    const trainer = await this.#opening?.catch(() => undefined);
+    await trainer?.stop();
   }
 
   protected override get others(): ProcessStamp[] {
@@ -101,9 +105,13 @@ export class TrainingRun extends RolloutsRun {
     const before = resume === undefined ? undefined : await readTrainingState(this.dir);
     this.#threads = before?.fingerprint.threads ?? this.#threads;
     const opening = performance.now();
-    const [trainer, workflow, training, validation] = await Promise.all([
+    const started = await Promise.all([
       this.#startTrainer(), this.rollouts.start(), this.#tasks('training'), this.#tasks('validation'),
-    ]);
+    ]).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) throw error;
+    });
+    if (started === undefined) return true;
+    const [trainer, workflow, training, validation] = started;
     this.#files = await this.#plan.files(this.#trainer!);
     const policy = await trainerPolicy(() => this.#trainer!.address, { label: this.#plan.label, directory: this.#files });
     this.events.emit({ type: 'model-ready', label: policy.label, milliseconds: performance.now() - opening });
@@ -132,8 +140,7 @@ export class TrainingRun extends RolloutsRun {
       signal: this.#stop.signal,
       control: this.#control,
       resume: resume === undefined ? false : force ? 'anyway' : true,
-    });
-    await policy.close();
+    }).finally(() => policy.close());
     this.events.emit({ type: 'report', report: end.report, files: end.files });
     return end.state === 'stopped';
   }
@@ -143,12 +150,13 @@ export class TrainingRun extends RolloutsRun {
     if (again) this.events.emit({ type: 'notice', level: 'warning', notice: await goneNotice(this.#trainer) });
     // One that has only fallen silent still holds the memory that the next one needs.
     this.#trainer?.kill();
-    this.#trainer = await this.#plan.open({
+    this.#opening = this.#plan.open({
       threads: this.#threads, patient: again, alone: this.host.isAlone(this.id), signal: this.#stop.signal,
       progress: (text) => this.events.emit({ type: 'trainer', text }),
       notice: (notice) => this.#tell(notice.code === 'trainer' ? 'info' : 'warning', notice),
       log: (text) => this.#log(text),
     });
+    this.#trainer = await this.#opening;
     await this.update({ workers: [...(this.prepared.writer.info.workers ?? []), ...this.#trainer.stamps] });
     return this.#trainer.elsewhere ? new TrainerElsewhere(this.#trainer.client, nameElsewhere(this.dir, this.id)) : this.#trainer.client;
   }

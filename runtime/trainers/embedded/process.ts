@@ -19,6 +19,8 @@ export interface StartOptions {
   bodyLimit?: number;
   /** Where checkpoints with a relative folder go. */
   keep?: string;
+  /** Ends it while it starts. */
+  signal?: AbortSignal;
   /** What it writes to stdout and stderr. */
   log?(text: string): void;
 }
@@ -26,16 +28,19 @@ export interface StartOptions {
 const entry = fileURLToPath(new URL('./main.ts', import.meta.url));
 const STOP_MS = 10_000;
 
-export async function startEmbeddedTrainer({ model, node = process.execPath, log, ...more }: StartOptions): Promise<TrainerProcess> {
+export async function startEmbeddedTrainer({ model, node = process.execPath, signal, log, ...more }: StartOptions): Promise<TrainerProcess> {
+  signal?.throwIfAborted();
   const start: TrainerStart = { directory: absolute(model), ...more };
   // What editors put into the environment of their children would reach Node here too.
   const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, ...env } = process.env;
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry, JSON.stringify(start)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], windowsHide: true, env });
   const watched = watchChild(child, ['stdout', 'stderr'], (text) => log?.(text));
+  const end = (): void => void child.kill('SIGKILL');
+  signal?.addEventListener('abort', end, { once: true });
   const address = await new Promise<TrainerAddress>((resolve, reject) => {
     child.once('error', (error) => reject(new TuningForkError('trainer', `The trainer could not be started: ${error.message}.`, { where: { file: node }, cause: error })));
     child.once('message', (news: TrainerNews) => 'address' in news ? resolve(news.address) : reject(fromErrorInfo(news.error)));
     void watched.exited.then(({ code, signal, told }) => reject(new TuningForkError('trainer-gone', `The trainer ended while it was starting (${signal ?? `exit code ${code}`}).${told && ` It said: ${told}`}`)));
-  });
+  }).finally(() => signal?.removeEventListener('abort', end));
   return new TrainerProcess(watched, address, STOP_MS);
 }
