@@ -85,7 +85,7 @@ def test_what_cannot_be_compiled_is_told_and_done_without(qwen: Path, packs: lis
     monkeypatch.setattr("tuning_fork_gpu.device._how", lambda: {"backend": broken})
     monkeypatch.setattr("tuning_fork_gpu.training.blocks._compiled", broken)
     learner.fitting.attention()
-    assert [note.split(":")[0] for note in learner.notes] == ["Layers cannot be compiled here, so steps are slower", "FlexAttention does not work here, so trees take dense masks"]
+    assert "Layers cannot be compiled here" in learner.notes[0] and "trees take dense masks: no compiler" in learner.notes[1]
     assert torch.allclose(learner.score(score_body(packs))[0].logprob, Learner.load(str(qwen)).score(score_body(packs))[0].logprob)
 
 

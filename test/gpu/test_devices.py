@@ -23,7 +23,7 @@ def model_of(lora: bool = False) -> PreTrainedModel:
     with NOT_CPU:
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model("qwen2", **SMALL), dtype=torch.bfloat16, attn_implementation="sdpa")
     if lora:
-        with_lora(model, LoraSettings(rank=2), 0)
+        with_lora(model, LoraSettings(rank=2))
     return model
 
 

@@ -70,6 +70,39 @@ def test_what_is_replayed_is_what_the_model_says(kind: str) -> None:
     sampler.close()
 
 
+def test_what_is_recorded_of_a_wide_batch_is_compiled_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuning_fork_gpu.sampling.steps.WIDE", 1)
+    monkeypatch.setattr("tuning_fork_gpu.device._how", lambda: {"backend": "eager", "dynamic": True, "fullgraph": True})
+    model = decoder()
+    samplers: list[CachedSampler] = []
+    alike: list[bool] = []
+
+    def recorder(run: Run) -> Run:
+        assert all(layer._compiled_call_impl is not None for layer in samplers[0]._model.get_decoder().layers)
+        samplers[0]._batch.own.sub_(1)  # the step that was just made, again
+        compiled = run()
+        fresh = True
+
+        def replay() -> Tensor:
+            nonlocal fresh
+            logits = run()
+            if fresh:
+                alike.append(torch.allclose(logits, compiled, atol=1e-5))
+                fresh = False
+            return logits
+
+        return replay
+
+    notes: list[str] = []
+    samplers.append(sampler := CachedSampler(copy.deepcopy(model), Limits(), recorder=recorder, note=notes.append))
+    sampler._steps._compiles = True
+    answers = sample(sampler, [[1, 2, 3], [1, 2, 3, 4]], tokens=12)
+    assert notes == [] and alike and all(alike)
+    assert all(gap(model, prompt, answer) < 1e-4 for prompt, answer in zip([[1, 2, 3], [1, 2, 3, 4]], answers, strict=True))
+    assert all(layer._compiled_call_impl is None for layer in sampler._model.get_decoder().layers)
+    sampler.close()
+
+
 def test_new_weights_are_in_what_is_replayed() -> None:
     model = decoder()
     sampler, tracer = traced(model, [])

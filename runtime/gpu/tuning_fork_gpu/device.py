@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.fx.experimental._config
 from torch import nn
 
 ALONE = threading.Lock()
@@ -30,6 +31,7 @@ def compile_in_place(module: nn.Module) -> None:
 def _how() -> dict[str, Any]:
     torch._dynamo.config.recompile_limit = _FORMS
     torch._dynamo.config.specialize_float = True  # the epsilon of a norm is no input from the CPU
+    torch.fx.experimental._config.use_duck_shape = False  # 64 sequences are not 64 because a head is 64 wide
     return {"dynamic": True, "options": _OPTIONS}
 
 

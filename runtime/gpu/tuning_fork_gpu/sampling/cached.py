@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from ..device import release
 from .choosing import Chooser
 from .prefixes import Copy, Ids, Match, PrefixCache, common
 from .sampler import Call, Limits, Sampler, Sequence, failure, tell
@@ -288,7 +289,7 @@ class CachedSampler(Sampler):
             return run()
         except torch.OutOfMemoryError:
             self._cache.clear()
-        torch.cuda.empty_cache()
+        release(self._device)
         return run()
 
 

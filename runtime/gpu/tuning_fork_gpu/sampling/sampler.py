@@ -190,6 +190,7 @@ class Sampler(ABC):
     def _work(self) -> None:
         stream = torch.cuda.stream(torch.cuda.Stream(self._device)) if self._device.type == "cuda" else nullcontext()
         with stream:  # beside what is trained meanwhile
+            self._wait_for_weights()
             while self._listen():
                 try:
                     self._turn()
@@ -236,9 +237,10 @@ class Sampler(ABC):
             self._refuse_begun(Refusal(503, "swapped", "The call was still running when the weights changed, so it was dropped.", "Send it again."))
         try:
             self._forget()
-            self._synchronize()
+            self._wait_for_weights()
             swap.refresh()
-            self._synchronize()
+            if self._device.type == "cuda":
+                torch.cuda.current_stream(self._device).synchronize()  # from now on they may be trained again
             self.version = swap.version
         except BaseException as error:  # whoever waits for the weights has to know
             swap.done.set_exception(error)
@@ -246,10 +248,10 @@ class Sampler(ABC):
             swap.done.set_result(None)
         self._swap = None
 
-    def _synchronize(self) -> None:
-        """Weights are written and read on different streams."""
+    def _wait_for_weights(self) -> None:
+        """They are written on the stream of training. Waiting for the whole device would break what another sampler records."""
         if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
+            torch.cuda.current_stream(self._device).wait_stream(torch.cuda.default_stream(self._device))
 
     def _take(self, sequence: Sequence, chosen: Chosen | None) -> bool:
         """The next token. Whether the sequence goes on."""

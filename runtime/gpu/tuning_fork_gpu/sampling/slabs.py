@@ -53,14 +53,14 @@ class Shape(NamedTuple):
 class Attention(Protocol):
     """Given to the model's layers by the name `slabs`: keeps the new keys and values, and attends. All are [rows, heads, tokens, width]."""
 
-    def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None) -> Tensor: ...
+    def __call__(self, layer: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None) -> Tensor: ...
 
 
 def attend(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *,
     scaling: float, slabs: Attention, sliding_window: int | None = None, **_: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
-    return slabs(module.layer_idx, query, key, value, scaling, sliding_window).transpose(1, 2), None
+    return slabs(module, query, key, value, scaling, sliding_window).transpose(1, 2), None
 
 
 AttentionInterface.register(ATTENTION, attend)
@@ -85,8 +85,8 @@ class Prefill:
         self._fresh = int(positions[:, 0].max()) == 0
         self._visible = self._places[: self._total] <= positions[:, None, :, None]
 
-    def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None) -> Tensor:
-        slab = self.slab[layer]
+    def __call__(self, layer: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None) -> Tensor:
+        slab = self.slab[layer.layer_idx]
         slab[0].transpose(1, 2)[self._rows, self._positions] = key.transpose(1, 2)
         slab[1].transpose(1, 2)[self._rows, self._positions] = value.transpose(1, 2)
         shared = query.shape[1] != key.shape[1]
@@ -220,6 +220,11 @@ class Batch:
         self._most_own += 1
         return self._form
 
+    def lend(self, layers: Sequence[Any]) -> None:
+        """Each layer's part of the memory: an index would be compiled for each layer."""
+        for layer in layers:
+            layer.slots, layer.trunks = self.slots[layer.layer_idx], self.trunks[layer.layer_idx]
+
     def begin(self) -> tuple[Tensor, Tensor]:
         """Ids and positions, [rows, 1]."""
         plan, form, device = self._plan, self._form, self._shape.device
@@ -237,15 +242,14 @@ class Batch:
         """How many tokens the sequences have in their slots: what a step changes beside their keys and values."""
         return self._plan.own
 
-    def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None) -> Tensor:
+    def __call__(self, layer: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None) -> Tensor:
         form, plan = self._form, self._plan
         rows, heads, _, width = query.shape
         kv_heads, group = key.shape[1], heads // key.shape[1]
-        slots = self.slots[layer]
-        slots[0].transpose(1, 2)[plan.row, plan.own] = key[:, :, 0]
-        slots[1].transpose(1, 2)[plan.row, plan.own] = value[:, :, 0]
+        slots = layer.slots
+        slots[:, plan.row, :, plan.own] = torch.stack([key[:, :, 0], value[:, :, 0]], 1)
         own_key, own_value = (one[:rows, :, : form.slot_tokens].flatten(0, 1) for one in slots)
-        trunk_key, trunk_value = (one[: form.trunks, :, : form.trunk_tokens].flatten(0, 1) for one in self.trunks[layer])
+        trunk_key, trunk_value = (one[: form.trunks, :, : form.trunk_tokens].flatten(0, 1) for one in layer.trunks)
 
         query = (query[:, :, 0] * scaling).view(rows, kv_heads, group, width)
         hidden_trunk, hidden_own = self._hidden(window)

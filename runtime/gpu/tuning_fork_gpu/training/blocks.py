@@ -29,7 +29,7 @@ def attend(
     module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: BlockMask, scaling: float | None = None, **rest: Any
 ) -> tuple[Tensor, None]:  # fmt: skip
     """As transformers calls it: [1, heads, length, width of a head] each."""
-    flex: Callable[..., Tensor] = flex_attention if torch.compiler.is_compiling() else _compiled()
+    flex: Any = flex_attention if torch.compiler.is_compiling() else _compiled()
     seen = flex(query, key, value, block_mask=attention_mask, scale=scaling, enable_gqa=query.shape[1] != key.shape[1])
     return seen.transpose(1, 2).contiguous(), None
 
