@@ -95,6 +95,16 @@ def test_an_adapter_for_layers_that_are_not_there_is_refused(qwen: Path) -> None
     assert all("q_proj" in name or "v_proj" in name for name in named.optimizer.weights)
 
 
+@pytest.mark.parametrize("kind", ["gpt2", "opt", "falcon"])
+def test_no_model_drops_anything(kind: str, tmp_path: Path) -> None:
+    small = {"hidden_size": 32, "n_embd": 32, "word_embed_proj_dim": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": VOCABULARY}
+    drops = {"dropout": 0.5, "attention_dropout": 0.5, "hidden_dropout": 0.5, "layerdrop": 0.5, "resid_pdrop": 0.5, "embd_pdrop": 0.5, "attn_pdrop": 0.5}
+    AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **small, **drops)).save_pretrained(tmp_path)
+    model = models.load(tmp_path, torch.device("cpu"), torch.float32)
+    ids = torch.arange(10)[None]
+    assert torch.equal(model.train()(ids).logits, model.eval()(ids).logits)
+
+
 def test_dropout_of_a_configuration_is_off(qwen: Path) -> None:
     config = json.loads((qwen / "config.json").read_text())
     (qwen / "config.json").write_text(json.dumps({**config, "attention_dropout": 0.5}))

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
 from .errors import cannot
@@ -123,7 +123,6 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedMo
         model = with_adapter(model, adapter).requires_grad_()
     check_finite(model, folder)
     model.name_or_path = str(folder)  # an adapter names the model it was trained on
-    model.config.use_cache = True
     model.eval()
     return model
 
@@ -131,18 +130,15 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedMo
 def load_whole(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
     disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(directory)
-        for key in ("attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop"):
-            if hasattr(config, key):
-                setattr(config, key, 0.0)
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(directory, config=config, dtype=dtype, attn_implementation="sdpa")
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, attn_implementation="sdpa")
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
         raise cannot(f"The model in {directory} cannot be loaded: {first_line(error)}", "Give a causal language model that this version of transformers knows.") from error
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
+    for part in (model.config, *model.modules()):
+        for name, value in list(vars(part).items()):
+            if isinstance(value, float) and ("drop" in name or isinstance(part, nn.Dropout)):
+                setattr(part, name, 0.0)
     return model
 
 
