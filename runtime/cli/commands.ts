@@ -19,3 +19,10 @@ export const commands: Record<string, { summary: string; load(): Promise<Command
   status: { summary: 'Show the backbone of this project', load: async () => (await import('./commands/backbone.ts')).status },
   stop: { summary: 'Stop the backbone of this project', load: async () => (await import('./commands/backbone.ts')).stop },
 };
+
+/** What other tools call it, or what stands behind another word here. */
+export const MEANT: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(['list', 'show', 'attach', 'export', 'delete', 'pause', 'checkpoint'].map((action) => [action, `runs ${action}`])),
+  ls: 'runs list', rm: 'runs delete', resume: 'train --resume', run: 'rollout', new: 'init', create: 'init', evaluate: 'eval', validate: 'check', lint: 'check',
+  dashboard: 'view', open: 'view', debug: 'rollout --inspect', doctor: 'gpu doctor', setup: 'gpu setup', kill: 'stop --force',
+};

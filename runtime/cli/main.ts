@@ -2,7 +2,7 @@
 import { TuningForkError } from '../protocol/errors.ts';
 import { nearest } from '../protocol/suggest.ts';
 import { parse, type Command } from './args.ts';
-import { commands } from './commands.ts';
+import { commands, MEANT } from './commands.ts';
 import { hanging, helpOf, table } from './help.ts';
 import { EXIT, out, paint, print, printJson } from './io.ts';
 import { onReaderGone } from './interrupt.ts';
@@ -35,7 +35,7 @@ async function main(argv: string[], json: boolean): Promise<number> {
 
 async function find(name: string): Promise<(typeof commands)[string]> {
   if (Object.hasOwn(commands, name)) return commands[name]!;
-  const meant = nearest(name, Object.keys(commands));
+  const meant = Object.hasOwn(MEANT, name) ? MEANT[name] : nearest(name, Object.keys(commands));
   throw new TuningForkError('usage', meant === undefined ? t('There is no command "{0}".', name) : t('There is no command "{0}"; did you mean "{1}"?', name, meant), { next: t('Run "{0}".', 'tuning-fork --help') });
 }
 

@@ -41,6 +41,8 @@ const mistakes: [line: string, sentence: RegExp, next: RegExp | null][] = [
   ['runs export latest --to nowhere/rollouts.csv', /There is no folder nowhere\./, /Make it first/],
   ['runs export latest --filter rewrd', /"rewrd" is no column/, /--filter/],
   ['rolout', /There is no command "rolout"; did you mean "rollout"\?/, /--help/],
+  ['show latest', /There is no command "show"; did you mean "runs show"\?/, /--help/],
+  ['doctor', /did you mean "gpu doctor"\?/, /--help/],
   ['rollout', /--conf <yaml> is missing\./, /rollout --help/],
   ['rollout tuning-fork.yaml', /The configuration follows --conf\./, /--conf tuning-fork\.yaml/],
   ['rollout -c tuning-fork.yaml --workflow workflow.ts', /workflow\.ts: The class that is meant in this file is not named\./, /workflow\.ts->MyWorkflow/],
