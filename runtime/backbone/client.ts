@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, parse } from 'node:path';
+import { parse } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PROTOCOL_VERSION, type BackboneLine, type BackboneMethod, type BackboneRequests, type RunEvent } from '../protocol/backbone.ts';
 import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
 import { realPath, smallDrive } from '../protocol/paths.ts';
+import { codeCache } from './code-cache.mjs';
 import { onJsonLines, sendLine } from './lines.ts';
 import { Location, type Address } from './location.ts';
 import { killStamped } from './stamp.ts';
@@ -186,5 +186,6 @@ export function cleanEnvironment(node: string = process.execPath): NodeJS.Proces
   const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, ELECTRON_RUN_AS_NODE: _electron, ...rest } = process.env;
   // Where no other Node was found, the editor's own program is ours.
   const electron = process.versions.electron !== undefined && node === process.execPath;
-  return { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), ...rest, ...(electron && { ELECTRON_RUN_AS_NODE: '1' }) };
+  const cache = codeCache();
+  return { ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }), ...rest, ...(electron && { ELECTRON_RUN_AS_NODE: '1' }) };
 }

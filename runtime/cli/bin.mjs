@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The command. Runs on any Node, finds one that can strip types, and goes on there.
 import { spawn } from 'node:child_process';
-import module from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { keepCompiledCode } from '../backbone/code-cache.mjs';
 import { findNode } from './find-node.mjs';
 import { say } from './say.mjs';
 
@@ -20,7 +20,7 @@ if (node === process.execPath) {
     const root = fileURLToPath(new URL('../../', import.meta.url));
     end(say('The packages that Tuning Fork needs are not installed.', 'Tuning Fork 所需的包尚未安装。'), say(`Run "npm ci" in ${root}`, `请在 ${root} 运行 "npm ci"`));
   }
-  module.enableCompileCache?.();
+  keepCompiledCode();
   await import('./main.ts').catch((error) => {
     if (error.code !== 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') throw error;
     end(say('This is the source of Tuning Fork in a folder node_modules, where Node.js runs no TypeScript.', '这是 node_modules 文件夹里的 Tuning Fork 源代码，Node.js 在那里不运行 TypeScript。'), say(

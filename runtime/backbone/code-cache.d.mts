@@ -1,0 +1,2 @@
+export function codeCache(): string | undefined;
+export function keepCompiledCode(): void;
