@@ -6,6 +6,8 @@ import { countsText, decimal, duration, type Localizer } from './progress-text.t
 /** Lines that begin so can be folded; a section holds messages. */
 export const SECTION = '━━ ';
 export const MESSAGE = '── ';
+/** A longer line tells no place; to look for one in what a model wrote without an end would keep the editor waiting. */
+const LONGEST_FRAME = 2_000;
 
 /** As much of a rollout as there is before it has ended. */
 export type Shown = Pick<RolloutRecord, 'rollout' | 'taskId' | 'calls' | 'tools'> & Partial<RolloutRecord>;
@@ -85,6 +87,7 @@ export function rolloutText(record: Shown, l10n: Localizer): RolloutText {
 
 /** Where a text names a place in a file, as `rolloutText` writes it: from, to, and the place. */
 export function placesIn(line: string): { from: number; to: number; place: Place }[] {
+  if (line.length > LONGEST_FRAME) return [];
   return [...line.matchAll(/((?:[A-Za-z]:)?[\\/][^\s:()]+(?: [^\s:()]+)*?\.[cm]?[jt]sx?):(\d+)(?::(\d+))?/g)].map(({ index, 0: whole, 1: file, 2: row, 3: column }) => ({
     from: index, to: index + whole.length, place: { file: file!, line: Number(row), column: Number(column ?? 1) },
   }));

@@ -25,4 +25,5 @@ test('places in files are found as they are written', () => {
   assert.deepEqual(placesIn('  at run (/project/src/math.ts:12:7)'), [{ from: 10, to: 35, place: { file: '/project/src/math.ts', line: 12, column: 7 } }]);
   assert.deepEqual(placesIn('  C:\\code\\a.mjs:4')[0]?.place, { file: 'C:\\code\\a.mjs', line: 4, column: 1 });
   assert.deepEqual(placesIn('at 12:30 we /go'), []);
+  assert.deepEqual(placesIn(`${'/a '.repeat(300_000)}/x.ts:1`), [], 'at once');
 });
