@@ -5,10 +5,11 @@ import * as vscode from 'vscode';
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
 import { missingKey } from '../../runtime/protocol/providers.ts';
 import { errorInfo } from '../../runtime/protocol/errors.ts';
+import { localize } from '../../runtime/protocol/localize.ts';
 import type { TrainingEstimate } from '../../runtime/protocol/training.ts';
 import type { LiveRun, RunRequest } from '../backbone/backbones.ts';
 import { execute, type RunTarget } from '../commands/table.ts';
-import { showError, type Fix } from '../errors.ts';
+import { showError, windowLanguage, type Fix } from '../errors.ts';
 import { isSameFile } from '../real-path.ts';
 import { resolveTarget, saveDirty, type ResolvedTarget } from '../runs/target.ts';
 import type { Studio } from '../studio.ts';
@@ -116,7 +117,7 @@ export async function follow(
       progress.report({ message: told });
       if (event.estimate.minutes === null) void warnOfSpace(studio, live, event.estimate);
     }
-    if (event.type === 'trainer') progress.report({ message: withoutLinks(event.text) });
+    if (event.type === 'trainer') progress.report({ message: withoutLinks(localize(event.text, windowLanguage())) });
     if (event.type === 'training' && event.event.type === 'phase') progress.report({ message: [phaseText(event.event.phase), told].filter(Boolean).join(' · ') });
     if (event.type === 'training' && event.event.type === 'step') settled();
     if (event.type === 'finished') settled();

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import type { RunInfo } from '../protocol/trace.ts';
 import type { TrainingReport } from '../protocol/training.ts';
 import { REPORT } from '../training/report.ts';
+import { STATE_FILE } from '../training/state.ts';
 import type { Followed } from './follow.ts';
 import { asWord, COMMAND, confWords, shown } from './invocation.ts';
-import { paint, print } from './io.ts';
+import { note, paint, print } from './io.ts';
 import { t } from './l10n.ts';
 import { noteError } from './report.ts';
 import { nameOfRun } from './summary.ts';
@@ -19,7 +20,9 @@ export async function endOfTraining(view: TrainView, { status, state, error }: F
   const name = await nameOfRun(status);
   if (view.report !== undefined) printReport(view.report.report, status);
   // Before its first step there is nothing to go on with; what is wrong has to be mended first.
-  if (state !== 'finished' && (error === undefined || view.stepped)) printResume(name);
+  if (state === 'finished' || (error !== undefined && !view.stepped)) return;
+  if (existsSync(join(status.dir, STATE_FILE))) printResume(name);
+  else note(t('Stopped before it had begun.'));
 }
 
 /** One that is over, later on; false where it came to no report. */

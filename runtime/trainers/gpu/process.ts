@@ -14,7 +14,7 @@ import type { GpuSettings } from './settings.ts';
 
 const STOP_MS = 20_000;
 
-export async function startGpuProcess(python: string, settings: Omit<GpuSettings, 'place'>, { env = process.env, ...listening }: TrainerListener & { env?: NodeJS.ProcessEnv } = {}): Promise<TrainerProcess> {
+export async function startGpuProcess(python: string, settings: Omit<GpuSettings, 'place'>, { env = process.env, signal, ...listening }: TrainerListener & { env?: NodeJS.ProcessEnv; signal?: AbortSignal | undefined } = {}): Promise<TrainerProcess> {
   const listener = { now: listening as TrainerListener };
   const folder = await mkdtemp(join(tmpdir(), 'tuning-fork-gpu-'));
   const tokenFile = join(folder, 'token');
@@ -25,15 +25,23 @@ export async function startGpuProcess(python: string, settings: Omit<GpuSettings
     // Who writes to one that is gone hears of it by its exit.
     child.stdin.on('error', () => {});
     const watched = watchChild(child, ['stderr'], (text) => listener.now.log?.(text));
-    const url = await listen(watched, python, listener);
+    const url = await listen(watched, python, listener, signal);
     return new LocalGpu(watched, { url, token: (await readFile(tokenFile, 'utf8')).trim() }, listener);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function listen({ child, exited }: WatchedChild, python: string, listener: { now: TrainerListener }): Promise<string> {
-  return new Promise((resolve, reject) => {
+function listen({ child, exited }: WatchedChild, python: string, listener: { now: TrainerListener }, signal: AbortSignal | undefined): Promise<string> {
+  const begun = new AbortController();
+  return new Promise<string>((resolve, reject) => {
+    // What it downloads can take an hour.
+    const giveUp = (): void => {
+      child.kill('SIGKILL');
+      reject(signal!.reason);
+    };
+    if (signal?.aborted) return giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true, signal: begun.signal });
     child.once('error', (cause) => reject(new TuningForkError('trainer', `The GPU runtime could not be started: ${cause.message}.`, { where: { file: python }, cause, next: 'Make its environment again with: tuning-fork gpu setup' })));
     createInterface({ input: child.stdout! }).on('line', (text) => {
       const line = readLine(text);
@@ -46,7 +54,7 @@ function listen({ child, exited }: WatchedChild, python: string, listener: { now
     void exited.then(({ code, signal, told }) => reject(new TuningForkError('trainer', `The GPU runtime ended while it was starting (${signal ?? `exit code ${code}`}).${lastLine(told)}`, {
       next: '"tuning-fork gpu doctor" says what is missing.',
     })));
-  });
+  }).finally(() => begun.abort());
 }
 
 /** Libraries may print there what they like. */
