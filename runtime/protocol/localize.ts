@@ -25,7 +25,8 @@ export function languageOfTag(tag: string): Language {
 }
 
 interface Sentence {
-  pattern: RegExp;
+  /** What stands before, between and behind the places. */
+  parts: string[];
   /** Places of the captured values in the English sentence. */
   numbers: string[];
   chinese: string;
@@ -54,10 +55,10 @@ export function localizeBy(...files: URL[]): Localize {
 
   function chineseOf(text: string): string | undefined {
     sentences ??= read(files);
-    for (const { pattern, numbers, chinese } of sentences) {
-      const values = pattern.exec(text);
-      if (values === null) continue;
-      const valueOf = (number: string): string => values[numbers.indexOf(number) + 1] ?? '';
+    for (const { parts, numbers, chinese } of sentences) {
+      const values = valuesIn(text, parts);
+      if (values === undefined) continue;
+      const valueOf = (number: string): string => values[numbers.indexOf(number)] ?? '';
       return chinese.replace(CHINESE_PLACE, (_, phrase: string | undefined, plain: string | undefined) => (phrase === undefined ? valueOf(plain!) : wholeOrLines(valueOf(phrase))));
     }
     return undefined;
@@ -69,18 +70,34 @@ export function localizeBy(...files: URL[]): Localize {
 
   /** It may begin with a place, or with the arrow of a next step. */
   function lineOf(line: string): string {
-    const [, head = '', sentence = ''] = /^(\s*(?:→ |\S.*?:\d+(?::\d+)?: )?)(.*)$/.exec(line)!;
+    const [, head = '', sentence = ''] = /^(\s*(?:→ |\S.{0,4096}?:\d+(?::\d+)?: )?)(.*)$/s.exec(line)!;
     return head + (chineseOf(sentence) ?? sentence);
   }
 
   return (text, language) => (language === 'en' ? text : wholeOrLines(text));
 }
 
+/** Each as short as it can be but the last. Every part is looked for once: what is put in may come from a model, and be as long as it likes. */
+function valuesIn(text: string, [first = '', ...others]: readonly string[]): string[] | undefined {
+  const last = others.pop();
+  if (last === undefined) return text === first ? [] : undefined;
+  const end = text.length - last.length;
+  if (!text.startsWith(first) || !text.endsWith(last)) return undefined;
+  const values: string[] = [];
+  let at = first.length;
+  for (const part of others) {
+    const next = text.indexOf(part, at);
+    if (next === -1) return undefined;
+    values.push(text.slice(at, next));
+    at = next + part.length;
+  }
+  return at > end ? undefined : [...values, text.slice(at, end)];
+}
+
 function read(files: readonly URL[]): Sentence[] {
   const tables = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>);
   return tables.flatMap(Object.entries<string>).map(([english, chinese]): Sentence => {
-    const fixed = english.split(PLACE).filter((_, i) => i % 2 === 0);
-    const pattern = new RegExp(`^${fixed.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('([\\s\\S]*?)')}$`);
-    return { pattern, chinese, numbers: [...english.matchAll(PLACE)].map(([, number]) => number!), fixed: fixed.join('').length + (fixed.at(-1) === '' ? 0 : 1_000) };
+    const parts = english.split(PLACE).filter((_, i) => i % 2 === 0);
+    return { parts, chinese, numbers: [...english.matchAll(PLACE)].map(([, number]) => number!), fixed: parts.join('').length + (parts.at(-1) === '' ? 0 : 1_000) };
   }).sort((a, b) => b.fixed - a.fixed);
 }

@@ -113,6 +113,14 @@ test('what a person wrote is put in as it is; what has no translation, and Engli
   assert.equal(localize('There is no model "x".', 'en'), 'There is no model "x".');
 });
 
+test('whatever is put in, however long it is, is put in at once', () => {
+  for (const said of ['one\r', 'one\r\ntwo', 'one\u2028two', '']) {
+    assert.equal(localize(said, 'zh-cn'), said);
+    assert.equal(localize(`The workflow threw TypeError: ${said}`, 'zh-cn'), `工作流抛出 TypeError：${said}`);
+  }
+  for (const endless of ['Cannot a : ', 'a gave the logprob for token of (id ', '`a` must be , but is '].map((part) => part.repeat(20_000))) assert.equal(localize(endless, 'zh-cn'), endless);
+});
+
 test('the language of an environment; of the system where there is none, as on Windows', () => {
   const chinese = (): string => 'zh-CN';
   assert.equal(languageOf({ LANG: 'zh_CN.UTF-8' }), 'zh-cn');
