@@ -11,7 +11,7 @@ import { realPath, smallDrive } from '../protocol/paths.ts';
 import { codeCache } from './code-cache.mjs';
 import { onJsonLines, sendLine } from './lines.ts';
 import { Location, type Address } from './location.ts';
-import { killStamped } from './stamp.ts';
+import { killStamped } from '../processes/stamp.ts';
 import { VERSION } from './version.ts';
 
 /** How long a backbone may take to say hello, and one that was asked to go to be gone. */

@@ -7,7 +7,7 @@ import { TuningForkError } from '../protocol/errors.ts';
 import { realPath } from '../protocol/paths.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import { isInUse } from '../trace/replace.ts';
-import { isAlive, isStill, stampOf } from './stamp.ts';
+import { isAlive, isStill, stampOf } from '../processes/stamp.ts';
 
 /** What macOS takes; Linux takes four more. */
 const LONGEST_SOCKET = 103;

@@ -4,7 +4,7 @@ import { Backbone } from './backbone.ts';
 import { LOCKED } from './client.ts';
 import { Location } from './location.ts';
 import { listen } from './server.ts';
-import { stampOf } from './stamp.ts';
+import { stampOf } from '../processes/stamp.ts';
 import { VERSION } from './version.ts';
 
 const IDLE_MS = Number(process.env.TUNING_FORK_IDLE_MS ?? 120_000);

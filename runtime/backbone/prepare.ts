@@ -32,7 +32,7 @@ import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
 import { secretsOf } from './secrets.ts';
 import { sourceHashes } from './sources.ts';
-import { stampOf } from './stamp.ts';
+import { stampOf } from '../processes/stamp.ts';
 import { checkTrainedRoles } from './trained-roles.ts';
 
 /** Importing the user's files takes less than a second; the packages of some take a few. */

@@ -18,7 +18,7 @@ import { endOrphans } from './orphans.ts';
 import { claimName, runsRoot, workerLoad } from './prepare.ts';
 import { secretsOf } from './secrets.ts';
 import { rejudgedHashes } from './sources.ts';
-import { stampOf } from './stamp.ts';
+import { stampOf } from '../processes/stamp.ts';
 
 /** What a rollout's error is where its judge could not grade it. */
 const OF_JUDGES = new Set<ErrorCode>(['judge', 'reward', 'data']);

@@ -5,7 +5,7 @@ import type { ProcessStamp } from '../protocol/trace.ts';
 import type { BlockedReport, FromWorker, LoadedWorkflow, ToWorker, WorkerLoad } from '../protocol/worker.ts';
 import { cleanEnvironment } from './client.ts';
 import { waitsForDebugger } from './inspector.ts';
-import { startedStamp } from './stamp.ts';
+import { startedStamp } from '../processes/stamp.ts';
 
 interface WorkerEvents {
   message(message: FromWorker): void;

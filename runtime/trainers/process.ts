@@ -1,6 +1,6 @@
 /** A trainer as a process of this machine: asked to end, or killed, and watched whoever ends it. */
 import type { ChildProcess } from 'node:child_process';
-import { startedStamp } from '../backbone/stamp.ts';
+import { startedStamp } from '../processes/stamp.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import type { TrainerAddress } from '../protocol/trainer.ts';
 import { TrainerClient } from './client.ts';

@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import { isAlive } from '../backbone/stamp.ts';
+import { isAlive } from '../processes/stamp.ts';
 import { DASHBOARD_PROTOCOL, type DashboardAction, type DashboardCapability, type DashboardEvent, type DashboardRequests, type DashboardState, type DashboardView, type ListedTraining, type StepColumns, type TrainingDetail, type TrainingLive } from '../protocol/dashboard.ts';
 import { TuningForkError, type ErrorInfo } from '../protocol/errors.ts';
 import { languageOfTag, localizeError } from '../protocol/localize.ts';

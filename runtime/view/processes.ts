@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { isAlive } from '../backbone/stamp.ts';
+import { isAlive } from '../processes/stamp.ts';
 import type { ProcessSeen } from '../protocol/dashboard.ts';
 import type { ProcessStamp, RunInfo } from '../protocol/trace.ts';
 

@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { isAlive, killStamped } from '../../runtime/backbone/stamp.ts';
+import { isAlive, killStamped } from '../../runtime/processes/stamp.ts';
 import type { RunEvent } from '../../runtime/protocol/backbone.ts';
 import type { RunInfo } from '../../runtime/protocol/trace.ts';
 import type { MetricsRow, StepRow, TrainingReport } from '../../runtime/protocol/training.ts';

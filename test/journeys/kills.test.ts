@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { isAlive, killStamped } from '../../runtime/backbone/stamp.ts';
+import { isAlive, killStamped } from '../../runtime/processes/stamp.ts';
 import type { ProcessStamp, RunInfo } from '../../runtime/protocol/trace.ts';
 import type { MetricsRow } from '../../runtime/protocol/training.ts';
 import { listRuns, openRunReader } from '../../runtime/trace/index.ts';

@@ -1,6 +1,6 @@
 /** The runs of some projects, as they lie on the disk. */
 import { join } from 'node:path';
-import { isAlive } from '../../../runtime/backbone/stamp.ts';
+import { isAlive } from '../../../runtime/processes/stamp.ts';
 import type { TuningForkError } from '../../../runtime/protocol/errors.ts';
 import { findRuns, readRunInfo, runFolders, type RunInfo } from '../../../runtime/trace/index.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { BackboneClient } from '../../backbone/client.ts';
 import { Location, type Address } from '../../backbone/location.ts';
-import { killStamped } from '../../backbone/stamp.ts';
+import { killStamped } from '../../processes/stamp.ts';
 import type { BackboneStatus } from '../../protocol/backbone.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { Args, Command } from '../args.ts';

@@ -3,7 +3,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { startedStamp } from '../../backbone/stamp.ts';
+import { startedStamp } from '../../processes/stamp.ts';
 import { TuningForkError } from '../../protocol/errors.ts';
 import type { ProcessStamp } from '../../protocol/trace.ts';
 

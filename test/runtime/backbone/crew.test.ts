@@ -3,7 +3,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { Crew, type Loss } from '../../../runtime/backbone/crew.ts';
-import { isAlive } from '../../../runtime/backbone/stamp.ts';
+import { isAlive } from '../../../runtime/processes/stamp.ts';
 import { WorkerProcess } from '../../../runtime/backbone/worker-process.ts';
 import type { TuningForkError } from '../../../runtime/protocol/errors.ts';
 import type { ProcessStamp } from '../../../runtime/protocol/trace.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { isAlive } from '../../../runtime/backbone/stamp.ts';
+import { isAlive } from '../../../runtime/processes/stamp.ts';
 import type { ErrorCode } from '../../../runtime/protocol/errors.ts';
 import { Project, until, type Followed } from './project.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isAlive } from '../../../runtime/backbone/stamp.ts';
+import { isAlive } from '../../../runtime/processes/stamp.ts';
 import type { ProcessStamp } from '../../../runtime/protocol/trace.ts';
 import { Debugger } from './debugger.ts';
 import { Project, until, type Followed } from './project.ts';

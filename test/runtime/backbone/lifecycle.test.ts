@@ -4,7 +4,7 @@ import { readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { BackboneClient, connectBackbone } from '../../../runtime/backbone/client.ts';
-import { isAlive, stampOf } from '../../../runtime/backbone/stamp.ts';
+import { isAlive, stampOf } from '../../../runtime/processes/stamp.ts';
 import type { TuningForkError } from '../../../runtime/protocol/errors.ts';
 import { openRunReader } from '../../../runtime/trace/index.ts';
 import { Followed, Project, until } from './project.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Location, projectFolder } from '../../../runtime/backbone/location.ts';
-import { isAlive, isStillOnWindows, killStamped, stampOf, startTimeByPs, timeOfFileTime } from '../../../runtime/backbone/stamp.ts';
+import { isAlive, isStillOnWindows, killStamped, stampOf, startTimeByPs, timeOfFileTime } from '../../../runtime/processes/stamp.ts';
 import { Project, until } from './project.ts';
 
 const module = (name: string): string => JSON.stringify(new URL(`../../../runtime/backbone/${name}`, import.meta.url).href);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import { isAlive, stampOf } from '../../../runtime/backbone/stamp.ts';
+import { isAlive, stampOf } from '../../../runtime/processes/stamp.ts';
 import type { ProcessStamp } from '../../../runtime/protocol/trace.ts';
 import { openRunReader } from '../../../runtime/trace/index.ts';
 import { openRun } from '../../../runtime/trace/writer.ts';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connectBackbone, type BackboneClient } from '../../../runtime/backbone/client.ts';
 import { Location } from '../../../runtime/backbone/location.ts';
-import { isAlive, killStamped } from '../../../runtime/backbone/stamp.ts';
+import { isAlive, killStamped } from '../../../runtime/processes/stamp.ts';
 import type { RunEvent, StartRun } from '../../../runtime/protocol/backbone.ts';
 import type { Json, JsonObject } from '../../../runtime/protocol/json.ts';
 import type { RolloutRecord } from '../../../runtime/protocol/trace.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { stampOf } from '../../../runtime/backbone/stamp.ts';
+import { stampOf } from '../../../runtime/processes/stamp.ts';
 import { checkDashboardParams } from '../../../runtime/protocol/dashboard-requests.ts';
 import type { DashboardEvent } from '../../../runtime/protocol/dashboard.ts';
 import { writeRunInfo } from '../../../runtime/trace/run-file.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { isAlive } from '../../../../runtime/backbone/stamp.ts';
+import { isAlive } from '../../../../runtime/processes/stamp.ts';
 import { trainerPolicy } from '../../../../runtime/policy/trainer.ts';
 import type { TuningForkError } from '../../../../runtime/protocol/errors.ts';
 import type { ProcessStamp } from '../../../../runtime/protocol/trace.ts';
