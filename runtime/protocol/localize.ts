@@ -37,6 +37,8 @@ interface Sentence {
 const PLACE = /\{(\d+)\}/g;
 /** `{1}` is put in as it is; `{{1}}` is a phrase of ours, translated too. */
 const CHINESE_PLACE = /\{\{(\d+)\}\}|\{(\d+)\}/g;
+/** Of phrases in phrases: ours go a few deep, what others say may repeat itself without an end. */
+const DEEPEST = 8;
 
 /** What errors say, those of the GPU runtime's process too, and what the keys of a configuration mean. */
 export const localize = localizeBy(...['errors', 'config', 'gpu'].map((name) => new URL(`./${name}.zh-cn.json`, import.meta.url)));
@@ -53,28 +55,29 @@ export function localizeError<T extends ErrorInfo>(info: T, language: Language):
 export function localizeBy(...files: URL[]): Localize {
   let sentences: Sentence[] | undefined;
 
-  function chineseOf(text: string): string | undefined {
+  function chineseOf(text: string, depth: number): string | undefined {
+    if (depth > DEEPEST) return undefined;
     sentences ??= read(files);
     for (const { parts, numbers, chinese } of sentences) {
       const values = valuesIn(text, parts);
       if (values === undefined) continue;
       const valueOf = (number: string): string => values[numbers.indexOf(number)] ?? '';
-      return chinese.replace(CHINESE_PLACE, (_, phrase: string | undefined, plain: string | undefined) => (phrase === undefined ? valueOf(plain!) : wholeOrLines(valueOf(phrase))));
+      return chinese.replace(CHINESE_PLACE, (_, phrase: string | undefined, plain: string | undefined) => (phrase === undefined ? valueOf(plain!) : wholeOrLines(valueOf(phrase), depth + 1)));
     }
     return undefined;
   }
 
-  function wholeOrLines(text: string): string {
-    return chineseOf(text) ?? text.split('\n').map(lineOf).join('\n');
+  function wholeOrLines(text: string, depth: number): string {
+    return chineseOf(text, depth) ?? text.split('\n').map((line) => lineOf(line, depth)).join('\n');
   }
 
   /** It may begin with a place, or with the arrow of a next step. */
-  function lineOf(line: string): string {
+  function lineOf(line: string, depth: number): string {
     const [, head = '', sentence = ''] = /^(\s*(?:→ |\S.{0,4096}?:\d+(?::\d+)?: )?)(.*)$/s.exec(line)!;
-    return head + (chineseOf(sentence) ?? sentence);
+    return head + (chineseOf(sentence, depth) ?? sentence);
   }
 
-  return (text, language) => (language === 'en' ? text : wholeOrLines(text));
+  return (text, language) => (language === 'en' ? text : wholeOrLines(text, 0));
 }
 
 /** Each as short as it can be but the last. Every part is looked for once: what is put in may come from a model, and be as long as it likes. */
