@@ -51,8 +51,8 @@ export class TrainingRun extends RolloutsRun {
     const asked = await asBegun(request);
     let plan: TrainerPlan | undefined;
     const prepared = await prepareRun(asked, host.project, (config) => {
-      checkTrainable(config.config, (key) => config.place(key));
       plan = trainerPlan(asked, config, host.policies);
+      checkTrainable(config.config, (key) => config.place(key));
     });
     return new TrainingRun(asked, prepared, host, plan!);
   }
