@@ -14,7 +14,7 @@ import { t } from './l10n.ts';
 import { inOurWords, nearby } from './report.ts';
 
 export interface GpuFinding {
-  name: 'python' | 'driver' | 'disk' | 'environment' | 'torch' | 'packages' | 'runtime';
+  name: 'python' | 'driver' | 'disk' | 'environment' | 'torch' | 'compiler' | 'packages' | 'runtime';
   verdict: 'ok' | 'warning' | 'failed';
   message: string;
   next?: string | undefined;
@@ -64,10 +64,12 @@ async function environmentFindings(asked: string | undefined, folder: string, dr
     else findings.push({ name: 'environment', verdict: 'ok', message: folder });
   }
   try {
-    const { torch, cuda, devices, transformers, peft, vllm } = await askInstalled(asked ?? pythonOf(folder));
+    const { torch, cuda, devices, lacking, transformers, peft, vllm } = await askInstalled(asked ?? pythonOf(folder));
     const built = cuda === null ? t('for the CPU') : t('for CUDA {0}', cuda);
     if (devices.length > 0) {
       findings.push({ name: 'torch', verdict: 'ok', message: `${torch}, ${built}: ${devices.map(({ name, free, total }) => t('{0}, {1} of {2} free', name, sizeText(free), sizeText(total))).join('; ')}` });
+      if (lacking === 'compiler') findings.push({ name: 'compiler', verdict: 'warning', message: t('There is no C compiler, so nothing is compiled for the GPU, and steps are slower.'), next: t('Install gcc.') });
+      if (lacking === 'headers') findings.push({ name: 'compiler', verdict: 'warning', message: t('The headers of Python are missing, so nothing is compiled for the GPU, and steps are slower.'), next: t('On Debian and Ubuntu install python3-dev.') });
     } else if (driver) {
       findings.push({ name: 'torch', verdict: 'failed', message: t('{0}, {1}, finds no GPU, though a driver answers.', torch, built), next: cuda === null ? t('Run "{0}".', 'tuning-fork gpu setup --cuda --fresh') : t('The driver is probably too old for this CUDA: update it.') });
     } else {

@@ -41,7 +41,7 @@ function tell({ name, verdict, message, next }: GpuFinding): void {
 
 function titleOf(name: GpuFinding['name']): string {
   const titles = {
-    python: 'Python', driver: t('driver'), disk: t('disk'), environment: t('environment'), torch: 'PyTorch', packages: t('packages'), runtime: t('runtime'),
+    python: 'Python', driver: t('driver'), disk: t('disk'), environment: t('environment'), torch: 'PyTorch', compiler: t('compiler'), packages: t('packages'), runtime: t('runtime'),
   };
   return titles[name];
 }

@@ -28,6 +28,8 @@ export interface Installed {
   cuda: string | null;
   /** GPUs that torch can use, and their bytes: free, and all. */
   devices: { name: string; free: number; total: number }[];
+  /** Of what compiles for a GPU: Triton makes a module of Python's in C. */
+  lacking: 'compiler' | 'headers' | null;
   transformers: string;
   peft: string | null;
   vllm: string | null;
@@ -60,7 +62,7 @@ export function gpuPython(asked: string | undefined, env: Environment): string {
 }
 
 const ASK = `
-import json, platform
+import json, os, platform, shutil, sysconfig
 def version(name):
     try:
         import importlib.metadata as m
@@ -74,7 +76,10 @@ if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info(i)
         devices.append({"name": torch.cuda.get_device_name(i), "free": free, "total": total})
 import transformers, tuning_fork_gpu
-print(json.dumps({"python": platform.python_version(), "torch": torch.__version__, "cuda": torch.version.cuda, "devices": devices,
+compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+headers = os.path.isfile(os.path.join(sysconfig.get_paths()["include"], "Python.h"))
+lacking = "compiler" if compiler is None else None if headers else "headers"
+print(json.dumps({"python": platform.python_version(), "torch": torch.__version__, "cuda": torch.version.cuda, "devices": devices, "lacking": lacking,
                   "transformers": transformers.__version__, "peft": version("peft"), "vllm": version("vllm")}))
 `;
 

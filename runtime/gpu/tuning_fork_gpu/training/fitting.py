@@ -18,7 +18,7 @@ from .passes import Columns, Passes, objective_of
 from .rows import Row
 
 RECOMPUTE = 100_000_000
-"""Parameters from which on, unless a dry run finds room, layers forget their insides and compute them again on the way back."""
+"""Parameters from which on, where no dry run finds room, layers forget their insides and compute them again on the way back."""
 ROOMY = 4 * memory.LARGE
 """Tokens of a batch with which a device is busy: more are no faster."""
 ROW = 1_024
@@ -33,7 +33,7 @@ class Fitting:
         self.optimizer = optimizer
         self.recompute = recompute
         self.done = passes.device.type != "cuda"
-        self._recompute(recompute if recompute is not None else model.num_parameters() > RECOMPUTE)
+        self._recompute(recompute if recompute is not None else self.done and model.num_parameters() > RECOMPUTE)
 
     def attention(self) -> None:
         """What is compiled needs more of a machine than PyTorch alone."""
