@@ -55,14 +55,6 @@ async function solve(task: JsonObject, llm: ChatModel): Promise<number> {
 await tune(solve, 'config.yaml');
 `;
 
-journey('a function that tune could not use is told where it is written', { workspace: { files: { ...files, 'main.ts': TUNE } } }, async ({ workbench, page }) => {
-  await workbench.open('main.ts');
-  await page.locator('.squiggly-error').first().waitFor();
-  await workbench.command('Problems: Focus on Problems View');
-  await page.getByText('Expected parameter model of type ChatModel, but got llm of type ChatModel').first().waitFor();
-});
-
-
 const TUNED = `import { tune, type ChatModel, type JsonObject } from 'tuning-fork';
 
 async function solve(task: JsonObject, model: ChatModel): Promise<{ response: string }> {
@@ -88,9 +80,9 @@ cluster: { node_num: 1 }
 
 const IN_CODE = TUNED.replace(/configPath:.*/, "trainDataset: { path: 'tasks.jsonl' } });");
 /** The empty one only wakes the extension, as an installed package does. */
-const tuned = { 'package.json': '{ "type": "module" }\n', 'tuning-fork.yaml': '', 'main.ts': TUNED, 'code.ts': IN_CODE, 'config.yaml': TRINITY, 'tasks.jsonl': '{"question":"1+1?"}\n{"question":"2+2?"}\n' };
+const tuned = { 'package.json': '{ "type": "module" }\n', 'tuning-fork.yaml': '', 'main.ts': TUNED, 'code.ts': IN_CODE, 'wrong/wrong.ts': TUNE, 'config.yaml': TRINITY, 'tasks.jsonl': '{"question":"1+1?"}\n{"question":"2+2?"}\n' };
 
-journey('a function of tune() is debugged and run with the configuration of Trinity-RFT that its call names', { workspace: { files: tuned } }, async ({ workbench, page, screenshot }) => {
+journey('a function of tune() is debugged and run with the configuration of Trinity-RFT that its call names; one that tune could not use is told where it is written', { workspace: { files: tuned } }, async ({ workbench, page, screenshot }) => {
   await workbench.open('main.ts');
   await workbench.codeLens('Run Rollouts').waitFor();
   await workbench.breakpoint(5);
@@ -107,4 +99,8 @@ journey('a function of tune() is debugged and run with the configuration of Trin
   await workbench.codeLens('Start Training').click();
   await workbench.notification(/"node code\.ts" trains it/);
   await screenshot('tune-in-code');
+  await workbench.open('wrong.ts');
+  await page.locator('.squiggly-error').first().waitFor();
+  await workbench.command('Problems: Focus on Problems View');
+  await page.getByText('Expected parameter model of type ChatModel, but got llm of type ChatModel').first().waitFor();
 });

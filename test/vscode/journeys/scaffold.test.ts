@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
-import { journey } from '../journey.ts';
+import { journey, TYPES_ARE_LOOKED_AT } from '../journey.ts';
 import { repository } from '../launch.ts';
 import { until } from '../until.ts';
 import { Workbench } from '../workbench.ts';
@@ -23,7 +23,7 @@ async function fixOf(page: Page, title: string): Promise<Locator> {
   return fix;
 }
 
-const nearlyEmpty = { workspace: { files: { 'README.md': '# Mine\n' } } };
+const nearlyEmpty = { workspace: { files: { 'README.md': '# Mine\n' } }, settings: TYPES_ARE_LOOKED_AT };
 
 journey('a new workflow is opened where one goes on writing, and is right; what breaks it or its configuration is told and mended; keys and values are offered', nearlyEmpty, async ({ page, workbench, workspace, screenshot }) => {
   await workbench.command('Tuning Fork: New Workflow…');
@@ -171,7 +171,7 @@ journey('without a folder a new workflow asks for its place and is opened there;
 
 const bare = Object.fromEntries(['workflow.ts', 'calculator.ts', 'prompt.ts', 'math-agent.yaml'].map((name) => [name, readFileSync(join(repository, 'examples/math-agent', name), 'utf8')]));
 
-journey('where TypeScript does not find the package, a quick fix puts it there, with its types', { workspace: { files: { ...bare, 'package.json': '{ "type": "module" }\n' } } }, async ({ page, workbench, workspace, screenshot }) => {
+journey('where TypeScript does not find the package, a quick fix puts it there, with its types', { workspace: { files: { ...bare, 'package.json': '{ "type": "module" }\n' } }, settings: TYPES_ARE_LOOKED_AT }, async ({ page, workbench, workspace, screenshot }) => {
   const column = bare['workflow.ts']!.split('\n')[0]!.indexOf("'tuning-fork'") + 3;
   await workbench.open('workflow.ts', 1, column);
   await workbench.command('Problems: Focus on Problems View');
