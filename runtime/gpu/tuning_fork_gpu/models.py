@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import os
@@ -89,10 +88,10 @@ def from_hub(model: str, tell: Tell) -> Path:
 
 
 def from_modelscope(model: str) -> Path:
-    if importlib.util.find_spec("modelscope") is None:
-        raise cannot("The package modelscope is not installed here.", f"Install it beside this runtime: {sys.executable} -m pip install modelscope")
-    from modelscope import snapshot_download
-
+    try:
+        from modelscope import snapshot_download
+    except ImportError as error:
+        raise cannot("The package modelscope is not installed here.", f"Install it beside this runtime: {sys.executable} -m pip install modelscope") from error
     try:
         return Path(snapshot_download(model, allow_patterns=WANTED))
     except Exception as error:
@@ -121,7 +120,9 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedMo
     nn.Module.to(model, device)
     for adapter in reversed(adapters):
         model = with_adapter(model, adapter).requires_grad_()
-    check_finite(model, folder)
+    for name, weight in model.named_parameters():
+        if not bool(weight.isfinite().all()):
+            raise cannot(f"{folder}: the weight {name} holds numbers that are not finite.", "Copy the model again.")
     model.name_or_path = str(folder)  # an adapter names the model it was trained on
     model.eval()
     return model
@@ -160,12 +161,6 @@ def with_adapter(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     with usable(folder):
         merged: PreTrainedModel = PeftModel.from_pretrained(model, folder, autocast_adapter_dtype=False, torch_device=str(model.device)).merge_and_unload()
     return merged
-
-
-def check_finite(model: PreTrainedModel, directory: Path) -> None:
-    for name, weight in model.named_parameters():
-        if not bool(weight.isfinite().all()):
-            raise cannot(f"{directory}: the weight {name} holds numbers that are not finite.", "Copy the model again.")
 
 
 def why_no_trees(config: PretrainedConfig) -> str | None:

@@ -210,6 +210,8 @@ def export(directory: Path) -> Path:
         if not (directory / name).is_file():
             raise SystemExit(f"{directory / name}: not found.")
     decoder = Decoder.from_config(json.loads((directory / "config.json").read_text()))
+    if decoder.head_dim % 16 != 0:
+        raise SystemExit(f"config.json: heads are {decoder.head_dim} wide, and ONNX Runtime's attention takes multiples of 16.")
     try:
         weights = {name: weight.float().numpy() for name, weight in load_file(directory / "model.safetensors").items()}
     except SafetensorError as error:

@@ -37,10 +37,6 @@ class Pack(NamedTuple):
     def length(self) -> int:
         return self.nodes.id.shape[1]
 
-    @property
-    def size(self) -> int:
-        return self.nodes.id.numel()
-
 
 class Limits(NamedTuple):
     """What the receiving model can take."""

@@ -20,8 +20,6 @@ STALLED_SECONDS = 120.0
 LINGER_SECONDS = 2.0
 CHUNK = 2**18
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
 
 def is_loopback(host: str) -> bool:
     try:
@@ -125,9 +123,9 @@ class Exchange:
 Handler = Callable[[Exchange], Coroutine[Any, Any, None]]
 
 
-async def serve_connection(streams: Streams, handle: Handler, headers: dict[str, str]) -> None:
+async def serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler, headers: dict[str, str]) -> None:
     """Requests of one connection, one after the other. `handle` answers, or raises nothing but what ends the connection."""
-    connection = _Connection(streams)
+    connection = _Connection(reader, writer)
     try:
         while (request := await connection.request()) is not None:
             await connection.unless_gone(handle(Exchange(connection, request, Answer(connection, headers))))
@@ -142,8 +140,8 @@ async def serve_connection(streams: Streams, handle: Handler, headers: dict[str,
 
 
 class _Connection:
-    def __init__(self, streams: Streams) -> None:
-        self._reader, self._writer = streams
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
         self._state = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEADERS)
         self._ahead: Any = h11.NEED_DATA
         """The event after the request, which says whether it has a body."""

@@ -112,7 +112,7 @@ class Server:
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
         with contextlib.suppress(asyncio.CancelledError):
-            await serve_connection((reader, writer), self._handle, {PROTOCOL_HEADER: str(PROTOCOL)})
+            await serve_connection(reader, writer, self._handle, {PROTOCOL_HEADER: str(PROTOCOL)})
 
     async def _handle(self, exchange: Exchange) -> None:
         self._answering += 1

@@ -94,11 +94,8 @@ def copy_companions(folders: Sequence[Path], into: Path, names: Sequence[str] = 
 
 def write_onnx(directory: Path, model: PreTrainedModel, folders: Sequence[Path]) -> None:
     """For the debug backbone, where the architecture allows; and the train graphs, which are the same for all weights."""
-    config = model.config
-    if config.model_type not in ("qwen2", "llama") or model.num_parameters() > LARGEST_ONNX:
+    if model.num_parameters() > LARGEST_ONNX:
         return
-    if (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads) % 16 != 0:
-        return  # ONNX Runtime's attention wants it so
     from ..export.sampling_graph import export
 
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,8 @@ class Learner:
     def load_checkpoint(self, name: str, directory: Path | None) -> dict[str, Any]:
         """What was done after it is undone, and may be done again."""
         if name == START_CHECKPOINT:
-            self._restore(Saved(State(0, 0, None), self._first_weights(), {}))
+            first = self._begun or dict(models.load(self.directory, torch.device("cpu"), self.dtype).named_parameters())
+            self._restore(Saved(State(0, 0, None), first, {}))
             return {"name": name, "directory": str(self.directory), "version": 0, "optimizer": True}
         folder = directory or self.known(name)
         self._restore(checkpoints.read(folder, self.optimizer))
@@ -169,9 +170,6 @@ class Learner:
         self._done.clear()
         if last := saved.state.last_step:
             self._remember(last)
-
-    def _first_weights(self) -> Mapping[str, Tensor]:
-        return self._begun or dict(models.load(self.directory, torch.device("cpu"), self.dtype).named_parameters())
 
     def sampling_copy(self) -> PreTrainedModel:
         """A model with memory of its own, to sample from while steps are made; `refresh` gives it the newest weights."""
@@ -203,7 +201,7 @@ class Learner:
                     for at, values in logprobs:
                         columns.fill_old(at, values)
                 norm, done = self.optimizer.update(request.settings)
-                totals.update(part, norm, done, sum(packs[number].size for number in update.packs if len(packs[number].targets.node) > 0))
+                totals.update(part, norm, done, sum(packs[number].nodes.id.numel() for number in update.packs if len(packs[number].targets.node) > 0))
         except BaseException as error:
             self.optimizer.clear()
             if totals.applied > 0:
