@@ -24,6 +24,7 @@ test('nothing of a run reaches the terminal but text', async (context) => {
   const commands = ['runs list', 'runs show latest', `runs show latest --rollout ${record.rollout} --tokens`, 'runs show no-such-run', 'runs list --json', 'runs show latest --json'];
   for (const command of commands) {
     const { out, err } = await person.type(command, { FORCE_COLOR: '1' });
+    // eslint-disable-next-line no-control-regex
     const plain = (out + err).replace(/\u001b\[[\d;]*m/g, '');
     assert.doesNotMatch(plain, /(?![\t\n])[\p{Cc}\p{Cf}]/u, command);
     assert.match(plain, /ZWNobyBwd25lZA|There is no run/, command);
