@@ -90,6 +90,8 @@ def test_logits_that_are_more_than_the_head_s_are_refused(tmp_path: Path) -> Non
 
 def test_an_adapter_for_layers_that_are_not_there_is_refused(qwen: Path) -> None:
     assert "cannot have the adapters" in refusal(qwen, LoraSettings(4, 8.0, "query_proj"))
+    for tied in ("lm_head", "q_proj,embed_tokens"):
+        assert "head is its embedding" in refusal(qwen, LoraSettings(4, 8.0, tied))
     named = Learner.load(str(qwen), lora=LoraSettings(4, 8.0, "q_proj,v_proj"))
     assert named.info()["training"] == {"method": "lora", "parameters": sum(weight.numel() for weight in named.optimizer.weights.values())}
     assert all("q_proj" in name or "v_proj" in name for name in named.optimizer.weights)

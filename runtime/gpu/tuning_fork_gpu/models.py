@@ -184,9 +184,12 @@ def with_lora(model: PreTrainedModel, settings: LoraSettings) -> Any:
     config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=targets, task_type="CAUSAL_LM")  # type: ignore[arg-type]
     try:
         # adapters of the model's own type: the optimizer keeps them in float32 as it does all weights
-        return get_peft_model(model, config, autocast_adapter_dtype=False)
+        adapter = get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as error:
         raise cannot(f"The model cannot have the adapters: {first_line(error)}", 'Name layers that it has, or "all-linear".') from error
+    if model.config.tie_word_embeddings and any(hasattr(one, "base_layer") for one in (model.get_input_embeddings(), model.get_output_embeddings())):
+        raise cannot("The model's head is its embedding, so neither can have an adapter of its own.", 'Name other layers, or "all-linear".')
+    return adapter
 
 
 def is_alike(folder: Path, adapter: Any) -> bool:
