@@ -105,7 +105,7 @@ async function readStructured(text: string, schema: Schema): Promise<{ value: un
 
 /** JSON in an answer: all of it, a fenced block, or the objects among its words, the last one first. */
 function* jsonIn(text: string): Generator<unknown> {
-  const fenced = [...text.matchAll(/```(?:json)?\s*\n(.*?)```/gs)].map((match) => match[1]!);
+  const fenced = [...text.matchAll(/```(?:json)?[^\S\n]*\n(.*?)```/gs)].map((match) => match[1]!);
   for (const candidate of [text, ...fenced.reverse(), ...objectsIn(text).reverse()]) {
     try {
       yield JSON.parse(candidate);
@@ -115,12 +115,19 @@ function* jsonIn(text: string): Generator<unknown> {
   }
 }
 
+/** A model that has got stuck may open one after the other, and for each all that follows is read. */
+const MOST_OPEN = 100;
+
 /** Spans from a `{` to the `}` that closes it, braces inside strings left out of the count. */
 function objectsIn(text: string): string[] {
   const found: string[] = [];
-  for (let start = text.indexOf('{'); start !== -1; start = text.indexOf('{', start + 1)) {
+  let open = 0;
+  for (let start = text.indexOf('{'); start !== -1 && open < MOST_OPEN; start = text.indexOf('{', start + 1)) {
     const end = closingBrace(text, start);
-    if (end === -1) continue;
+    if (end === -1) {
+      open++;
+      continue;
+    }
     found.push(text.slice(start, end + 1));
     start = end;
   }

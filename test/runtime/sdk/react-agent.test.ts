@@ -131,6 +131,14 @@ test('reads JSON among words', async () => {
   }
 });
 
+test('a model that has got stuck is read at once', async () => {
+  const agent = new ReActAgent({ name: 'a', sysPrompt: 's', model: tuner, maxIters: 1 });
+  for (const text of ['{'.repeat(400_000), `\`\`\`${'\n'.repeat(400_000)}`]) {
+    server.say(text);
+    assert.equal((await agent.reply('?', { structuredModel: FinalResult })).metadata, null);
+  }
+});
+
 test('an answer that does not fit is told and asked for again, until the iterations are used up', async () => {
   const agent = new ReActAgent({ name: 'a', sysPrompt: 's', model: tuner, maxIters: 3 });
   server.say('four', '{"result": "4"}', '{"result": 4}');
