@@ -41,6 +41,14 @@ def test_a_directory_that_is_no_model_is_refused(tmp_path: Path, qwen: Path) -> 
     assert "cannot be loaded" in refusal(qwen)
 
 
+def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    (tmp_path / "config.json").write_text('{"model_type": "theirs", "auto_map": {"AutoConfig": "theirs.Config", "AutoModelForCausalLM": "theirs.Model"}}')
+    (tmp_path / "theirs.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n")
+    assert "cannot be loaded" in refusal(tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_an_adapter_that_cannot_be_used_is_refused(tmp_path: Path, qwen: Path) -> None:
     config = tmp_path / "adapter_config.json"
     for text, told in [

@@ -131,7 +131,9 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> PreTrainedMo
 def load_whole(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
     disable_progress_bar()
     try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, attn_implementation="sdpa")
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=dtype, attn_implementation="sdpa", trust_remote_code=False,  # it would ask, and whoever sits there knows no answer
+        )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
