@@ -5,13 +5,13 @@ import { connect, type Socket } from 'node:net';
 import { parse } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { cleanEnvironment } from '../processes/environment.ts';
+import { killStamped } from '../processes/stamp.ts';
 import { PROTOCOL_VERSION, type BackboneLine, type BackboneMethod, type BackboneRequests, type RunEvent } from '../protocol/backbone.ts';
 import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
 import { realPath, smallDrive } from '../protocol/paths.ts';
-import { codeCache } from './code-cache.mjs';
 import { onJsonLines, sendLine } from './lines.ts';
 import { Location, type Address } from './location.ts';
-import { killStamped } from '../processes/stamp.ts';
 import { VERSION } from './version.ts';
 
 /** How long a backbone may take to say hello, and one that was asked to go to be gone. */
@@ -176,16 +176,4 @@ function startBackbone(location: Location, project: string, node = process.execP
       reject(new TuningForkError('backbone', `The backbone ended at once (exit code ${code}).`, { where: { file: location.log }, next: 'Its log says why.' }));
     });
   });
-}
-
-/**
- * The environment of our processes. What editors put into that of their children would reach Node here too. Compiled code is kept from
- * the first module on: a process that asks for it itself has loaded most of its modules by then.
- */
-export function cleanEnvironment(node: string = process.execPath): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, ELECTRON_RUN_AS_NODE: _electron, ...rest } = process.env;
-  // Where no other Node was found, the editor's own program is ours.
-  const electron = process.versions.electron !== undefined && node === process.execPath;
-  const cache = codeCache();
-  return { ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }), ...rest, ...(electron && { ELECTRON_RUN_AS_NODE: '1' }) };
 }

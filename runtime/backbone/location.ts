@@ -3,11 +3,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { isAlive, isStill, stampOf } from '../processes/stamp.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import { realPath } from '../protocol/paths.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import { isInUse } from '../trace/replace.ts';
-import { isAlive, isStill, stampOf } from '../processes/stamp.ts';
 
 /** What macOS takes; Linux takes four more. */
 const LONGEST_SOCKET = 103;

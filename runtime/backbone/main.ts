@@ -1,10 +1,10 @@
 /** The backbone's process: `node main.ts <project folder>`. Warm while somebody uses it, gone two minutes after the last one left. */
 import { randomBytes } from 'node:crypto';
+import { stampOf } from '../processes/stamp.ts';
 import { Backbone } from './backbone.ts';
 import { LOCKED } from './client.ts';
 import { Location } from './location.ts';
 import { listen } from './server.ts';
-import { stampOf } from '../processes/stamp.ts';
 import { VERSION } from './version.ts';
 
 const IDLE_MS = Number(process.env.TUNING_FORK_IDLE_MS ?? 120_000);

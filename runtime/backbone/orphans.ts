@@ -1,6 +1,6 @@
+import { isStill, killStamped } from '../processes/stamp.ts';
 import { readRunInfo, runFolders } from '../trace/index.ts';
 import { openRun } from '../trace/writer.ts';
-import { isStill, killStamped } from '../processes/stamp.ts';
 
 const looked = new Map<string, Promise<void>>();
 

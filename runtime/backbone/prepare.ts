@@ -11,6 +11,7 @@ import { embedded, type PolicySpec } from '../policy/open.ts';
 import { isProviderModel } from '../policy/providers.ts';
 import type { Policy } from '../policy/policy.ts';
 import { recordedPolicy } from '../policy/recorded.ts';
+import { stampOf } from '../processes/stamp.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import { TuningForkError } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
@@ -32,7 +33,6 @@ import { endOrphans } from './orphans.ts';
 import type { PolicyCache } from './policies.ts';
 import { secretsOf } from './secrets.ts';
 import { sourceHashes } from './sources.ts';
-import { stampOf } from '../processes/stamp.ts';
 import { checkTrainedRoles } from './trained-roles.ts';
 
 /** Importing the user's files takes less than a second; the packages of some take a few. */

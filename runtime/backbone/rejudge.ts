@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { splitTarget } from '../config/target.ts';
 import { judgeOf, type ResolvedJudge } from '../judges/resolve.ts';
+import { stampOf } from '../processes/stamp.ts';
 import type { StartRun } from '../protocol/backbone.ts';
 import { errorInfo, fromErrorInfo, type ErrorCode, type ErrorInfo } from '../protocol/errors.ts';
 import { smallDrive } from '../protocol/paths.ts';
@@ -18,7 +19,6 @@ import { endOrphans } from './orphans.ts';
 import { claimName, runsRoot, workerLoad } from './prepare.ts';
 import { secretsOf } from './secrets.ts';
 import { rejudgedHashes } from './sources.ts';
-import { stampOf } from '../processes/stamp.ts';
 
 /** What a rollout's error is where its judge could not grade it. */
 const OF_JUDGES = new Set<ErrorCode>(['judge', 'reward', 'data']);

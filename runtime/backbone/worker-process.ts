@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { cleanEnvironment } from '../processes/environment.ts';
+import { startedStamp } from '../processes/stamp.ts';
 import { fromErrorInfo, TuningForkError } from '../protocol/errors.ts';
 import type { ProcessStamp } from '../protocol/trace.ts';
 import type { BlockedReport, FromWorker, LoadedWorkflow, ToWorker, WorkerLoad } from '../protocol/worker.ts';
-import { cleanEnvironment } from './client.ts';
 import { waitsForDebugger } from './inspector.ts';
-import { startedStamp } from '../processes/stamp.ts';
 
 interface WorkerEvents {
   message(message: FromWorker): void;

@@ -2,7 +2,7 @@
 // The command. Runs on any Node, finds one that can strip types, and goes on there.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { keepCompiledCode } from '../backbone/code-cache.mjs';
+import { keepCompiledCode } from '../processes/code-cache.mjs';
 import { findNode } from './find-node.mjs';
 import { say } from './say.mjs';
 

@@ -1,7 +1,6 @@
 /** The trainer's process. Whoever forks it gets its address over IPC; it ends when they do. */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { keepCompiledCode } from '../../backbone/code-cache.mjs';
 import { errorInfo, type ErrorInfo } from '../../protocol/errors.ts';
 import type { TrainerAddress } from '../../protocol/trainer.ts';
 import { TrainerServer } from './server.ts';
@@ -17,8 +16,6 @@ export interface TrainerStart {
 }
 
 export type TrainerNews = { address: TrainerAddress } | { error: ErrorInfo };
-
-keepCompiledCode();
 
 // Ctrl-C in a terminal reaches the whole group; only who started us decides when to end.
 process.on('SIGINT', () => {});

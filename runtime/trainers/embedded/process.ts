@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { resolve as absolute } from 'node:path';
+import { cleanEnvironment } from '../../processes/environment.ts';
 import { fromErrorInfo, TuningForkError } from '../../protocol/errors.ts';
 import type { TrainerAddress } from '../../protocol/trainer.ts';
 import { TrainerProcess, watchChild } from '../process.ts';
@@ -31,9 +32,7 @@ const STOP_MS = 10_000;
 export async function startEmbeddedTrainer({ model, node = process.execPath, signal, log, ...more }: StartOptions): Promise<TrainerProcess> {
   signal?.throwIfAborted();
   const start: TrainerStart = { directory: absolute(model), ...more };
-  // What editors put into the environment of their children would reach Node here too.
-  const { NODE_OPTIONS: _options, VSCODE_INSPECTOR_OPTIONS: _inspector, ...env } = process.env;
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry, JSON.stringify(start)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], windowsHide: true, env });
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry, JSON.stringify(start)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], windowsHide: true, env: cleanEnvironment(node) });
   const watched = watchChild(child, ['stdout', 'stderr'], (text) => log?.(text));
   const end = (): void => void child.kill('SIGKILL');
   signal?.addEventListener('abort', end, { once: true });

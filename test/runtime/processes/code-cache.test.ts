@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { codeCache } from '../../../runtime/backbone/code-cache.mjs';
+import { codeCache } from '../../../runtime/processes/code-cache.mjs';
 
 test('compiled code lies where nobody else can write, or nowhere', { skip: process.platform === 'win32' && 'the temporary folder there is of one user' }, (context) => {
   const { TMPDIR: before } = process.env;
