@@ -85,6 +85,8 @@ class Learner:
         if offload is None:
             offload = asks_for_offload(adapter or loaded, on)
         learner = cls(model if not Path(model).is_dir() else directory.name, directory, loaded, adapter, offload, recompute)
+        if learner.passes.compiled:
+            tell("Compiling for this GPU, which takes a minute the first time")
         learner.fitting.attention()
         return learner
 
