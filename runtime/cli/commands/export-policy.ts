@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { errorInfo, TuningForkError } from '../../protocol/errors.ts';
 import { environmentState } from '../../trainers/gpu/environment.ts';
@@ -76,7 +77,7 @@ function run(python: string, module: string, args: readonly string[]): Promise<v
   const path = [join(root, 'runtime/gpu'), process.env.PYTHONPATH].filter(Boolean).join(delimiter);
   const child = spawn(python, ['-m', `tuning_fork_gpu.${module}`, ...args], { env: { ...pythonEnvironment(process.env), PYTHONPATH: path }, stdio: ['ignore', 'pipe', 'pipe'] });
   let told = '';
-  child.stdout.on('data', (text: Buffer) => note(text.toString().trimEnd()));
+  createInterface({ input: child.stdout }).on('line', (line) => note(line));
   child.stderr.on('data', (text: Buffer) => void (told = (told + text.toString()).slice(-4_000)));
   const next = t('"tuning-fork gpu setup" makes a Python that can; or name another with --python.');
   return new Promise((resolve, reject) => {

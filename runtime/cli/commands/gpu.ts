@@ -18,6 +18,7 @@ export const gpu: Command = {
     'setup makes an environment of its own from Python 3.11 or newer, in ~/.tuning-fork and not in the project. Cut off, the next call goes on where it was.',
     'doctor says what is there, what is missing, and the next step; with --conf also whether the runtime on another machine answers.',
     'A training with backbone gpu starts its own where the configuration names none.',
+    'A model comes from the Hugging Face hub, or from the mirror that HF_ENDPOINT names; modelscope:<name> comes from ModelScope.',
     'serve runs it in the foreground on a machine that was set up in the same way, for trainings that are started on others. They train what is served; give them gpu.ssh, or gpu.url and the token.',
   ],
   examples: [
@@ -34,7 +35,7 @@ export const gpu: Command = {
     dir: { value: 'dir', help: 'With setup and doctor: the environment (default: ~/.tuning-fork/gpu)' },
     python: { value: 'path', help: 'Another Python: with setup the one that makes the environment, else the one that runs it' },
     conf: { value: 'yaml', short: 'c', help: 'With doctor: the configuration that says where it runs' },
-    model: { value: 'model', short: 'm', help: 'With serve: a folder, the name of a model on a hub, or embedded' },
+    model: { value: 'model', short: 'm', help: 'With serve: a folder, the name of a model on the Hugging Face hub, modelscope:<name>, or embedded' },
     host: { value: 'address', help: 'With serve: address to listen at (default: 127.0.0.1, this machine only)' },
     port: { value: 'port', short: 'p', help: `With serve: where to listen (default: ${GPU_PORT}; 0: a free one)`, number: wholeNumber(0) },
     'token-file': { value: 'file', help: 'With serve: the file with its token, made where it is missing (default: ~/.tuning-fork/gpu-token)' },

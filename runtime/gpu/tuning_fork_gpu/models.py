@@ -56,7 +56,7 @@ def locate(model: str, tell: Tell = lambda _: None) -> Path:
         return path.resolve()
     if model.startswith((".", "/", "~")):
         raise cannot(f"There is no directory {path.absolute()}.", "Give the directory of a model in Hugging Face format, or the id of one on a hub.")
-    return from_modelscope(model.removeprefix(MODELSCOPE)) if model.startswith(MODELSCOPE) else from_hub(model, tell)
+    return from_modelscope(model.removeprefix(MODELSCOPE), tell) if model.startswith(MODELSCOPE) else from_hub(model, tell)
 
 
 def from_hub(model: str, tell: Tell) -> Path:
@@ -87,11 +87,12 @@ def from_hub(model: str, tell: Tell) -> Path:
         ) from error
 
 
-def from_modelscope(model: str) -> Path:
+def from_modelscope(model: str, tell: Tell) -> Path:
     try:
         from modelscope import snapshot_download
     except ImportError as error:
         raise cannot("The package modelscope is not installed here.", f"Install it beside this runtime: {sys.executable} -m pip install modelscope") from error
+    tell(f"Downloading {model} from ModelScope, unless it is here")
     try:
         return Path(snapshot_download(model, allow_patterns=WANTED))
     except Exception as error:
@@ -137,7 +138,7 @@ def load_whole(directory: Path, dtype: torch.dtype) -> PreTrainedModel:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
-        raise cannot(f"The model in {directory} cannot be loaded: {first_line(error)}", "Give a causal language model that this version of transformers knows.") from error
+        raise cannot(f"The model in {directory} cannot be loaded: {first_line(error)}", "See that its files are whole, and that it is a causal language model which this version of transformers knows.") from error
     for part in (model.config, *model.modules()):
         for name, value in list(vars(part).items()):
             if isinstance(value, float) and ("drop" in name or isinstance(part, nn.Dropout)):
