@@ -24,7 +24,7 @@ export function describeError(told: ErrorInfo, colors: Paint, width: number = er
   return [
     place === '' ? message : short ? `${colors.cyan(place)}: ${message}` : `${colors.cyan(place)}\n  ${message}`,
     ...userFrames(info).map((frame) => colors.dim(`    ${frame}`)),
-    ...(info.next === undefined ? [] : [`  ${colors.yellow('→')} ${visible(asTyped(info.next))}`]),
+    ...(info.next === undefined ? [] : [`  ${colors.yellow('→')} ${visible(asTyped(info.next)).replaceAll(here(), '')}`]),
   ].join('\n');
 }
 

@@ -156,10 +156,22 @@ async function train(args: string[]): Promise<void> {
   const cli = fileURLToPath(new URL('../cli/bin.mjs', import.meta.url));
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', cli, 'train', ...args], { stdio: 'inherit' });
   // Ctrl-C reaches both of us, another end only this: the command saves and stops, and this waits for it.
-  const wait = (): void => {};
-  const stop = (): void => void child.kill('SIGTERM');
+  let ended = false;
+  const wait = (): void => void (ended = true);
+  const stop = (): void => void (ended = child.kill('SIGTERM'));
   process.on('SIGINT', wait).on('SIGTERM', stop);
   const [code] = await new Promise<[number | null]>((settle, fail) => child.once('error', fail).once('exit', (status) => settle([status])));
   process.off('SIGINT', wait).off('SIGTERM', stop);
-  if (code !== 0) throw new TuningForkError('workflow', `The training ended with exit code ${code ?? 'none'}.`, { next: 'The lines above say why.' });
+  if (ended) process.exit(code ?? 1);
+  if (code !== 0) throw told(new TuningForkError('workflow', `The training ended with exit code ${code ?? 'none'}.`, { next: 'The lines above say why.' }), code ?? 1);
+}
+
+/** The command has said what is wrong, in the reader's language: where nobody catches it, it ends this process in silence. */
+function told(error: Error, code: number): Error {
+  if (process.listenerCount('uncaughtException') > 0) return error;
+  process.once('uncaughtException', (uncaught) => {
+    if (uncaught !== error) console.error(uncaught);
+    process.exit(uncaught === error ? code : 1);
+  });
+  return error;
 }

@@ -104,6 +104,18 @@ await Promise.all([
 it('refuses a function of another form before anything runs, with its line', async () => {
   await writeFile(join(project, 'wrong.ts'), `import { tune, type ChatModel } from 'tuning-fork';\n${FUNCTION.replace('model: ChatModel', 'llm: ChatModel').replace('model.call', 'llm.call')}await tune(solve, 'config.yaml');\n`);
   const { code, output } = await run('wrong.ts');
-  assert.equal(code, 1);
+  assert.equal(code, 2);
   assert.match(output, /wrong\.ts:2:73\n?.*Expected parameter model of type ChatModel, but got llm of type ChatModel/s);
+});
+
+it('what the command has said is not said again where nobody catches it; who catches it goes on', async () => {
+  const file = (rest: string): string => `import { tune, type ChatModel } from 'tuning-fork';\n\n${FUNCTION}\n${rest}\n`;
+  await writeFile(join(project, 'uncaught.ts'), file("await tune(solve, 'confg.yaml');"));
+  const uncaught = await run('uncaught.ts');
+  assert.equal(uncaught.code, 2, uncaught.output);
+  assert.match(uncaught.output, /confg\.yaml: There is no such configuration file\.\n {2}→ Did you mean config\.yaml\?\n$/);
+  await writeFile(join(project, 'caught.ts'), file("await tune(solve, 'confg.yaml').catch((error: Error) => console.log(error.message));"));
+  const caught = await run('caught.ts');
+  assert.equal(caught.code, 0, caught.output);
+  assert.match(caught.output, /The training ended with exit code 2\.\n$/);
 });
