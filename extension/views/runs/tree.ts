@@ -130,7 +130,8 @@ export class RunsTree implements vscode.TreeDataProvider<Node>, vscode.Disposabl
     const counted = node.tally().catch(() => undefined);
     let late = true;
     const tally = await Promise.race([counted.finally(() => void (late = false)), wait(COUNT_MS, undefined)]);
-    if (late) void counted.then((counts) => counts && this.#changed.fire(node));
+    // VS Code hears nothing of a node that it has no item of yet.
+    if (late) void counted.then((counts) => counts && wait(COUNT_MS).then(() => this.#changed.fire(node)));
     return runItem(node, this.#studio.backbones.live.find(({ dir }) => dir === node.dir)?.status, tally);
   }
 
