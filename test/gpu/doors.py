@@ -12,9 +12,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -102,20 +103,27 @@ def sample_body(prompt: list[int], tokens: int = 8, **more: Any) -> dict[str, An
 def serving(model: Path, lora: LoraSettings | None = None, **options: Any) -> Iterator[tuple[str, Server]]:
     """Its url."""
     server = Server(Learner.load(str(model), lora=lora), ServerOptions(TOKEN, **{"body_limit": 1_000_000, "keep": model / "keep", **options}))
-    listening, told = threading.Event(), []
+    urls: SimpleQueue[str] = SimpleQueue()
+    ended: list[Exception] = []
 
     def run() -> None:
-        asyncio.run(server.serve(lambda url: (told.append(url), listening.set())))
+        try:
+            asyncio.run(server.serve(urls.put))
+        except Exception as error:
+            ended.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert listening.wait(PATIENCE)
+    url = urls.get(timeout=PATIENCE)
     try:
-        yield told[0], server
+        yield url, server
     finally:
-        server._loop.call_soon_threadsafe(server.shut_down)
+        with suppress(RuntimeError):  # it may have ended by itself
+            server._loop.call_soon_threadsafe(server.shut_down)
         thread.join(PATIENCE)
         assert not thread.is_alive()
+    if ended:
+        raise ended[0]
 
 
 class Process:

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from calls import Call, encode, pack, path, tree, with_logprobs
-from models import KINDS, SMALL
+from models import KINDS, made
 from reference import logprobs_of, loss_of
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 from tuning_fork_gpu.protocol.packs import Pack, PackBody
 from tuning_fork_gpu.protocol.requests import StepRequest
 from tuning_fork_gpu.train_step import Objective
@@ -34,12 +34,7 @@ SETTINGS: dict[str, Any] = {
 
 def make(kind: str, directory: Path, **changes: Any) -> Path:
     """A model with random weights in Hugging Face format."""
-    torch.manual_seed(7)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **{**SMALL, **KINDS_OF_MODELS[kind], **changes}))
-    for name, weight in model.named_parameters():
-        if weight.ndim == 1:  # biases start as 0 and norms as 1, which would hide mistakes
-            torch.nn.init.normal_(weight, 1.0 if "norm" in name else 0.0, 0.2)
-    model.save_pretrained(directory)
+    made(kind, **{**KINDS_OF_MODELS[kind], **changes}).save_pretrained(directory)
     return directory
 
 

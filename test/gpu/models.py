@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,14 +25,20 @@ KINDS = {
 }
 
 
-@cache
-def small(kind: str) -> tuple[PreTrainedModel, TrainStep, Tensor]:
-    """(transformers' model, our step, its weights)."""
+def made(kind: str, **settings: Any) -> PreTrainedModel:
+    """With random weights."""
     torch.manual_seed(7)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SMALL, **KINDS[kind]))
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **{**SMALL, **settings}))
     for name, weight in model.named_parameters():
         if weight.ndim == 1:  # biases start as 0 and norms as 1, which would hide mistakes
             torch.nn.init.normal_(weight, 1.0 if "norm" in name else 0.0, 0.2)
+    return model
+
+
+@cache
+def small(kind: str) -> tuple[PreTrainedModel, TrainStep, Tensor]:
+    """(transformers' model, our step, its weights)."""
+    model = made(kind, **KINDS[kind])
     directory = Path(mkdtemp())
     model.save_pretrained(directory)
     step = open_step(directory)

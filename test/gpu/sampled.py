@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
-from models import KINDS, SMALL
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from models import KINDS, made
+from transformers import PreTrainedModel
 from tuning_fork_gpu.errors import Refusal
 from tuning_fork_gpu.sampling.cached import CachedSampler
 from tuning_fork_gpu.sampling.choosing import Choice
@@ -20,12 +19,7 @@ PATIENCE = 60
 
 
 def decoder(kind: str = "qwen2", **more: object) -> PreTrainedModel:
-    torch.manual_seed(7)
-    made = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **{**SMALL, **KINDS.get(kind, {}), **more})).float().eval()
-    for name, weight in made.named_parameters():
-        if weight.ndim == 1:
-            torch.nn.init.normal_(weight, 1.0 if "norm" in name else 0.0, 0.2)
-    return made
+    return made(kind, **{**KINDS.get(kind, {}), **more}).float().eval()
 
 
 def sampler_of(model: PreTrainedModel, **limits: int) -> CachedSampler:

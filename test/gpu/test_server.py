@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import random
@@ -415,37 +416,13 @@ def test_a_shutdown_lets_finish_what_was_begun_and_lets_nothing_in(model: Path, 
 
 
 def test_weights_that_cannot_be_handed_over_end_it(model: Path, packs: list) -> None:
-    import asyncio
-
-    from doors import Server, ServerOptions
-    from tuning_fork_gpu.training.learner import Learner
-
-    server = Server(Learner.load(str(model)), ServerOptions(TOKEN, heartbeat=0.2))
-
     def broken(_: object) -> None:
-        raise RuntimeError("no memory for them")
+        raise ValueError("no memory for them")
 
-    server._learner.refresh = broken
-    urls: list[str] = []
-    ended: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(server.serve(urls.append))
-        except RuntimeError as error:
-            ended.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    while not urls:
-        time.sleep(0.01)
-    client = Client(urls[0])
-    try:
-        client.post("/v1/step", step(packs, 0, "one"))
-    except (http.client.HTTPException, ConnectionError):
-        pass
-    thread.join(PATIENCE)
-    assert "no memory" in str(ended[0])
+    with pytest.raises(ValueError, match="no memory"), serving(model, heartbeat=0.2) as (url, server):
+        server._learner.refresh = broken
+        with contextlib.suppress(http.client.HTTPException, ConnectionError):
+            Client(url).post("/v1/step", step(packs, 0, "one"))
 
 
 def test_damaged_requests_are_answered_or_closed_and_the_door_stays_open(client: Client) -> None:
