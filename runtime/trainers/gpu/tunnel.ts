@@ -1,5 +1,6 @@
 /** A port of this machine that is a port of another one, by the `ssh` a person has set up already: keys, agents, jump hosts and names are its business. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -15,6 +16,8 @@ const OPTIONS = ['-o', 'BatchMode=yes', '-o', 'ConnectTimeout=15', '-o', 'Server
 const NOT_CONNECTED = 255;
 const NO_SSH = 'there is no program "ssh" on this machine';
 const run = promisify(execFile);
+/** In the table of Linux. */
+const LISTENS = '0A';
 
 export interface Tunnel {
   /** Of this end. */
@@ -34,10 +37,24 @@ export async function openTunnel(host: string, to: { host: string; port: number 
   void closed.then((told) => void (gone = told));
   for (const deadline = performance.now() + OPEN_MS; performance.now() < deadline; await sleep(TRY_MS)) {
     if (gone !== undefined) throw failed(host, gone);
-    if (await reaches(port)) return { port, closed, stamp, close: () => void child.kill() };
+    if (await reaches(port) && await isOwn(port)) return { port, closed, stamp, close: () => void child.kill() };
   }
   child.kill();
   throw failed(host, `no connection within ${OPEN_MS / 1_000} seconds`);
+}
+
+/**
+ * Whether it is this user who listens there. Until ssh does, the port is free, and its words tell everybody on this machine which one it will
+ * be: somebody else could take it, and would be sent the token. Where the system does not tell, it is believed.
+ */
+export async function isOwn(port: number, uid: number | undefined = process.getuid?.()): Promise<boolean> {
+  const table = await readFile('/proc/net/tcp', 'utf8').catch(() => undefined);
+  if (table === undefined || uid === undefined) return true;
+  const there = new RegExp(`^(?:0100007F|7F000001):${port.toString(16).padStart(4, '0')}$`, 'i');
+  return table.split('\n').some((line) => {
+    const [, local = '', , state, , , , owner] = line.trim().split(/\s+/);
+    return state === LISTENS && there.test(local) && Number(owner) === uid;
+  });
 }
 
 /** A small file of that machine. */
