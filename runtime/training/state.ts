@@ -153,10 +153,13 @@ export class TrainingStore {
     await keepFile(join(this.dir, STATE_FILE), `${JSON.stringify(this.#state, null, 2)}\n`);
   }
 
-  /** Bodies and checkpoints that nothing needs any more, and those that were written and never acknowledged. */
+  /**
+   * Bodies and checkpoints that nothing needs any more, and those that were written and never acknowledged. Nothing of another name: the
+   * folder may be a link, and a run may come from somebody else.
+   */
   async #sweep(): Promise<void> {
     const { bodies, checkpoints } = this.#state;
-    await this.#keepOnly(BODIES, /./, new Set(bodies.map((step) => basename(this.#body(step)))));
+    await this.#keepOnly(BODIES, /^\d+\.safetensors(?:\.tmp)?$/, new Set(bodies.map((step) => basename(this.#body(step)))));
     await this.#keepOnly(CHECKPOINTS, /^step-\d+$/, new Set(checkpoints.map(({ name }) => name)));
   }
 
