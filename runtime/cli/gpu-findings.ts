@@ -64,7 +64,7 @@ async function environmentFindings(asked: string | undefined, folder: string, dr
     else findings.push({ name: 'environment', verdict: 'ok', message: folder });
   }
   try {
-    const { torch, cuda, devices, lacking, transformers, peft, vllm } = await askInstalled(asked ?? pythonOf(folder));
+    const { torch, cuda, devices, lacking, transformers, peft } = await askInstalled(asked ?? pythonOf(folder));
     const built = cuda === null ? t('for the CPU') : t('for CUDA {0}', cuda);
     if (devices.length > 0) {
       findings.push({ name: 'torch', verdict: 'ok', message: `${torch}, ${built}: ${devices.map(({ name, free, total }) => t('{0}, {1} of {2} free', name, sizeText(free), sizeText(total))).join('; ')}` });
@@ -75,7 +75,7 @@ async function environmentFindings(asked: string | undefined, folder: string, dr
     } else {
       findings.push({ name: 'torch', verdict: 'ok', message: `${torch}, ${built}` });
     }
-    findings.push({ name: 'packages', verdict: peft === null ? 'failed' : 'ok', message: [`transformers ${transformers}`, `peft ${peft ?? '–'}`, ...(vllm === null ? [] : [`vLLM ${vllm}`])].join(', '), ...(peft === null && { next: setup() }) });
+    findings.push({ name: 'packages', verdict: peft === null ? 'failed' : 'ok', message: `transformers ${transformers}, peft ${peft ?? '–'}`, ...(peft === null && { next: setup() }) });
   } catch (error) {
     findings.push({ name: 'packages', verdict: 'failed', ...toldBy(error) });
   }

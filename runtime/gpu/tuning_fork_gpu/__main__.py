@@ -147,7 +147,7 @@ def check_device(device: str) -> None:
         raise Refusal(400, "usage", f"{device} is no device.", "Use cpu, cuda or cuda:<number>.")
     if not torch.cuda.is_available():
         why = "this PyTorch was built without CUDA" if torch.version.cuda is None else "PyTorch finds none that its driver lets it use"
-        raise Refusal(400, "trainer", f"There is no GPU for {device}: {why}.", '"tuning-fork gpu doctor" says what is missing. Without a GPU: --device cpu')
+        raise Refusal(400, "trainer", f"There is no GPU for {device}: {why}.", '"tuning-fork gpu doctor" says what is missing. Without a GPU: --device cpu, or gpu.device: cpu in the configuration.')
     if int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
         raise Refusal(400, "usage", f"There is no {device}: this machine has {torch.cuda.device_count()}, counted from 0.", "Use cuda or cuda:<number>.")
 

@@ -32,7 +32,6 @@ export interface Installed {
   lacking: 'compiler' | 'headers' | null;
   transformers: string;
   peft: string | null;
-  vllm: string | null;
 }
 
 const PATIENCE_MS = 120_000;
@@ -80,7 +79,7 @@ compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
 headers = os.path.isfile(os.path.join(sysconfig.get_paths()["include"], "Python.h"))
 lacking = "compiler" if compiler is None else None if headers else "headers"
 print(json.dumps({"python": platform.python_version(), "torch": torch.__version__, "cuda": torch.version.cuda, "devices": devices, "lacking": lacking,
-                  "transformers": transformers.__version__, "peft": version("peft"), "vllm": version("vllm")}))
+                  "transformers": transformers.__version__, "peft": version("peft")}))
 `;
 
 /** Imports what it needs, and says what that is. Throws with the last line of what Python says. */

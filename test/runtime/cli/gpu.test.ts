@@ -35,7 +35,7 @@ echo "$(basename "$(dirname "$(dirname "$0")")") $*" | head -1 >> "$LOG"
 case "$*" in
   *sys.version_info*) echo "${version} ${venv} $0" ;;
   *"import torch, sys"*) test -e "$(dirname "$0")/torch" ;;
-  *"import transformers"*) echo '{"python":"3.12.1","torch":"2.13.0","cuda":'"\${CUDA:-null}"',"devices":[],"transformers":"5.23.0","peft":"0.20.0","vllm":null}' ;;
+  *"import transformers"*) echo '{"python":"3.12.1","torch":"2.13.0","cuda":'"\${CUDA:-null}"',"devices":[],"transformers":"5.23.0","peft":"0.20.0"}' ;;
   "-m venv "*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   "-m uv "*) echo "error: no index"; exit 2 ;;
   *"pip install"*torch==*) echo "Collecting torch"; test -z "$NO_NETWORK" || { echo "WARNING: broken by 'x: Failed to establish a new connection: [Errno -3] Temporary failure in name resolution'"; echo "ERROR: No matching distribution found"; exit 1; }; test -z "$SLOW" || sleep 30; touch "$(dirname "$0")/torch" ;;
