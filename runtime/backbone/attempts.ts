@@ -6,7 +6,6 @@ import { errorInfo, type ErrorInfo } from '../protocol/errors.ts';
 import type { CallRecord } from '../protocol/trace.ts';
 import type { FromWorker } from '../protocol/worker.ts';
 import { readStack } from '../sdk/call-site.ts';
-import type { RunWriter } from '../trace/writer.ts';
 import { Attempt, type Answering } from './attempt.ts';
 import type { Loss, Seat } from './crew.ts';
 import type { EventLog } from './events.ts';
@@ -21,7 +20,7 @@ import { RoleRoutes } from './routes.ts';
 const KILLED_THAT_OFTEN = 4;
 const CANCELLED: ErrorInfo = { code: 'rollout-cancelled', message: 'Cancelled.' };
 
-/** What a rollout waits for that is to be run. */
+/** A rollout that is to be run, and by whom its calls are answered. */
 export interface Order {
   job: Job;
   answering: Answering;
@@ -29,7 +28,6 @@ export interface Order {
 
 export interface AttemptsOptions {
   prepared: Prepared;
-  writer: RunWriter;
   gateway: Gateway;
   events: EventLog;
   progress: Progress;
@@ -62,7 +60,7 @@ export class Attempts {
   }
 
   async begin({ job, answering }: Order, seat: Seat): Promise<void> {
-    const { prepared, writer, gateway, events, progress } = this.#options;
+    const { prepared, gateway, events, progress } = this.#options;
     const { place } = job;
     const clock = new RolloutClock();
     const hold = this.holding.begin(job, seat.worker, clock);
@@ -74,7 +72,7 @@ export class Attempts {
     const timeout = prepared.rolloutTimeout;
     if (timeout !== null) attempt.callOffTimeout = clock.after(timeout, () => void this.#end(attempt, { error: this.#timeoutError(timeout, attempt), tainted: true }));
 
-    await writer.journal.begin(place, job.attempt);
+    await prepared.writer.journal.begin(place, job.attempt);
     if (attempt.over) return;
     const replay = job.record && new ReplaySource(job.record.rollout, { untilCall: job.record.calls, untilToken: job.record.tokens, fork: job.record.fork });
     const door = gateway.open({
@@ -88,7 +86,7 @@ export class Attempts {
   }
 
   receive(message: FromWorker): void {
-    const { events, writer, gateway } = this.#options;
+    const { events, gateway, prepared: { writer } } = this.#options;
     if (message.type === 'inspector') return events.emit({ type: 'inspector', url: message.url, pid: message.pid });
     if (message.type === 'late-error') return events.emit({ type: 'notice', level: 'warning', notice: message.error });
     if (message.type === 'log') {
@@ -153,7 +151,7 @@ export class Attempts {
   }
 
   async #called(attempt: Attempt, call: CallRecord): Promise<void> {
-    const { writer, events, progress } = this.#options;
+    const { events, progress, prepared: { writer } } = this.#options;
     const { rollout } = attempt.job.place;
     const { prompt, completion: sampled } = call.usage;
     attempt.calls++;
@@ -210,7 +208,7 @@ export class Attempts {
   /** The one place where a rollout ends, whatever the cause. */
   async #end(attempt: Attempt, how: Ending): Promise<void> {
     if (attempt.over) return;
-    const { writer, events, progress, fail } = this.#options;
+    const { events, progress, fail, prepared: { writer } } = this.#options;
     if (!attempt.settled) this.#groups.settle(attempt.job, undefined);
     const calls = this.#retire(attempt, false);
     const error = how.error && attempt.located(how.error, calls);
@@ -241,7 +239,7 @@ export class Attempts {
     const { place, attempt: number } = attempt.job;
     this.#callOff(attempt, cause);
     this.#retire(attempt, again);
-    this.#options.writer.discardAttempt(place.rollout, number).catch((problem: unknown) => this.#options.fail(problem));
+    this.#options.prepared.writer.discardAttempt(place.rollout, number).catch((problem: unknown) => this.#options.fail(problem));
   }
 
   #callOff({ job, seat }: Attempt, error: ErrorInfo): void {

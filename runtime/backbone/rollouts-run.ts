@@ -17,7 +17,7 @@ export abstract class RolloutsRun extends BaseRun {
     this.host = host;
     this.prepared = prepared;
     this.rollouts = new Rollouts({
-      prepared, writer, gateway: host.gateway, events: this.events, progress: this.progress, spare: host.takeSpare(),
+      prepared, gateway: host.gateway, events: this.events, progress: this.progress, spare: host.takeSpare(),
       changed: (workers) => void this.update({ workers: [...workers, ...this.others] }),
     });
   }

@@ -109,7 +109,7 @@ export class Rollouts {
   }
 
   hold(rollout: string): void {
-    if (this.#options.writer.isSealed(rollout)) {
+    if (this.#options.prepared.writer.isSealed(rollout)) {
       throw new TuningForkError('usage', `Rollout ${rollout} has ended already.`, { next: 'Replay it to stop inside it: tuning-fork replay.' });
     }
     this.#attempts.holding.hold(rollout);
