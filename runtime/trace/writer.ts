@@ -10,6 +10,7 @@ import { makeFolders } from './folders.ts';
 import type { InFlight } from './in-flight.ts';
 import { Journal } from './journal.ts';
 import { JOURNAL, LOG, safeName, timeName, TRACES } from './layout.ts';
+import { refuseLinks } from './links.ts';
 import { pack } from './member.ts';
 import { Redactor } from './redact.ts';
 import { writeRunInfo } from './run-file.ts';
@@ -55,6 +56,7 @@ export async function createRun(root: string, info: NewRun, options: WriterOptio
 /** Continues a run after its process ended, however it ended. One process at a time: the caller sees to that. */
 export async function openRun(dir: string, options: WriterOptions = {}): Promise<RunWriter> {
   const path = resolve(dir);
+  await refuseLinks(path);
   return openWith(path, await readRunInfo(path), new Redactor(options.secrets ?? []), options);
 }
 
