@@ -8,6 +8,8 @@ import type { RunsTree } from './runs/tree.ts';
 import type { Node as WorkflowsNode, WorkflowsTree } from './workflows.ts';
 
 const FILTERED = 'tuningFork.runsFiltered';
+/** The workspace was looked through. */
+const LOOKED = 'tuningFork.looked';
 /** Something here can be run: buttons that do so have a sense. */
 const HAS_WORKFLOWS = 'tuningFork.hasWorkflows';
 /** Somebody has seen the view "Runs" in this workspace. */
@@ -27,6 +29,8 @@ export function registerViews(studio: Studio): void {
 
   const tellWorkflows = (): void => void vscode.commands.executeCommand('setContext', HAS_WORKFLOWS, studio.discovery.workflows.length + studio.discovery.configs.length > 0);
   studio.context.subscriptions.push(studio.discovery.onDidChange(tellWorkflows));
+  // Nobody is told that there is nothing before it was looked for.
+  void studio.discovery.ready.then(() => vscode.commands.executeCommand('setContext', LOOKED, true));
 
   const filter = async (text: string): Promise<void> => {
     const tree = await runs.provider();
