@@ -198,13 +198,21 @@ export async function chooseTheme(page: Page, theme: NonNullable<LaunchOptions['
   const [label, name] = SHOWN_AS[theme];
   const input = page.locator('.quick-input-widget:visible input.input');
   const rows = page.locator('.quick-input-list .monaco-list-row');
-  await page.keyboard.press('F1');
-  await input.fill('>Preferences: Color Theme');
-  await rows.filter({ hasText: 'Preferences: Color Theme' }).first().click();
-  await page.locator('.quick-input-list .monaco-list-row', { hasText: '2026' }).first().waitFor();
-  await input.fill(label);
-  await rows.filter({ hasText: label }).first().click();
-  await page.locator(`.monaco-workbench[class*="${name}"]`).waitFor();
+  for (let tries = 0; ; tries++) {
+    try {
+      await page.keyboard.press('F1');
+      await input.fill('>Preferences: Color Theme');
+      await rows.filter({ hasText: 'Preferences: Color Theme' }).first().click({ timeout: 5_000 });
+      await rows.filter({ hasText: '2026' }).first().waitFor({ timeout: 5_000 });
+      await input.fill(label);
+      await rows.filter({ hasText: label }).first().click({ timeout: 5_000 });
+      return await page.locator(`.monaco-workbench[class*="${name}"]`).waitFor({ timeout: 10_000 });
+    } catch (error) {
+      // What a window still does as it comes up may close the list.
+      if (tries === 4) throw error;
+      await page.keyboard.press('Escape');
+    }
+  }
 }
 
 /** A window of its own for each test module: VS Code runs it as it starts. */
