@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 from tuning_fork_gpu import models
 from tuning_fork_gpu.errors import Refusal
+from tuning_fork_gpu.protocol.requests import CheckpointBody
 from tuning_fork_gpu.training.learner import Learner, LoraSettings
 
 
@@ -77,6 +78,10 @@ def test_a_hub_s_model_is_loaded_from_its_copy_here(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda model, **_: str(qwen))
     learner = Learner.load("Qwen/Qwen3-0.6B")
     assert learner.info()["model"] == "Qwen/Qwen3-0.6B" and learner.directory == qwen
+    adapted = Learner.load("Qwen/Qwen3-0.6B", lora=LoraSettings(4, 8.0))
+    adapted.save(CheckpointBody("a", qwen.parent / "adapter", False))
+    assert json.loads((qwen.parent / "adapter/adapter_config.json").read_text())["base_model_name_or_path"] == "Qwen/Qwen3-0.6B"
+    assert Learner.load(str(qwen.parent / "adapter")).folders == [qwen.parent / "adapter", qwen], "usable where the hub is"
 
 
 def test_modelscope_is_asked_for_where_it_is_missing() -> None:

@@ -81,6 +81,8 @@ class Learner:
             dtype = "bfloat16" if on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
         loaded = models.load(directory, on, getattr(torch, dtype))
         models.check_head(loaded)
+        if not Path(model).expanduser().is_dir() and not model.startswith(models.MODELSCOPE):
+            loaded.name_or_path = model  # adapters name it; a folder of this machine would tell others nothing
         adapter = models.with_lora(loaded, lora) if lora else None
         if offload is None:
             offload = asks_for_offload(adapter or loaded, on)
