@@ -54,6 +54,7 @@ export async function setUpGpu(options: SetupOptions): Promise<Installed> {
     const python = pythonOf(folder);
     step('torch');
     await installTorch(python, build, driver, options);
+    if (build === 'cuda' && !await hasTorch(python, build)) throw noCuda();
     step('torch', build);
     step('packages');
     await installPackages(python, options);
@@ -208,9 +209,12 @@ function diskFull(problem: string): TuningForkError {
   return new TuningForkError('usage', `${problem} The disk is full.`, { next: `Free some space there and in ${tmpdir()}, then run the same command again: it goes on where it was.` });
 }
 
+function noCuda(): TuningForkError {
+  return new TuningForkError('usage', 'The package index of this machine has PyTorch for the CPU only, and a GPU was asked for.', { next: 'Name an index with builds for CUDA to pip and run the command again with --fresh, or use --cpu.' });
+}
+
 function noDevice({ cuda }: Installed): TuningForkError {
-  return cuda === null
-    ? new TuningForkError('usage', 'The package index of this machine has PyTorch for the CPU only, and a GPU was asked for.', { next: 'Name an index with builds for CUDA to pip and run the command again with --fresh, or use --cpu.' })
+  return cuda === null ? noCuda()
     : new TuningForkError('usage', `PyTorch for CUDA ${cuda} finds no GPU it can use.`, { next: 'Look whether "nvidia-smi" answers and its driver is new enough for this CUDA, or use --cpu.' });
 }
 
