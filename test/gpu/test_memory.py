@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from calls import made_up
 from learners import linear, make, one_tree, plain, score_body, scored, step_body, weights_of
 from models import VOCABULARY
+from tuning_fork_gpu.device import ALONE
 from tuning_fork_gpu.errors import Refusal
 from tuning_fork_gpu.protocol.packs import Pack
 from tuning_fork_gpu.training import memory
@@ -78,6 +80,21 @@ def test_simulated_out_of_memory_while_scoring_splits_the_batch(qwen: Path, pack
         assert torch.allclose(ours.logprob, theirs.logprob, atol=1e-5)
         assert torch.allclose(ours.entropy, theirs.entropy, atol=1e-5)
     assert limit.ran_out >= 1
+
+
+def test_while_a_batch_runs_no_step_of_sampling_is_recorded(qwen: Path, packs: list[Pack]) -> None:
+    learner = Learner.load(str(qwen))
+
+    def is_free() -> bool:
+        with ThreadPoolExecutor(1) as other:
+            return other.submit(lambda: ALONE.acquire(blocking=False) and (ALONE.release() or True)).result()
+
+    free: list[bool] = []
+    learner.model.model.layers[0].register_forward_pre_hook(lambda *_: free.append(is_free()))
+    learner.score(score_body(packs))
+    learner.step(step_body(packs))
+    assert free and not any(free)
+    assert is_free()
 
 
 def test_simulated_out_of_memory_that_no_splitting_helps_refuses_and_changes_nothing(qwen: Path, packs: list[Pack]) -> None:

@@ -11,8 +11,8 @@ import torch
 import torch.fx.experimental._config
 from torch import nn
 
-ALONE = threading.Lock()
-"""Held by who records steps, and by who waits for the whole device or gives memory back: CUDA fails both when one meets the other."""
+ALONE = threading.RLock()
+"""Held by who records steps, and by whoever may wait for the whole device, as compiling does, or gives memory back: CUDA fails both when they meet."""
 
 _OPTIONS = {"triton.mix_order_reduction_non_strict_mode": True}  # else there is a form for small batches and one for large ones
 _FORMS = 64

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from ..device import compile_in_place
+from ..device import ALONE, compile_in_place
 from ..errors import cannot
 from ..models import is_out_of_memory
 from ..protocol.packs import Pack, Scores
@@ -124,7 +124,8 @@ class Passes:
             failed: Sequence[Row] = []
             for chosen in self.batches(rows):
                 try:
-                    one(chosen)
+                    with ALONE:
+                        one(chosen)
                 except (torch.OutOfMemoryError, RuntimeError) as error:
                     if not is_out_of_memory(error):
                         raise
