@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from safetensors.numpy import save
+from tuning_fork_gpu.loss import Nodes, Targets
 from tuning_fork_gpu.protocol.packs import KINDS, Pack
-from tuning_fork_gpu.train_step import Nodes, Targets
 
 
 @dataclass(frozen=True)

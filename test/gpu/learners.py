@@ -12,9 +12,9 @@ from models import KINDS, made
 from reference import logprobs_of, loss_of
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
+from tuning_fork_gpu.loss import Objective
 from tuning_fork_gpu.protocol.packs import Pack, PackBody
 from tuning_fork_gpu.protocol.requests import StepRequest
-from tuning_fork_gpu.train_step import Objective
 from tuning_fork_gpu.training.learner import Learner
 from tuning_fork_gpu.training.passes import Columns, objective_of
 from tuning_fork_gpu.training.rows import rows_of
@@ -80,7 +80,7 @@ def gradients_of(learner: Learner, packs: Sequence[Pack], denominator: float = 3
     request = StepRequest.parse(step_body(packs, **changes).request)
     columns = Columns([one.targets for one in packs], learner.device)
     rows = rows_of(packs, range(len(packs)))
-    part, _ = learner.passes.gradients(learner.model, rows, columns, objective_of(request.settings, denominator, learner.device), learner.optimizer.clear, lambda: None)
+    part, _ = learner.passes.gradients(learner.model, rows, columns, objective_of(request.settings, denominator, learner.device), learner.optimizer.clear)
     gradients = {name: gradient.clone() for name, gradient in learner.optimizer.gradients().items()}
     learner.optimizer.clear()
     return gradients, part.sums["loss"]

@@ -14,8 +14,9 @@ from calls import made_up, with_logprobs
 from reference import logprobs_of, loss_of
 from transformers import AutoConfig, AutoModelForCausalLM
 from tuning_fork_gpu.export.layout import Layout
+from tuning_fork_gpu.export.train_step import Optimizer
 from tuning_fork_gpu.export.training_graphs import camel, open_step
-from tuning_fork_gpu.train_step import Objective, Optimizer
+from tuning_fork_gpu.loss import Objective
 
 EMBEDDED = conftest.ROOT / "runtime/policy/embedded"
 OBJECTIVE = (5.0, 0.9, 0.2, 0.28, 3.0, 2.0, 0.05, 0.01)

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from tuning_fork_gpu.export.train_step import TrainStep
 from tuning_fork_gpu.export.training_graphs import open_step
-from tuning_fork_gpu.train_step import Objective, TrainStep
+from tuning_fork_gpu.loss import Objective
 
 VOCABULARY = 40
 SMALL = {

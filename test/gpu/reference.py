@@ -8,7 +8,7 @@ import torch
 from calls import Call
 from torch import Tensor
 from transformers import PreTrainedModel
-from tuning_fork_gpu.train_step import Objective
+from tuning_fork_gpu.loss import Objective
 
 
 def logits_of(model: PreTrainedModel, call: Call, temperature: float) -> Tensor:

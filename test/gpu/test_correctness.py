@@ -16,8 +16,8 @@ from learners import apart, forgetting, gradients_of, linear, make, naive_gradie
 from models import VOCABULARY, objective
 from reference import logprobs_of
 from tuning_fork_gpu.errors import Refusal
+from tuning_fork_gpu.loss import Targets
 from tuning_fork_gpu.protocol.packs import Pack
-from tuning_fork_gpu.train_step import Targets
 from tuning_fork_gpu.training.learner import Learner
 
 

@@ -36,7 +36,7 @@ def test_a_batch_is_trained_without_waiting_for_values(lora: bool) -> None:
     found = passes.once(model, rows, columns, given)
     assert {one.device for one in found} == {NOT_CPU} and found.logprob.dtype == torch.float32
     assert all(weight.grad is not None for weight in model.parameters() if weight.requires_grad)
-    assert {one.device for one in passes.score_rows(model, rows, 1.0, lambda: None)} == {NOT_CPU}
+    assert {one.device for one in passes.score_rows(model, rows, 1.0)} == {NOT_CPU}
 
 
 def test_a_mask_of_blocks_is_made_without_waiting_for_values() -> None:

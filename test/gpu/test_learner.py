@@ -27,9 +27,10 @@ from learners import (
 from models import VOCABULARY, objective
 from reference import logprobs_of
 from test_training_graphs import Graphs
+from tuning_fork_gpu.export.train_step import Optimizer
 from tuning_fork_gpu.export.training_graphs import open_step
+from tuning_fork_gpu.loss import METRICS, Nodes, Objective
 from tuning_fork_gpu.protocol.packs import Pack
-from tuning_fork_gpu.train_step import METRICS, Nodes, Objective, Optimizer
 from tuning_fork_gpu.training import predict
 from tuning_fork_gpu.training.learner import Learner, LoraSettings
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from calls import Call, encode, made_up
 from learners import SETTINGS, one_tree
-from tuning_fork_gpu.errors import Refusal
 from safetensors.numpy import load, save
+from tuning_fork_gpu.errors import Refusal
 from tuning_fork_gpu.protocol.packs import Limits, Pack, PackBody, Scores, encode_scores
 from tuning_fork_gpu.protocol.requests import ScoreRequest, StepRequest
 

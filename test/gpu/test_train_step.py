@@ -11,8 +11,9 @@ from calls import Call, made_up, pack, path, tree, with_logprobs
 from models import KINDS, VOCABULARY, objective, small
 from reference import logprobs_of, loss_of
 from torch import Tensor
-from tuning_fork_gpu import train_step
-from tuning_fork_gpu.train_step import METRICS, Nodes, Objective, Optimizer, Targets, TrainStep
+from tuning_fork_gpu.export import train_step
+from tuning_fork_gpu.export.train_step import Optimizer, TrainStep
+from tuning_fork_gpu.loss import METRICS, Nodes, Objective, Targets
 
 Pack = tuple[Nodes, Targets]
 LAYOUTS: dict[str, Callable[[Sequence[Call]], list[Pack]]] = {

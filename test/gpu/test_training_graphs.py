@@ -15,8 +15,9 @@ from models import KINDS, VOCABULARY, objective, small
 from numpy.typing import NDArray
 from reference import logprobs_of
 from safetensors.torch import save_file
+from tuning_fork_gpu.export.train_step import Optimizer
 from tuning_fork_gpu.export.training_graphs import columns, export, graphs, open_step
-from tuning_fork_gpu.train_step import METRICS, Nodes, Objective, Optimizer, Targets
+from tuning_fork_gpu.loss import METRICS, Nodes, Objective, Targets
 
 Array = NDArray[np.float32]
 STEPS = 5

@@ -1,7 +1,7 @@
 """Tuning Fork in Python: the process that owns a model on a GPU, and the exports that let small models do without one.
 
 `python -m tuning_fork_gpu serve` opens the door of `serving/`; behind it are a learner and the samplers. Shared by the rooms: `models` (from a hub
-or a directory; adapters), `train_step` (the loss, written once), `fused` (gradients by hand), `device` (what is compiled for a GPU), `errors`.
+or a directory; adapters), `loss` (written once), `fused` (gradients by hand), `device` (what is compiled for a GPU), `errors`.
 
 protocol/   what may come in, checked: requests (JSON, by reader), packs (safetensors)
 serving/    door (HTTP) -> server -> sample_lines
@@ -15,5 +15,5 @@ training/   in the order things happen:
     checkpoints, merge        directories of Hugging Face and PEFT
 sampling/   opening -> sampler -> cached (prefixes, slabs, steps) or plain; choosing, randomness
 export/     for where there is no GPU: pretrain teaches the embedded policy, sampling_graph writes what samples, training_graphs what trains:
-            train_step through layout and lowering
+            train_step (architecture, layout) through lowering
 """

@@ -18,10 +18,11 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from ..train_step import METRICS, Nodes, Objective, Optimizer, Targets, TrainStep
+from ..loss import METRICS, Nodes, Objective, Targets
+from .architecture import Decoder
 from .layout import Layout
 from .lowering import to_onnx
-from .sampling_graph import Decoder as Architecture
+from .train_step import Optimizer, TrainStep
 
 ROWS, LENGTH, TARGETS = 3, 7, 5
 
@@ -74,7 +75,7 @@ def camel(name: str) -> str:
 
 
 def open_step(directory: Path) -> TrainStep:
-    architecture = Architecture.from_config(json.loads((directory / "config.json").read_text()))
+    architecture = Decoder.from_config(json.loads((directory / "config.json").read_text()))
     with safe_open(directory / "model.safetensors", "pt") as file:
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     return TrainStep(architecture, Layout.of(shapes, architecture.layers, architecture.tied))

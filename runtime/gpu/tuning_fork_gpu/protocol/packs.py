@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 from torch import Tensor
 
 from ..errors import bad_request
-from ..train_step import Nodes, Targets
+from ..loss import Nodes, Targets
 
 Columns = Mapping[str, NDArray[Any]]
 

@@ -200,7 +200,7 @@ class Batch:
             by_trunk[member.trunk].append(slot)
         width = max(len(slots) for slots in by_trunk)
         alone = width == 1 and [member.trunk for member in members] == list(range(len(members)))
-        rows, trunks, width, tokens = len(members), len(by_trunk), width, max(member.shared for member in members)
+        rows, trunks, tokens = len(members), len(by_trunk), max(member.shared for member in members)
         if self._roomy:
             rows, trunks, width, tokens = _doubled(rows), _doubled(trunks), _doubled(width), _rounded(tokens)
             alone = alone and rows == trunks

@@ -10,8 +10,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from .. import models
+from ..loss import Targets
 from ..protocol.requests import StepSettings
-from ..train_step import Targets
 from . import memory
 from .optimizer import AdamW
 from .passes import Columns, Passes, objective_of
@@ -85,7 +85,7 @@ class Fitting:
         """Gradients of made-up rows."""
         rows, targets = made_up(tokens, self.model.config.get_text_config().vocab_size)
         if score:
-            self.passes.score_rows(self.model, rows, 1.0, lambda: None)
+            self.passes.score_rows(self.model, rows, 1.0)
         self.passes.once(self.model, rows, Columns([targets], self.passes.device), objective_of(SETTINGS, 1.0, self.passes.device))
 
 

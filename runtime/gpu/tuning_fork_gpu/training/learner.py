@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,13 @@ from .checkpoints import Saved, State
 from .fitting import Fitting, asks_for_offload
 from .metrics import Totals
 from .optimizer import AdamW
-from .passes import Columns, Heartbeat, Passes, objective_of
+from .passes import Columns, Passes, objective_of
 from .rows import rows_of
 
 KEPT_STEPS = 1000
 """Answers to steps are small, and who asks again does so soon."""
 KEPT_MODELS = 2
 """Stored models in memory: a reference is asked for at every step."""
-
-
-def nothing() -> None:
-    pass
 
 
 class Learner:
@@ -119,9 +115,9 @@ class Learner:
         folder = None if request.checkpoint is None else self.folder_of(request.checkpoint)
         self._check_whole()
         with self._weights_of(folder) as model:
-            return self.passes.score(model, packs, request.temperature, nothing)
+            return self.passes.score(model, packs, request.temperature)
 
-    def step(self, body: PackBody, accepted: Heartbeat = nothing) -> dict[str, Any]:
+    def step(self, body: PackBody, accepted: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """`StepAnswer` of the wire; the same body again gets the same answer. What is refused is refused before it is `accepted`."""
         request = StepRequest.parse(body.request)
         if done := self._done.get(request.step_id):
@@ -200,7 +196,7 @@ class Learner:
         try:
             for index, update in enumerate(request.updates):
                 given = objective_of(request.settings, update.denominator, self.device)
-                part, logprobs = self.passes.gradients(self.model, rows_of(packs, update.packs), columns, given, self.optimizer.clear, nothing)
+                part, logprobs = self.passes.gradients(self.model, rows_of(packs, update.packs), columns, given, self.optimizer.clear)
                 if index == 0:  # made with the weights the step begins with, so this is what they say
                     for at, values in logprobs:
                         columns.fill_old(at, values)
@@ -220,7 +216,7 @@ class Learner:
         early = set(request.updates[0].packs)
         later = {number for update in request.updates for number in update.packs} - early
         lacking = [number for number in sorted(later) if columns.lacks_old(number)]
-        at, logprobs, _ = self.passes.score_rows(self.model, rows_of(packs, lacking), request.settings.temperature, nothing)
+        at, logprobs, _ = self.passes.score_rows(self.model, rows_of(packs, lacking), request.settings.temperature)
         columns.fill_old(at, logprobs)
 
     @contextmanager

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..train_step import METRICS
+from ..loss import METRICS
 
 
 class Found(NamedTuple):

@@ -10,17 +10,16 @@ from transformers import PreTrainedModel
 
 from ..device import ALONE, compile_in_place
 from ..errors import cannot
+from ..loss import Objective, Targets
 from ..models import is_out_of_memory
 from ..protocol.packs import Pack, Scores
 from ..protocol.requests import StepSettings
-from ..train_step import Objective, Targets
 from . import blocks, memory, segments
 from .batches import Attention, Batch, batch
 from .metrics import Found, Part
 from .predict import Predicted
 from .rows import Row, fill, rows_of, small_enough
 
-Heartbeat = Callable[[], None]
 IMPLEMENTATIONS = {"dense": segments.NAME, "blocks": blocks.NAME, "causal": "sdpa"}
 
 
@@ -58,14 +57,14 @@ class Passes:
         self.compiled = attention == "blocks"
         """Whether layers and the loss are compiled, which on a GPU takes a fraction of the memory traffic."""
 
-    def score(self, model: PreTrainedModel, packs: Sequence[Pack], temperature: float, heartbeat: Heartbeat) -> list[Scores]:
+    def score(self, model: PreTrainedModel, packs: Sequence[Pack], temperature: float) -> list[Scores]:
         columns = Columns([pack.targets for pack in packs], self.device)
         logprobs, entropies = (torch.full((sum(columns.sizes),), torch.nan) for _ in range(2))
-        at, logprob, entropy = self.score_rows(model, rows_of(packs, range(len(packs))), temperature, heartbeat)
+        at, logprob, entropy = self.score_rows(model, rows_of(packs, range(len(packs))), temperature)
         logprobs[at.cpu()], entropies[at.cpu()] = logprob.cpu(), entropy.cpu()
         return [Scores(*of_pack) for of_pack in zip(columns.split(logprobs), columns.split(entropies), strict=True)]
 
-    def score_rows(self, model: PreTrainedModel, rows: Sequence[Row], temperature: float, heartbeat: Heartbeat) -> tuple[Tensor, Tensor, Tensor]:
+    def score_rows(self, model: PreTrainedModel, rows: Sequence[Row], temperature: float) -> tuple[Tensor, Tensor, Tensor]:
         """(which targets, their logprobs, their entropies)"""
         self.attend(model)
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -75,7 +74,7 @@ class Passes:
             parts.append((given.at, *Predicted(model, given, temperature, self.compiled).score()))
 
         with torch.no_grad():
-            self.each(rows, one, parts.clear, heartbeat)
+            self.each(rows, one, parts.clear)
         if not parts:
             empty = torch.zeros(0, device=self.device)
             return empty.long(), empty, empty
@@ -83,7 +82,7 @@ class Passes:
         return at, logprob, entropy
 
     def gradients(
-        self, model: PreTrainedModel, rows: Sequence[Row], columns: Columns, given: Objective, clear: Callable[[], None], heartbeat: Heartbeat
+        self, model: PreTrainedModel, rows: Sequence[Row], columns: Columns, given: Objective, clear: Callable[[], None]
     ) -> tuple[Part, list[tuple[Tensor, Tensor]]]:
         """Adds them up. `clear` forgets them. (metrics, log-probabilities of which targets)"""
         found: list[Found] = []
@@ -92,7 +91,7 @@ class Passes:
             clear()
             found.clear()
 
-        self.each(rows, lambda chosen: found.append(self.once(model, chosen, columns, given)), again, heartbeat)
+        self.each(rows, lambda chosen: found.append(self.once(model, chosen, columns, given)), again)
         return Part.of(found), [(one.at, one.logprob) for one in found]
 
     def once(self, model: PreTrainedModel, rows: Sequence[Row], columns: Columns, given: Objective) -> Found:
@@ -118,7 +117,7 @@ class Passes:
             elif layer._compiled_call_impl is None:
                 compile_in_place(layer)  # all are of one form, so it is done once
 
-    def each(self, rows: Sequence[Row], one: Callable[[Sequence[Row]], None], again: Callable[[], None], heartbeat: Heartbeat) -> None:
+    def each(self, rows: Sequence[Row], one: Callable[[Sequence[Row]], None], again: Callable[[], None]) -> None:
         """Does `one` for batches of the rows. When memory runs out, from the beginning with smaller ones: half a batch may have been done."""
         while True:
             failed: Sequence[Row] = []
@@ -131,7 +130,6 @@ class Passes:
                         raise
                     failed = chosen
                     break
-                heartbeat()
             if not failed:
                 return
             again()

@@ -11,8 +11,8 @@ from transformers import PreTrainedModel
 
 from ..device import compiled
 from ..fused import logprobs_of_logits, token_logprobs
+from ..loss import METRICS, Objective, Targets, objective
 from ..models import head_of
-from ..train_step import METRICS, Objective, Targets, objective
 from .batches import Batch
 
 LOGITS = 2**26
