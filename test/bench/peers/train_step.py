@@ -27,7 +27,7 @@ sys.path[:0] = [str(root / "runtime/gpu"), str(root / "test/gpu")]
 
 from calls import Call, Sequence_, pack, tree  # noqa: E402
 from tuning_fork_gpu.export.training_graphs import columns, open_step  # noqa: E402
-from tuning_fork_gpu.train_step import Nodes, Objective, Targets, objective  # noqa: E402
+from tuning_fork_gpu.loss import Nodes, Objective, Targets, objective  # noqa: E402
 
 ROWS, PROMPT, TRAINED = 8, 48, 48
 EMBEDDED = root / "runtime/policy/embedded"
