@@ -17,7 +17,7 @@ if (node === undefined) {
 }
 
 /** Rooms whose tests start processes and wait for them. */
-const SLOW = ['test/runtime/worker', 'test/runtime/backbone', 'test/runtime/cli', 'test/journeys', 'test/packaging', 'test/webview'];
+const SLOW = ['test/runtime/worker', 'test/runtime/backbone', 'test/runtime/cli', 'test/journeys', 'test/extension/packaging/npm', 'test/webview'];
 const words = process.argv.slice(2);
 const all = testFiles(join(root, 'test')).filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
 const inVsCode = all.filter((file) => file.startsWith('test/vscode/'));

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { writeTar } from '../../packaging/tar.ts';
+import { writeTar } from '../../../../extension/packaging/npm/tar.ts';
 
 test('an archive is unpacked as it was, by others too, and is the same each time', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'tar-'));

@@ -8,7 +8,7 @@ import { join, posix } from 'node:path';
 
 /** What is asked for from outside (`runtime/sdk/index.ts`), compiled into `work`. @returns these and all they name: file -> text. */
 export function compile(root: string, entries: readonly string[], work: string): Map<string, string> {
-  const { status } = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'packaging/tsconfig.npm.json'), '--outDir', work], { stdio: ['ignore', 2, 2] });
+  const { status } = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'extension/packaging/npm/tsconfig.npm.json'), '--outDir', work], { stdio: ['ignore', 2, 2] });
   if (status !== 0) throw new Error('The runtime could not be compiled.');
   // What is JavaScript in the repository is not compiled.
   const placeOf = (file: string): string | undefined => [join(work, file), join(root, file)].find((path) => /\.m?js$|\.d\.m?ts$/.test(file) && existsSync(path));

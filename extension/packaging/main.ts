@@ -3,9 +3,9 @@
  * `-- --target linux-x64` makes one of them. Prints one JSON line a file.
  */
 import { relative } from 'node:path';
-import { TARGETS } from '../extension/packaging/target.ts';
-import { makeVsix } from '../extension/packaging/vsix.ts';
-import { makeTarball } from './tarball.ts';
+import { TARGETS } from './target.ts';
+import { makeVsix } from './vsix.ts';
+import { makeTarball } from './npm/tarball.ts';
 
 interface Made { path: string; bytes: number }
 interface Kind { limit: number; list: string; make(): Promise<Made> }

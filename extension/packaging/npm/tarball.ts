@@ -3,16 +3,16 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundlePages } from '../esbuild.mjs';
-import { INSTALL_ONLY, loadedFiles } from '../extension/packaging/modules.ts';
-import { TARGETS, type Target } from '../extension/packaging/target.ts';
-import { isLeftOut, under } from '../extension/packaging/vsix.ts';
-import type { Entry } from '../extension/packaging/zip.ts';
+import { bundlePages } from '../../../esbuild.mjs';
+import { INSTALL_ONLY, loadedFiles } from '../modules.ts';
+import { TARGETS, type Target } from '../target.ts';
+import { isLeftOut, under } from '../vsix.ts';
+import type { Entry } from '../zip.ts';
 import { compile } from './compile.ts';
 import { npmManifest, type Source } from './manifest.ts';
 import { writeTar } from './tar.ts';
 
-const root = fileURLToPath(new URL('../', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 const work = join(root, 'dist/package');
 
 const TEXTS = ['README.md', 'MIGRATION.md', 'CHANGELOG.md', 'LICENSE', 'snippets/tuning-fork.schema.json'];

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { Entry } from '../extension/packaging/zip.ts';
+import type { Entry } from '../zip.ts';
 
 const BLOCK = 512;
 /** What npm itself gives every file. */

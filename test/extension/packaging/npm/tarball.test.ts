@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { thisTarget } from '../../extension/packaging/target.ts';
-import { makeTarball } from '../../packaging/tarball.ts';
+import { thisTarget } from '../../../../extension/packaging/target.ts';
+import { makeTarball } from '../../../../extension/packaging/npm/tarball.ts';
 
-const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
+const tsc = fileURLToPath(new URL('../../../../node_modules/typescript/bin/tsc', import.meta.url));
 const target = thisTarget();
 
 let dir: string;
