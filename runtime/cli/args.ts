@@ -95,7 +95,9 @@ export function parse(command: Command, argv: string[]): Args {
   for (const [name, option] of Object.entries(options)) check(command, name, option, values[name]);
   const { least, most } = command.words ?? { least: 0, most: 0 };
   if (args.words.length < least) throw usageError(command, t('Something is missing: {0}', called(command)));
-  if (args.words.length > most) throw usageError(command, t('"{0}" is one word too many.', args.words[most]!));
+  const extra = args.words[most];
+  const named = extra !== undefined && (values.resume === true || values.watch === true) && values.run === undefined;
+  if (extra !== undefined) throw usageError(command, t('"{0}" is one word too many.', extra), named ? t('Did you mean --run {0}?', extra) : undefined);
   return args;
 }
 

@@ -19,9 +19,9 @@ const command: Command = {
   run: async () => 0,
 };
 
-function refused(argv: string[]): { message: string; next: string | undefined } {
+function refused(argv: string[], by: Command = command): { message: string; next: string | undefined } {
   try {
-    parse(command, argv);
+    parse(by, argv);
   } catch (error) {
     const { code, message, next } = error as { code: string; message: string; next: string };
     assert.equal(code, 'usage');
@@ -69,6 +69,13 @@ test('each mistake gets one sentence, and where to read on', () => {
     [['eggs', 'ham'], '"ham" is one word too many.'],
   ];
   for (const [argv, sentence] of mistakes) assert.deepEqual(refused(argv), { message: sentence, next: 'Run "tuning-fork cook --help".' }, argv.join(' '));
+});
+
+test('a run that follows --resume without its option', () => {
+  const train: Command = { ...command, options: { resume: { help: 'Go on' }, run: { value: 'run', help: 'Which one' } }, words: { least: 0, most: 0 } };
+  assert.equal(refused(['--resume', 'monday'], train).next, 'Did you mean --run monday?');
+  assert.equal(refused(['monday'], train).next, 'Run "tuning-fork cook --help".');
+  assert.equal(refused(['--resume', '--run', 'monday', 'tuesday'], train).next, 'Run "tuning-fork cook --help".');
 });
 
 test('what the shell took for a redirection, and a configuration without its option', () => {
